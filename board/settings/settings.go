@@ -1,0 +1,202 @@
+// Package settings reads appliance.ini, the one file in which an owner says
+// how the box is to behave. init, the dataplane and mgmt each read it; who
+// changes it writes a whole new file in its place.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"gopkg.in/ini.v1"
+)
+
+// Where appliance.ini is looked for, in this order: the owner's on the data
+// partition, then the one that came with the image.
+const (
+	OwnerPath   = "/data/appliance.ini"
+	DefaultPath = "/etc/wirepatch/appliance.ini"
+)
+
+// Settings is appliance.ini.
+type Settings struct {
+	Hostname   string
+	Management Management
+	Services   []Service
+	// Modes holds the definitions that are not in "correct": id to "off" or "shadow".
+	Modes map[string]string
+}
+
+// Management is how the management port gets its address.
+type Management struct {
+	Mode    string // "dhcp", "static"
+	Address netip.Prefix
+	Gateway netip.Addr // may be invalid: none
+	DNS     []netip.Addr
+}
+
+// Service is one protected service: TCP sessions to Address and Port.
+type Service struct {
+	Name     string
+	Address  netip.Prefix // 0.0.0.0/0 or ::/0: any
+	Port     uint16
+	Protocol string // decoder, "http"
+	Fail     string // "open", "closed": what the kernel does with its frames when the engine is gone
+	Exceed   string // "pass", "reset": what becomes of a session at a limit, or that cannot be decoded
+}
+
+// Protocols are the values that a service's protocol may have.
+var Protocols = []string{"http"}
+
+// Load reads the owner's file, or the default one when there is none.
+func Load() (*Settings, error) {
+	s, err := Read(OwnerPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Read(DefaultPath)
+	}
+	return s, err
+}
+
+// Read reads one file.
+func Read(path string) (*Settings, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Parse reads and checks the text of an appliance.ini. Its error names every
+// fault, not only the first.
+func Parse(text []byte) (*Settings, error) {
+	f, err := ini.LoadSources(ini.LoadOptions{SpaceBeforeInlineComment: true}, text)
+	if err != nil {
+		return nil, err
+	}
+	p := parser{s: &Settings{Modes: map[string]string{}}}
+	for _, sec := range f.Sections() {
+		p.section(sec)
+	}
+	if p.s.Hostname == "" {
+		p.s.Hostname = "wirepatch"
+	}
+	if p.s.Management.Mode == "" {
+		p.s.Management.Mode = "dhcp"
+	}
+	return p.s, errors.Join(p.errs...)
+}
+
+type parser struct {
+	s    *Settings
+	errs []error
+}
+
+func (p *parser) fault(sec *ini.Section, key, format string, a ...any) {
+	p.errs = append(p.errs, fmt.Errorf("[%s] %s: %s", sec.Name(), key, fmt.Sprintf(format, a...)))
+}
+
+func (p *parser) section(sec *ini.Section) {
+	kind, rest, _ := strings.Cut(sec.Name(), " ")
+	name := strings.Trim(strings.TrimSpace(rest), `"`)
+	switch {
+	case sec.Name() == ini.DefaultSection:
+		p.known(sec)
+	case kind == "appliance":
+		p.known(sec, "hostname")
+		p.s.Hostname = sec.Key("hostname").String()
+	case kind == "management":
+		p.management(sec)
+	case kind == "service" && name != "":
+		p.service(sec, name)
+	case kind == "patch" && name != "":
+		p.known(sec, "mode")
+		p.s.Modes[name] = p.oneOf(sec, "mode", "correct", "off", "shadow", "correct")
+	default:
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, service NAME, patch ID", sec.Name()))
+	}
+}
+
+// known reports keys that no one will read: most likely a typing error.
+func (p *parser) known(sec *ini.Section, keys ...string) {
+	for _, k := range sec.KeyStrings() {
+		if !slices.Contains(keys, k) {
+			p.fault(sec, k, "unknown key; known are %s", strings.Join(keys, ", "))
+		}
+	}
+}
+
+func (p *parser) oneOf(sec *ini.Section, key, def string, values ...string) string {
+	v := sec.Key(key).String()
+	if v == "" {
+		return def
+	}
+	if !slices.Contains(values, v) {
+		p.fault(sec, key, "got %q, want one of %s", v, strings.Join(values, ", "))
+	}
+	return v
+}
+
+func (p *parser) management(sec *ini.Section) {
+	p.known(sec, "mode", "address", "gateway", "dns")
+	m := &p.s.Management
+	m.Mode = p.oneOf(sec, "mode", "dhcp", "dhcp", "static")
+	if m.Mode != "static" {
+		return
+	}
+	var err error
+	if m.Address, err = netip.ParsePrefix(sec.Key("address").String()); err != nil {
+		p.fault(sec, "address", "got %q, want an address with prefix length, as 192.0.2.10/24", sec.Key("address").String())
+	}
+	if v := sec.Key("gateway").String(); v != "" {
+		if m.Gateway, err = netip.ParseAddr(v); err != nil {
+			p.fault(sec, "gateway", "got %q, want an address", v)
+		}
+	}
+	for _, v := range sec.Key("dns").Strings(",") {
+		a, err := netip.ParseAddr(v)
+		if err != nil {
+			p.fault(sec, "dns", "got %q, want addresses separated by commas", v)
+		}
+		m.DNS = append(m.DNS, a)
+	}
+}
+
+func (p *parser) service(sec *ini.Section, name string) {
+	p.known(sec, "address", "port", "protocol", "fail", "exceed")
+	v := Service{
+		Name:     name,
+		Protocol: p.oneOf(sec, "protocol", "http", Protocols...),
+		Fail:     p.oneOf(sec, "fail", "open", "open", "closed"),
+		Exceed:   p.oneOf(sec, "exceed", "reset", "pass", "reset"),
+	}
+	text := sec.Key("address").String()
+	var err error
+	if v.Address, err = netip.ParsePrefix(text); err != nil {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(text); err != nil {
+			p.fault(sec, "address", "got %q, want an address or a prefix, as 192.0.2.7 or 192.0.2.0/24", text)
+		} else {
+			v.Address = netip.PrefixFrom(a, a.BitLen())
+		}
+	}
+	v.Address = v.Address.Masked()
+	port, err := sec.Key("port").Uint()
+	if err != nil || port == 0 || port > 65535 {
+		p.fault(sec, "port", "got %q, want a number from 1 to 65535", sec.Key("port").String())
+	}
+	v.Port = uint16(port)
+	for _, o := range p.s.Services {
+		if o.Address == v.Address && o.Port == v.Port {
+			p.fault(sec, "port", "%s port %d is already service %q", v.Address, v.Port, o.Name)
+		}
+	}
+	p.s.Services = append(p.s.Services, v)
+}

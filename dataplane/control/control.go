@@ -1,0 +1,96 @@
+// Package control is the dataplane's interface to the other programs of the
+// box: JSON over HTTP on a unix socket. It holds the types, the server and the
+// client. The socket's file mode is the only access control: who can open it
+// may read everything and do what the interface offers.
+//
+//	GET  /v1/status               Status
+//	GET  /v1/events?since=N&wait=SECONDS   []Event with ID > N, oldest first, at most 500;
+//	                              with wait, blocks until there is one
+package control
+
+import (
+	"time"
+
+	"wirepatch/dataplane/session"
+)
+
+// Socket is where the dataplane listens.
+const Socket = "/run/wirepatch/dataplane.sock"
+
+// Status is the state of the wire.
+type Status struct {
+	Version     string       `json:"version"`
+	Started     time.Time    `json:"started"`  // of this dataplane process
+	Instance    string       `json:"instance"` // random, differs for each process: event IDs count anew
+	Ports       []Port       `json:"ports"`    // the two wire ports, client side first
+	Services    []Service    `json:"services"`
+	Sessions    Sessions     `json:"sessions"`
+	Definitions []Definition `json:"definitions"`
+	Corrections uint64       `json:"corrections"` // since start
+	LastEvent   uint64       `json:"last_event"`
+}
+
+// Port is one wire port. Counters run since the BPF program was loaded and
+// survive a restart of the process.
+type Port struct {
+	Name      string `json:"name"`
+	Driver    string `json:"driver"`
+	MAC       string `json:"mac"`
+	Up        bool   `json:"up"`         // link
+	SpeedMbit int    `json:"speed_mbit"` // 0: unknown
+	Attach    string `json:"attach"`     // how the program sits on the port: "tcx"
+	RxPackets uint64 `json:"rx_packets"`
+	RxBytes   uint64 `json:"rx_bytes"`
+	Forwarded uint64 `json:"forwarded"`  // packets redirected in the kernel
+	HandedUp  uint64 `json:"handed_up"`  // packets given to the engine
+	TxPackets uint64 `json:"tx_packets"` // packets that the engine sent out of this port
+	TxBytes   uint64 `json:"tx_bytes"`
+	Dropped   uint64 `json:"dropped"`
+}
+
+// Service is one protected service.
+type Service struct {
+	Name     string `json:"name"`
+	Address  string `json:"address"` // address or prefix
+	Port     int    `json:"port"`
+	Protocol string `json:"protocol"`
+	Fail     string `json:"fail"`     // "open", "closed": when the engine is gone
+	Exceed   string `json:"exceed"`   // "pass", "reset": at a limit or an undecodable message
+	Sessions uint64 `json:"sessions"` // open now
+}
+
+// Sessions counts sessions of protected services.
+type Sessions struct {
+	Open      uint64 `json:"open"`
+	Total     uint64 `json:"total"`
+	Edited    uint64 `json:"edited"`    // in which at least one byte was changed
+	Passed    uint64 `json:"passed"`    // no longer inspected, by policy
+	PickedUp  uint64 `json:"picked_up"` // first seen in the middle
+	Reset     uint64 `json:"reset"`     // by us
+	HeldBytes uint64 `json:"held_bytes"`
+}
+
+// Definition is one inline patch as it is loaded.
+type Definition struct {
+	ID              string   `json:"id"`
+	Revision        int      `json:"revision"`
+	Title           string   `json:"title"`
+	Vulnerabilities []string `json:"vulnerabilities"`
+	Mode            string   `json:"mode"`  // "off", "shadow", "correct"
+	Error           string   `json:"error"` // why it is set aside; "" when it is in force
+	Corrections     uint64   `json:"corrections"`
+}
+
+// Event is one entry of the dataplane's log. The last few thousand are kept in
+// memory.
+type Event struct {
+	ID   uint64    `json:"id"` // from 1, without gaps
+	Time time.Time `json:"time"`
+	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "link"
+	Text string    `json:"text"` // one line for people
+	// Of corrections and what else concerns one session:
+	Service  string            `json:"service,omitempty"`
+	Client   string            `json:"client,omitempty"` // address:port
+	Server   string            `json:"server,omitempty"`
+	Evidence *session.Evidence `json:"evidence,omitempty"`
+}

@@ -1,0 +1,148 @@
+// Package protocol is what the bytes of a session mean. A decoder (package
+// http below this one) turns in-order bytes into messages of typed elements,
+// asks the rules about each message, and writes their corrections back in the
+// protocol's valid form. It knows nothing of TCP and nothing of definitions.
+package protocol
+
+import "wirepatch/dataplane/session"
+
+// Type is the type of an element's field or of a message variable, as rules
+// see it.
+type Type uint8
+
+// The types that a rule can meet. Bytes that are not text are strings too:
+// their octets, one by one.
+const (
+	String     Type = iota // Go string
+	Int                    // int64
+	Bool                   // bool
+	StringList             // []string
+	StringMap              // map[string][]string
+)
+
+// Schema documents what a decoder publishes. Rules are checked against it when
+// they are compiled.
+type Schema struct {
+	Protocol string
+	Elements map[string]ElementType // by kind, for instance "request.header"
+	Vars     map[string]Var         // by dotted name, for instance "request.method"
+}
+
+// ElementType is one kind of element.
+type ElementType struct {
+	Doc    string
+	Dir    session.Direction
+	Fields map[string]FieldType
+}
+
+// FieldType is one field of an element.
+type FieldType struct {
+	Type     Type
+	Doc      string
+	Settable bool // corrections may set, cut or replace it
+}
+
+// Var is a value that all rules on a message can read.
+type Var struct {
+	Type Type
+	Doc  string
+	// Dir is the earliest direction in which it is known: a variable of the
+	// response is unknown to rules on the request.
+	Dir session.Direction
+}
+
+// Span is a range of Message.Data. Start < 0: the field is derived and has no
+// bytes of its own.
+type Span struct{ Start, End int }
+
+// Field is one field of one element.
+type Field struct {
+	Name  string
+	Value any // string or int64 or bool, by the schema
+	Span  Span
+}
+
+// Element is one typed part of a message.
+type Element struct {
+	Kind   string
+	Span   Span // all bytes of the element, with its terminator: without them the message is still valid
+	Fields []Field
+}
+
+// Field returns the field of that name, nil if there is none.
+func (e *Element) Field(name string) *Field {
+	for i := range e.Fields {
+		if e.Fields[i].Name == name {
+			return &e.Fields[i]
+		}
+	}
+	return nil
+}
+
+// Message is one protocol message as the rules see it.
+type Message struct {
+	Protocol string
+	Dir      session.Direction
+	Data     []byte // spans index this; valid only during Rules.Match
+	Elements []Element
+	// Lookup resolves a message variable of the schema, lazily.
+	Lookup func(name string) (any, bool)
+}
+
+// Rules decide what is to change in a message. They are safe for use by many
+// sessions at once.
+type Rules interface {
+	// Wants says whether any rule is about elements of this kind, so that a
+	// decoder need not hold what nobody asks for (bodies).
+	Wants(kind string) bool
+	// Match returns the corrections for m in the order of their elements. A
+	// correction in shadow mode is returned too; the decoder reports what it
+	// would have changed and changes nothing.
+	Match(m *Message) []Correction
+}
+
+// Correction is one change that a rule asks for.
+type Correction struct {
+	Definition string
+	Revision   int
+	Rule       int
+	Shadow     bool // report only what would be done
+	Action     Action
+	Element    int    // index into Message.Elements
+	Field      string // for Set
+	Value      string // for Set: the field's new value, unencoded
+	Name       string // "set", "cut" or "replace": the correction's name in the definition, for evidence
+	Reply      *Reply // for Reject
+}
+
+// Action is what a Correction does.
+type Action uint8
+
+// The actions. Cut and replace of the language are computed by the rules and
+// arrive as Set.
+const (
+	Report Action = iota // change nothing, tell
+	Remove               // take the element out of the message
+	Set                  // give a field another value
+	Reject               // answer the message in the server's place, do not forward it
+	Drop                 // do not forward the message, answer nothing
+	Reset                // reset the session
+)
+
+// Reply is the answer of a Reject.
+type Reply struct {
+	Status  int         // protocol's status code
+	Reason  string      // HTTP: reason phrase; "" is the standard one
+	Headers [][2]string // in order; the decoder adds Content-Length when it is missing
+	Body    string
+	Raw     string // when not empty: the reply, byte for byte, instead of the above
+	Close   bool   // end the session after the reply
+}
+
+// Conn is what a decoder may tell rules about the session.
+type Conn struct {
+	ClientAddress string // textual address, without port
+	ClientPort    int
+	ServerAddress string
+	ServerPort    int
+}
