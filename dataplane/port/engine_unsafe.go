@@ -1,0 +1,54 @@
+package port
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// engineState is the memory of map wp_engine (struct engine_state in
+// bpf/wire.c), shared with the program.
+type engineState struct {
+	mem []byte
+	v   *engineWords
+}
+
+type engineWords struct {
+	heartbeat                    uint64
+	txPackets, txBytes, txFailed [2]uint64
+}
+
+func mapEngineState(fd int) (*engineState, error) {
+	mem, err := unix.Mmap(fd, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, err
+	}
+	return &engineState{mem: mem, v: (*engineWords)(unsafe.Pointer(&mem[0]))}, nil
+}
+
+func (e *engineState) close() error { return unix.Munmap(e.mem) }
+
+// beat says that the engine lives.
+func (e *engineState) beat() {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) == nil {
+		atomic.StoreUint64(&e.v.heartbeat, uint64(ts.Nano()))
+	}
+}
+
+// stop says that the engine is gone.
+func (e *engineState) stop() { atomic.StoreUint64(&e.v.heartbeat, 0) }
+
+func (e *engineState) countSent(s Side, packets, bytes int) {
+	atomic.AddUint64(&e.v.txPackets[s], uint64(packets))
+	atomic.AddUint64(&e.v.txBytes[s], uint64(bytes))
+}
+
+func (e *engineState) countFailed(s Side, packets int) {
+	atomic.AddUint64(&e.v.txFailed[s], uint64(packets))
+}
+
+func (e *engineState) sent(s Side) (packets, bytes, failed uint64) {
+	return atomic.LoadUint64(&e.v.txPackets[s]), atomic.LoadUint64(&e.v.txBytes[s]), atomic.LoadUint64(&e.v.txFailed[s])
+}

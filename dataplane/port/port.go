@@ -1,0 +1,174 @@
+// Package port is the wire: the two Ethernet ports that the box sits between.
+// A BPF program on each of them (tcx ingress, bpf/wire.c) sends what concerns
+// no protected service out of the other port, in the kernel, and hands the
+// rest up: into a TAP device, one for each port, from which the engine reads
+// it whole, with its virtio-net header. What the engine sends leaves through a
+// packet socket on the port.
+//
+// Program, links and maps are pinned, so that the wire outlives the process:
+// when its heartbeat stops, the program follows each service's policy, and the
+// next process adopts what it finds. The package knows nothing of sessions.
+package port
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// Side is one of the two wire ports.
+type Side uint8
+
+// The two wire ports.
+const (
+	A Side = iota // towards the clients
+	B             // towards the servers
+)
+
+// Other returns the other port.
+func (s Side) Other() Side { return s ^ 1 }
+
+func (s Side) String() string { return string('a' + rune(s)) }
+
+// StaleAfter is how old the heartbeat may be before the program gives the
+// engine up (STALE_NS in bpf/wire.c).
+const StaleAfter = 400 * time.Millisecond
+
+// Config says what to open.
+type Config struct {
+	A, B     string // interface names of the wire ports
+	PinDir   string // folder on a BPF file system
+	Services []Service
+}
+
+// Port is the pair of wire ports, open. Recv, Send, Wait and Heartbeat belong
+// to one goroutine; the other methods may be called by another one.
+type Port struct {
+	pinDir string
+	sides  [2]side
+	objs   wireObjects
+	links  [2]link.Link
+	engine *engineState
+	wake   int // eventfd
+	notes  []string
+}
+
+// Open prepares the two interfaces, loads the program or adopts what an earlier
+// process left pinned, and puts the program in force. Frames go up only after
+// the first Heartbeat.
+func Open(c Config) (_ *Port, err error) {
+	p := &Port{pinDir: c.PinDir, wake: -1}
+	for i := range p.sides {
+		p.sides[i].reset()
+	}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if c.A == c.B {
+		return nil, fmt.Errorf("open wire ports: both are %q; give two different interfaces", c.A)
+	}
+	for s, name := range map[Side]string{A: c.A, B: c.B} {
+		if err := p.sides[s].open(name, tapName(s)); err != nil {
+			return nil, fmt.Errorf("open wire port %s (%s): %w", s, name, err)
+		}
+	}
+	if p.wake, err = newEvent(); err != nil {
+		return nil, fmt.Errorf("make wake-up event: %w", err)
+	}
+	if err := p.load(); err != nil {
+		return nil, err
+	}
+	if err := p.SetServices(c.Services); err != nil {
+		return nil, err
+	}
+	return p, p.attach()
+}
+
+// Notes tells, for the log, what Open found: adopted, new, or replaced.
+func (p *Port) Notes() []string { return p.notes }
+
+func (p *Port) note(format string, a ...any) { p.notes = append(p.notes, fmt.Sprintf(format, a...)) }
+
+// Close lets go of the ports. Program, links and maps stay in force: what is
+// unprotected goes on, what is protected follows its policy at once.
+func (p *Port) Close() error {
+	var errs []error
+	if p.engine != nil {
+		p.engine.stop()
+		errs = append(errs, p.engine.close())
+		p.engine = nil
+	}
+	for i := range p.links {
+		if p.links[i] != nil {
+			errs = append(errs, p.links[i].Close())
+			p.links[i] = nil
+		}
+	}
+	if p.objs.Wire != nil {
+		errs = append(errs, p.objs.Close())
+		p.objs = wireObjects{}
+	}
+	for i := range p.sides {
+		p.sides[i].close()
+	}
+	closeFD(&p.wake)
+	return errors.Join(errs...)
+}
+
+// Counts are one port's figures since the program's maps were made; they
+// survive the process. Packets are those of the wire: a GSO packet counts for
+// its segments.
+type Counts struct {
+	RxPackets, RxBytes uint64
+	Forwarded          uint64 // redirected in the kernel
+	HandedUp           uint64 // given to the engine
+	DroppedClosed      uint64 // of a fail-closed service while the engine was gone
+	DroppedTags        uint64 // with more VLAN tags than can be walked
+	DroppedConfig      uint64 // came in on a port that is none of ours
+	TxPackets, TxBytes uint64 // sent by the engine
+	TxFailed           uint64 // that the kernel did not take from the engine
+}
+
+// Counters reads both ports' figures.
+func (p *Port) Counters() ([2]Counts, error) {
+	var out [2]Counts
+	for i := range out {
+		var cpus []wireCounts
+		if err := p.objs.WpCounts.Lookup(uint32(i), &cpus); err != nil {
+			return out, fmt.Errorf("read counters of wire port %s: %w", Side(i), err)
+		}
+		c := &out[i]
+		for _, v := range cpus {
+			c.RxPackets += v.RxPackets
+			c.RxBytes += v.RxBytes
+			c.Forwarded += v.Forwarded
+			c.HandedUp += v.HandedUp
+			c.DroppedClosed += v.DropClosed
+			c.DroppedTags += v.DropTags
+			c.DroppedConfig += v.DropConfig
+		}
+		c.TxPackets, c.TxBytes, c.TxFailed = p.engine.sent(Side(i))
+	}
+	return out, nil
+}
+
+// Ifindex returns a wire port's interface index.
+func (p *Port) Ifindex(s Side) int { return p.sides[s].ifindex }
+
+// Name returns a wire port's interface name.
+func (p *Port) Name(s Side) string { return p.sides[s].name }
+
+// ErrKernel says that the kernel lacks what the wire needs.
+var ErrKernel = errors.New("Linux 6.6 or later with BPF and tcx is needed")
+
+func kernelError(err error) error {
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		return fmt.Errorf("%w: %w", ErrKernel, err)
+	}
+	return err
+}
