@@ -1,0 +1,132 @@
+// Package certs makes and keeps the certificate of the management page. It is
+// self-signed; whoever meets it the first time compares its fingerprint with
+// the one on the serial console.
+package certs
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"wirepatch/mgmt/atomicfile"
+)
+
+// Validity does not depend on the box's clock, which may be dead: it begins
+// before any build of this program and outlasts the box.
+var (
+	notBefore = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	notAfter  = time.Date(2056, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// Names is what the box is called and can be reached by.
+type Names struct {
+	Host      []string
+	Addresses []netip.Addr
+}
+
+// Certificate is the certificate in use.
+type Certificate struct {
+	TLS         tls.Certificate
+	Fingerprint string // SHA-256 of the certificate, as browsers show it: "AB:CD:…"
+	Made        bool   // in this call, rather than read
+}
+
+// Load reads cert.pem and key.pem in dir. When they are missing, or do not
+// belong together (a power cut between the two writes), it makes new ones for
+// what names returns.
+func Load(dir string, names func() Names) (*Certificate, error) {
+	certPEM, err1 := os.ReadFile(filepath.Join(dir, "cert.pem"))
+	keyPEM, err2 := os.ReadFile(filepath.Join(dir, "key.pem"))
+	for _, err := range []error{err1, err2} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if pair, err := tls.X509KeyPair(certPEM, keyPEM); err == nil {
+		return &Certificate{TLS: pair, Fingerprint: fingerprint(pair.Certificate[0])}, nil
+	}
+	certPEM, keyPEM, err := generate(names())
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	if err := save(dir, certPEM, keyPEM); err != nil {
+		return nil, fmt.Errorf("keep certificate: %w", err)
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, err
+	}
+	return &Certificate{TLS: pair, Fingerprint: fingerprint(pair.Certificate[0]), Made: true}, nil
+}
+
+func save(dir string, certPEM, keyPEM []byte) error {
+	return errors.Join(
+		atomicfile.Write(filepath.Join(dir, "key.pem"), keyPEM, 0o600),
+		atomicfile.Write(filepath.Join(dir, "cert.pem"), certPEM, 0o644))
+}
+
+func generate(n Names) (certPEM, keyPEM []byte, _ error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, nil, err
+	}
+	tmpl := template(n, serial)
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+}
+
+func template(n Names, serial *big.Int) *x509.Certificate {
+	t := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{Organization: []string{"Wirepatch"}},
+		NotBefore:             notBefore,
+		NotAfter:              notAfter,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+		DNSNames:              n.Host,
+	}
+	if len(n.Host) > 0 {
+		t.Subject.CommonName = n.Host[0]
+	}
+	for _, a := range n.Addresses {
+		t.IPAddresses = append(t.IPAddresses, net.IP(a.Unmap().AsSlice()))
+	}
+	return t
+}
+
+func fingerprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	part := make([]string, len(sum))
+	for i, b := range sum {
+		part[i] = fmt.Sprintf("%02X", b)
+	}
+	return strings.Join(part, ":")
+}

@@ -1,0 +1,123 @@
+// Mgmt is the management plane: the HTTPS page on the management port. It
+// runs without privileges; what it knows of the wire it asks the dataplane over
+// a unix socket, what it knows of the box it reads from init's file.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"wirepatch/board/state"
+	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/system"
+	"wirepatch/mgmt/web"
+	"wirepatch/mgmt/wire"
+)
+
+type options struct{ listen, data, control, box, settings string }
+
+func main() {
+	var o options
+	flag.StringVar(&o.listen, "listen", ":443", "`address` to serve HTTPS on")
+	flag.StringVar(&o.data, "data", "/data/mgmt", "`folder` for certificate and password")
+	flag.StringVar(&o.control, "control", control.Socket, "the dataplane's `socket`")
+	flag.StringVar(&o.box, "box", state.Path, "init's `file` on the state of the box")
+	flag.StringVar(&o.settings, "settings", "", "appliance.ini (default: where the box keeps it)")
+	flag.Parse()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, log); err != nil {
+		log.Error("mgmt ends", "cause", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, log *slog.Logger) error {
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	cert, err := loadCertificate(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	account, err := auth.Open(o.data)
+	if err != nil {
+		return err
+	}
+	sampler, err := system.New(o.data)
+	if err != nil {
+		return err
+	}
+	poller := wire.New(o.control, o.box, time.Now)
+	site, err := web.New(web.Config{
+		Account: account, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
+		Wire: poller, System: sampler, Settings: o.settings,
+		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return err
+	}
+	log.Info("serving HTTPS", "address", l.Addr(), "certificate_sha256", cert.Fingerprint)
+	if code := account.SetupCode(); code != "" {
+		log.Info("no password is set: open the page and set one", "setup_code", code)
+	}
+	go poller.Run(ctx)
+	go sampler.Run(ctx)
+	return serve(ctx, site, l, cert)
+}
+
+// loadCertificate gives the management port some time to get its address, but
+// only when the certificate is made: it should name the address.
+func loadCertificate(ctx context.Context, o options, log *slog.Logger) (*certs.Certificate, error) {
+	cert, err := certs.Load(o.data, func() certs.Names { return certs.Own(waitForAddress(ctx, o.box)) })
+	if err == nil && cert.Made {
+		log.Info("certificate made", "names", cert.TLS.Leaf.DNSNames, "addresses", cert.TLS.Leaf.IPAddresses)
+	}
+	return cert, err
+}
+
+// addressTime is how long the first start waits for DHCP.
+const addressTime = 10 * time.Second
+
+func waitForAddress(ctx context.Context, path string) *state.Box {
+	ctx, cancel := context.WithTimeout(ctx, addressTime)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		box, err := state.Read(path)
+		if err == nil && box.Management.Address != "" || errors.Is(err, os.ErrNotExist) {
+			return box
+		}
+		select {
+		case <-ctx.Done():
+			return box
+		case <-tick.C:
+		}
+	}
+}
+
+func serve(ctx context.Context, site *web.Site, l net.Listener, cert *certs.Certificate) error {
+	srv := site.Server(cert.TLS)
+	context.AfterFunc(ctx, func() { srv.Close() })
+	if err := srv.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"wirepatch/mgmt/auth"
+)
+
+// entry is what the sign-in and set-up pages show.
+type entry struct {
+	Problem   string
+	MinLength int
+}
+
+// formToken returns the token for a form that is filled in without a session:
+// the form and a cookie must agree, and another site can set neither.
+func formToken(w http.ResponseWriter, r *http.Request) string {
+	if c, err := r.Cookie(formCookie); err == nil && len(c.Value) == len(auth.NewID()) {
+		return c.Value
+	}
+	token := auth.NewID()
+	setCookie(w, formCookie, token)
+	return token
+}
+
+func formTokenFits(r *http.Request) bool {
+	c, err := r.Cookie(formCookie)
+	return err == nil && c.Value != "" && subtle.ConstantTimeCompare([]byte(c.Value), []byte(r.PostFormValue("token"))) == 1
+}
+
+func (s *Site) entryPage(w http.ResponseWriter, r *http.Request, code int, name, title, problem string) {
+	s.render(w, code, name, view{Title: title, Token: formToken(w, r), Page: entry{problem, auth.MinLength}})
+}
+
+func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, v visit) {
+	if v.id != "" {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	s.entryPage(w, r, http.StatusOK, "login", "Sign in", "")
+}
+
+func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
+	if !formTokenFits(r) {
+		s.entryPage(w, r, http.StatusForbidden, "login", "Sign in", staleForm)
+		return
+	}
+	if code, err := s.signIn(w, r, v, r.PostFormValue("password")); err != nil {
+		s.entryPage(w, r, code, "login", "Sign in", sentence(err))
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+const staleForm = "This form was not from this page or is out of date. Fill it in again; the browser must accept this page's cookies."
+
+// signIn checks the password and opens a session, or returns the status code
+// and what to tell.
+func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, password string) (int, error) {
+	if err := s.mayTry(w, r); err != nil {
+		return http.StatusTooManyRequests, err
+	}
+	ok, err := s.Account.Verify(r.Context(), password)
+	if err != nil {
+		return http.StatusServiceUnavailable, err
+	}
+	if !ok {
+		s.Log.Warn("sign-in refused", "from", from(r))
+		return http.StatusUnauthorized, errors.New("wrong password; if it is lost, it can be set anew on the serial console")
+	}
+	s.Throttle.Success(from(r))
+	s.Sessions.End(v.id) // a new session at each sign-in
+	id, _ := s.Sessions.Create()
+	setCookie(w, sessionCookie, id)
+	dropCookie(w, formCookie)
+	s.Log.Info("signed in", "from", from(r))
+	return http.StatusOK, nil
+}
+
+func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
+	wait := s.Throttle.Attempt(from(r))
+	if wait == 0 {
+		return nil
+	}
+	seconds := int(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	return fmt.Errorf("too many attempts; wait %s, then try again. The serial console is always open", time.Duration(seconds)*time.Second)
+}
+
+func (s *Site) logout(w http.ResponseWriter, r *http.Request, v visit) {
+	if !v.session.CheckToken(r.PostFormValue("token")) {
+		s.fail(w, r, v, http.StatusForbidden, "Refused", "This form was not from this page or is out of date.", "Open the overview and sign out there.")
+		return
+	}
+	s.Sessions.End(v.id)
+	dropCookie(w, sessionCookie)
+	s.Log.Info("signed out", "from", from(r))
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+func (s *Site) setupPage(w http.ResponseWriter, r *http.Request, _ visit) {
+	s.entryPage(w, r, http.StatusOK, "setup", "First set-up", "")
+}
+
+func (s *Site) setup(w http.ResponseWriter, r *http.Request, v visit) {
+	code, err := s.setFirst(w, r)
+	if err != nil {
+		s.entryPage(w, r, code, "setup", "First set-up", sentence(err))
+		return
+	}
+	s.Log.Info("password set, set-up code used up", "from", from(r))
+	s.Throttle.Success(from(r))
+	id, _ := s.Sessions.Create()
+	setCookie(w, sessionCookie, id)
+	dropCookie(w, formCookie)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *Site) setFirst(w http.ResponseWriter, r *http.Request) (int, error) {
+	if !formTokenFits(r) {
+		return http.StatusForbidden, errors.New(staleForm)
+	}
+	password := r.PostFormValue("password")
+	if password != r.PostFormValue("repeat") {
+		return http.StatusUnprocessableEntity, errors.New("the two passwords differ; type the same one twice")
+	}
+	if err := s.mayTry(w, r); err != nil {
+		return http.StatusTooManyRequests, err
+	}
+	err := s.Account.SetUp(r.Context(), r.PostFormValue("code"), password)
+	switch {
+	case err == nil:
+		return http.StatusOK, nil
+	case errors.Is(err, auth.ErrPassword):
+		return http.StatusUnprocessableEntity, err
+	case errors.Is(err, auth.ErrCode), errors.Is(err, auth.ErrSet):
+		s.Log.Warn("set-up refused", "from", from(r), "cause", err)
+		return http.StatusForbidden, err
+	}
+	s.Log.Error("set-up failed", "cause", err)
+	return http.StatusServiceUnavailable, errors.New("the password could not be kept; the log on the serial console has the cause")
+}

@@ -1,0 +1,83 @@
+package web
+
+import (
+	"net/http"
+
+	"wirepatch/board/settings"
+	"wirepatch/mgmt/wire"
+)
+
+// How much the overview lists.
+const (
+	shownCorrections = 20
+	shownEvents      = 40
+)
+
+// overview is what the page shows: text and numbers, ready to print.
+type overview struct {
+	Now         moment
+	Hostname    string
+	Alerts      []alert
+	Picture     picture
+	Sessions    []figure
+	Services    []serviceRow
+	Definitions []definitionRow
+	Corrections []correction
+	Events      []eventRow
+	Box         boxView
+}
+
+type figure struct{ Label, Value, Hint string }
+
+func (s *Site) overview(w http.ResponseWriter, _ *http.Request, v visit) {
+	s.render(w, http.StatusOK, "overview", view{Title: "Overview", SignedIn: true, Token: v.session.Token, Page: s.lookAround()})
+}
+
+// live answers with the parts of the overview that change.
+func (s *Site) live(w http.ResponseWriter, _ *http.Request, _ visit) {
+	s.render(w, http.StatusOK, "live", s.lookAround())
+}
+
+func (s *Site) lookAround() overview {
+	st := s.Wire.State()
+	set, setErr := s.readSettings()
+	o := overview{
+		Now:         at(st.Time),
+		Picture:     drawWire(st.Dataplane),
+		Sessions:    sessionFigures(st.Dataplane),
+		Services:    serviceRows(st.Dataplane, set),
+		Definitions: definitionRows(st.Dataplane),
+		Corrections: corrections(s.Wire.Corrections(shownCorrections)),
+		Events:      eventRows(s.Wire.Events(shownEvents)),
+		Box:         s.boxView(st),
+	}
+	if st.Box != nil {
+		o.Hostname = st.Box.Hostname
+	}
+	o.Alerts = alerts(st, setErr)
+	return o
+}
+
+func (s *Site) readSettings() (*settings.Settings, error) {
+	if s.Config.Settings != "" {
+		return settings.Read(s.Config.Settings)
+	}
+	return settings.Load()
+}
+
+func sessionFigures(d wire.Dataplane) []figure {
+	if d.Status == nil {
+		return nil
+	}
+	n := d.Status.Sessions
+	return []figure{
+		{"Open", count(n.Open), "sessions of protected services right now"},
+		{"Since start", count(n.Total), "sessions seen by this dataplane process"},
+		{"Corrected", count(n.Edited), "sessions in which bytes were changed"},
+		{"Corrections", count(d.Status.Corrections), "changes made, all sessions together"},
+		{"Passed", count(n.Passed), "sessions let through uninspected, by policy"},
+		{"Picked up", count(n.PickedUp), "sessions first seen in the middle"},
+		{"Reset", count(n.Reset), "sessions that Wirepatch ended"},
+		{"Held", byteSize(n.HeldBytes), "bytes waiting for a decision"},
+	}
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/visible"
+	"wirepatch/mgmt/wire"
+)
+
+// picture is the wire as it is drawn, and the same in a table.
+type picture struct {
+	Known  bool // false: no dataplane has ever answered
+	Alive  bool // the engine answers now
+	A, B   portView
+	Kernel string // packets forwarded in the kernel, both ways
+	Engine string // packets through the engine, both ways
+	Chart  chart
+}
+
+type portView struct {
+	Letter, Name, Side string
+	Up                 bool
+	Link, Speed        string
+	Rate               string // received; "" unknown
+	Driver, MAC        string
+	Attach             string
+	Rx, RxBytes        string
+	Forwarded          string
+	HandedUp           string
+	Tx, Dropped        string
+}
+
+func drawWire(d wire.Dataplane) picture {
+	p := picture{Alive: d.Answers, A: portView{Letter: "A"}, B: portView{Letter: "B"}}
+	if d.Status == nil || len(d.Status.Ports) != 2 {
+		return p
+	}
+	a, b := d.Status.Ports[0], d.Status.Ports[1]
+	p.Known = true
+	p.A, p.B = viewPort(0, a), viewPort(1, b)
+	if len(d.Rates) == 2 {
+		p.A.Rate, p.B.Rate = bitRate(d.Rates[0].RxBits), bitRate(d.Rates[1].RxBits)
+	}
+	p.Kernel = count(a.Forwarded + b.Forwarded)
+	p.Engine = count(a.HandedUp + b.HandedUp)
+	p.Chart = drawChart(d.History)
+	return p
+}
+
+func portLetter(i int) string { return string(rune('A' + i)) }
+
+func viewPort(i int, p control.Port) portView {
+	v := portView{
+		Letter: portLetter(i), Name: visible.Line(p.Name), Side: []string{"clients", "servers"}[i],
+		Up: p.Up, Link: "link", Speed: linkSpeed(p.SpeedMbit),
+		Driver: visible.Line(p.Driver), MAC: visible.Line(p.MAC), Attach: visible.Line(p.Attach),
+		Rx: count(p.RxPackets), RxBytes: byteSize(p.RxBytes), Forwarded: count(p.Forwarded),
+		HandedUp: count(p.HandedUp), Tx: count(p.TxPackets), Dropped: count(p.Dropped),
+	}
+	if !p.Up {
+		v.Link, v.Speed = "no link", "no link"
+	}
+	return v
+}
+
+// Size of the chart's drawing area, in units of its viewBox.
+const chartWidth, chartHeight = 600.0, 60.0
+
+// chart is the throughput of the last minutes as two SVG polylines.
+type chart struct {
+	ToServers, ToClients string
+	Top                  string // rate at the upper edge
+	Span                 string
+}
+
+func drawChart(h []wire.Sample) chart {
+	top := 1000.0 // bit/s: below that, a flat line
+	for _, s := range h {
+		top = max(top, s.ToServers, s.ToClients)
+	}
+	var up, down strings.Builder
+	for i, s := range h {
+		x := chartWidth * float64(wire.HistoryLength-len(h)+i) / (wire.HistoryLength - 1)
+		fmt.Fprintf(&up, "%.1f,%.1f ", x, chartHeight*(1-s.ToServers/top))
+		fmt.Fprintf(&down, "%.1f,%.1f ", x, chartHeight*(1-s.ToClients/top))
+	}
+	return chart{up.String(), down.String(), bitRate(top), span(wire.HistoryLength * wire.Interval)}
+}
+
+// Ports returns both ports, for the table.
+func (p picture) Ports() []portView { return []portView{p.A, p.B} }

@@ -1,0 +1,78 @@
+// Package web is the management page and its API: HTTPS only, server-rendered,
+// usable without scripts. It shows what package wire has copied and decides
+// nothing itself. Everything that came over the wire is only ever text here.
+package web
+
+import (
+	"crypto/tls"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/system"
+	"wirepatch/mgmt/wire"
+)
+
+// Limits on every request.
+const (
+	maxHeader  = 16 << 10 // bytes
+	maxBody    = 64 << 10 // bytes
+	headerTime = 5 * time.Second
+	readTime   = 15 * time.Second
+	answerTime = 30 * time.Second
+	idleTime   = 60 * time.Second
+	streams    = 32 // at once, of one HTTP/2 connection
+)
+
+// Config is what the pages need.
+type Config struct {
+	Account     *auth.Account
+	Sessions    *auth.Sessions
+	Throttle    *auth.Throttle
+	Wire        *wire.Poller
+	System      *system.Sampler
+	Settings    string   // path of appliance.ini; "": where it usually is
+	Fingerprint string   // of the certificate
+	Names       []string // that the certificate names
+	Log         *slog.Logger
+}
+
+// Site serves the pages.
+type Site struct {
+	Config
+	pages *template.Template
+}
+
+// New returns the site.
+func New(c Config) (*Site, error) {
+	pages, err := parseTemplates()
+	if err != nil {
+		return nil, fmt.Errorf("page templates: %w", err)
+	}
+	return &Site{Config: c, pages: pages}, nil
+}
+
+// Handler returns the whole site, with all its checks.
+func (s *Site) Handler() http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
+	return s.recovered(headers(limited(s.knownHost(crossOrigin.Handler(s.mux())))))
+}
+
+// Server returns the HTTPS server of the site. Its listener is the caller's.
+func (s *Site) Server(cert tls.Certificate) *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}},
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
