@@ -1,0 +1,166 @@
+package session
+
+import (
+	"time"
+
+	"wirepatch/dataplane/packet"
+)
+
+// Our own retransmission: first time-out, its largest value, how often.
+const (
+	firstRTO = int64(250 * time.Millisecond)
+	maxRTO   = int64(30 * time.Second)
+	maxTries = 12
+)
+
+// acknowledge reads what f, a segment of h's sender, acknowledges of stream r.
+// pure: it carries nothing else. It says whether that is news for r's sender.
+func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
+	out := r.outOffset(f.Ack())
+	if out > r.sent {
+		if !s.midStream || !r.untouched() {
+			return false // acknowledges what was never sent
+		}
+		r.skipTo(out) // went past before we were here
+	}
+	if out < r.una {
+		return false
+	}
+	edge := out + int64(f.Window())<<h.scale
+	news := edge != r.edge
+	switch {
+	case out > r.una:
+		r.progress(out)
+		s.arm(r)
+		news = true
+	case pure && edge == r.edge && r.answer > r.una:
+		if r.dups++; r.dups == 3 {
+			s.retransmit(r, h)
+		}
+	}
+	r.edge = edge
+	return news
+}
+
+// untouched says that nothing was inspected or kept yet.
+func (h *half) untouched() bool {
+	return h.edits.none() && len(h.pend) == 0 && len(h.ahead) == 0 && h.store.end() < 0
+}
+
+func (h *half) skipTo(off int64) {
+	h.top, h.sent = max(h.top, off), max(h.sent, off)
+	h.next, h.rel, h.snd = max(h.next, off), max(h.rel, off), max(h.snd, off)
+}
+
+// progress notes that the receiver has everything below out.
+func (h *half) progress(out int64) {
+	h.cwnd += min(out-h.una, 2*1400)
+	h.una = out
+	h.store.trim(out)
+	h.edits.prune(out)
+	h.tries, h.dups, h.rto = 0, 0, firstRTO
+	h.resend = 0
+}
+
+// arm sets the retransmission timer if something unacknowledged, or waiting
+// for the window, is ours to bring home.
+func (s *Session) arm(h *half) {
+	if h.resend != 0 || h.answer <= h.una && !h.blocked {
+		return
+	}
+	h.rto = max(h.rto, firstRTO)
+	h.resend = s.e.now + h.rto
+}
+
+// retransmit sends the oldest unacknowledged bytes once more: one segment. With
+// a closed window it probes with one byte (RFC 9293, 3.8.6.1).
+func (s *Session) retransmit(h, r *half) {
+	at := h.store.next(h.una)
+	switch {
+	case at == h.una && h.snd > at:
+		b := h.store.at(at)
+		n := min(int64(len(b)), int64(h.mss(r, 12)), h.snd-at)
+		if h.edge <= at {
+			n = 1
+		}
+		s.origin(h, r, at, b[:n], packet.ACK|packet.PSH, nil)
+	case h.blocked && at >= 0 && h.snd == h.una:
+		s.origin(h, r, h.snd, h.store.at(h.snd)[:1], packet.ACK|packet.PSH, nil)
+		h.snd++
+		h.answer = max(h.answer, h.snd)
+	case h.finOut >= 0 && h.una == h.finOut:
+		s.origin(h, r, h.finOut, nil, packet.ACK|packet.FIN, nil)
+	}
+}
+
+// ackNow acknowledges to h's sender what came in order, as far as we can
+// answer for it; ahead, if given, is named as received beyond a gap.
+func (s *Session) ackNow(h, r *half, ahead *held) {
+	if to := h.ackable(); to > h.acked && to != Forever {
+		h.acked = to
+		s.promise(h)
+		s.arm(h)
+	}
+	s.origin(r, h, r.sent, nil, packet.ACK, ahead)
+}
+
+// bareAck passes on to the receiver what its sender acknowledged and the
+// window it advertised, without the payload that came with it.
+func (s *Session) bareAck(h, r *half) {
+	s.origin(h, r, h.sent, nil, packet.ACK, nil)
+}
+
+// deadline is when the session next has something to do, 0 for never.
+func (s *Session) deadline() Instant {
+	if s.gone || s.resetSeen {
+		return 0
+	}
+	var due Instant
+	for i := range s.half {
+		h := &s.half[i]
+		if at := h.holdEnds(int64(s.e.cfg.Limits.HoldDelay)); at != 0 && (due == 0 || at < due) {
+			due = at
+		}
+		if h.resend != 0 && (due == 0 || h.resend < due) {
+			due = h.resend
+		}
+	}
+	return due
+}
+
+// holdEnds is when held bytes are to be acknowledged by us: their sender may
+// not go on before it hears of them. 0: nothing is held, or it is done, or the
+// receiver's own acknowledgement of earlier bytes must come first.
+func (h *half) holdEnds(delay int64) Instant {
+	if len(h.pend) == 0 || h.acked >= h.next || h.ackable() < h.next {
+		return 0
+	}
+	return h.held + delay
+}
+
+// tick does what is due.
+func (s *Session) tick() {
+	for i := range s.half {
+		h, r := &s.half[i], &s.half[1-i]
+		if at := h.holdEnds(int64(s.e.cfg.Limits.HoldDelay)); at != 0 && at <= s.e.now {
+			s.ackNow(h, r, nil)
+		}
+		if h.resend != 0 && h.resend <= s.e.now {
+			s.timedOut(h, r)
+		}
+	}
+}
+
+func (s *Session) timedOut(h, r *half) {
+	h.resend = 0
+	if h.tries++; h.tries > maxTries {
+		if !s.ended {
+			s.kill("the receiver no longer acknowledges")
+		}
+		return
+	}
+	h.cwnd = 2 * 1400
+	h.rto = min(2*h.rto, maxRTO)
+	s.retransmit(h, r)
+	s.arm(h)
+}

@@ -1,0 +1,106 @@
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"wirepatch/dataplane/packet"
+)
+
+// Side is one of the two wire ports.
+type Side uint8
+
+// The wire ports.
+const (
+	A Side = iota
+	B
+)
+
+// Output takes the frames that leave.
+type Output interface {
+	// Send puts frame on the wire of port to. v describes it as the kernel's
+	// virtio-net header does. frame is only valid during the call.
+	Send(to Side, v packet.VNet, frame []byte)
+}
+
+// Policy is what becomes of a session at a limit, or that cannot be decoded.
+type Policy uint8
+
+// The policies.
+const (
+	PolicyReset Policy = iota // reset it on both sides
+	PolicyPass                // stop inspecting it
+)
+
+// Service is a protected service. It must not be changed once handed over.
+type Service struct {
+	Name    string
+	Address netip.Prefix
+	Port    uint16
+	Exceed  Policy
+	// New makes the Inspector of one session. midStream: the session was not
+	// seen from its start.
+	New func(c Conn, midStream bool) Inspector
+}
+
+// Conn names a session's two ends.
+type Conn struct{ Client, Server netip.AddrPort }
+
+// Limits bound what the engine keeps.
+type Limits struct {
+	Sessions  int           // tracked at once
+	Embryonic int           // of these, with an unanswered SYN
+	Held      int           // bytes of one direction that await a verdict
+	Ahead     int           // bytes of one direction that arrived ahead of a gap
+	Total     int           // bytes held, ahead and unacknowledged in all sessions
+	HoldDelay time.Duration // after which held bytes are acknowledged to their sender
+	Idle      time.Duration // after which an established session is forgotten
+	Linger    time.Duration // how long a closed session is remembered
+}
+
+// DefaultLimits suit a box with 512 MB.
+var DefaultLimits = Limits{
+	Sessions:  200_000,
+	Embryonic: 50_000,
+	Held:      1 << 20,
+	Ahead:     2 << 20,
+	Total:     128 << 20,
+	HoldDelay: 4 * time.Millisecond,
+	Idle:      2 * time.Hour,
+	Linger:    10 * time.Second,
+}
+
+// EventKind is what an Event is about.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	Corrected EventKind = iota // Evidence says what
+	Passed                     // the session is no longer inspected
+	WasReset                   // we have reset the session
+)
+
+// Event is something worth telling about a session.
+type Event struct {
+	Kind     EventKind
+	Service  string
+	Conn     Conn
+	Reason   string // for Passed and WasReset
+	Evidence Evidence
+}
+
+// Stats counts sessions and bytes.
+type Stats struct {
+	Open, Total, Edited, Passed, PickedUp, Reset uint64
+	BadChecksum, Malformed, Refused              uint64
+	Held                                         uint64 // bytes held, ahead and unacknowledged now
+	PerService                                   map[string]uint64
+}
+
+// Config is what an Engine needs.
+type Config struct {
+	Output   Output
+	Services []*Service
+	Limits   Limits
+	Event    func(Event)
+}

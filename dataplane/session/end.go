@@ -1,0 +1,139 @@
+package session
+
+import "wirepatch/dataplane/packet"
+
+// reply puts the verdict's reply behind what was released the other way, and
+// ends the session if the verdict says so. It returns what is wrong with it.
+func (s *Session) reply(h, r *half, v Verdict) string {
+	if len(v.Reply) > 0 {
+		if len(r.pend) > 0 || r.next > r.top || !r.known {
+			return "decoder replied in the middle of a message"
+		}
+		out := r.edits.outFrom(r.rel)
+		end := out + int64(len(v.Reply))
+		r.edits.add(edit{r.rel, r.rel, out, end})
+		r.store.append(out, v.Reply)
+		r.advance()
+		r.answer = max(r.answer, end)
+		s.changed()
+	}
+	switch v.End {
+	case Close:
+		s.close()
+	case Reset:
+		s.kill("a definition asks for it")
+	}
+	return ""
+}
+
+// close ends the session: the client gets what was released to it and then an
+// orderly end, the server a reset.
+func (s *Session) close() {
+	c, v := &s.half[ToClient], &s.half[ToServer]
+	s.flush(v, c)
+	s.origin(v, c, v.sent, nil, packet.RST|packet.ACK, nil)
+	v.drop()
+	v.store = store{}
+	v.answer, v.resend = 0, 0
+	if v.fin >= 0 {
+		v.next = max(v.next, v.fin+1)
+	}
+	v.acked = v.next
+	c.drop()
+	c.finOut = c.edits.outFrom(c.rel)
+	s.ended = true
+	s.e.stats.Reset++
+	s.flush(c, v)
+}
+
+// drop forgets what was not decided.
+func (h *half) drop() { h.pend, h.queue, h.ahead, h.held = nil, nil, nil, 0 }
+
+// kill resets the session on both sides.
+func (s *Session) kill(reason string) {
+	if s.ended {
+		return
+	}
+	for i := range s.half {
+		h, r := &s.half[i], &s.half[1-i]
+		if h.known && r.known {
+			s.resetTo(h, r)
+		}
+	}
+	for i := range s.half {
+		h := &s.half[i]
+		h.drop()
+		h.store = store{}
+		h.answer, h.resend, h.blocked = 0, 0, false
+	}
+	s.ended, s.gone = true, true
+	s.e.stats.Reset++
+	s.event(WasReset, reason)
+}
+
+// resetTo resets h's receiver. Which byte it expects is only known to lie
+// between what it acknowledged and what it was sent.
+func (s *Session) resetTo(h, r *half) {
+	s.origin(h, r, h.sent, nil, packet.RST|packet.ACK, nil)
+	if h.una != h.sent {
+		s.origin(h, r, h.una, nil, packet.RST|packet.ACK, nil)
+	}
+}
+
+// pass ends the inspection: what is held is released, the rest passes unseen.
+func (s *Session) pass(reason string) {
+	s.blind = true
+	s.e.stats.Passed++
+	s.event(Passed, reason)
+	for i := range s.half {
+		h := &s.half[i]
+		s.release(h, 0, int64(len(h.pend)))
+		h.rel += int64(len(h.pend))
+		h.pend = nil
+		s.promise(h)
+		s.passOn(h, Forever)
+	}
+	s.flush(&s.half[ToServer], &s.half[ToClient])
+	s.flush(&s.half[ToClient], &s.half[ToServer])
+}
+
+// afterEnd answers the segments that still come once we have ended a session:
+// the client's are acknowledged until it has closed too, the server's reset.
+func (s *Session) afterEnd(h, r *half, f *packet.Frame) {
+	if s.gone {
+		if h.known && f.Flags&packet.RST == 0 {
+			s.answerReset(h, r, f)
+		}
+		return
+	}
+	if h.dir == ToClient {
+		s.answerReset(h, r, f)
+		return
+	}
+	h.learn(f)
+	if f.Flags&packet.ACK != 0 {
+		s.acknowledge(h, r, f, f.Payload == f.End)
+		s.flush(r, h)
+	}
+	end := h.offset(f.Seq()) + int64(f.End-f.Payload)
+	if f.Flags&packet.FIN != 0 {
+		end++
+		h.fin = end - 1
+	}
+	if end > h.next && h.offset(f.Seq()) <= h.next {
+		h.next, h.top = end, end
+	}
+	if f.Payload < f.End || f.Flags&packet.FIN != 0 {
+		h.acked = h.next
+		s.origin(r, h, r.sent, nil, packet.ACK, nil)
+	}
+}
+
+// answerReset answers a segment of h's sender with the reset that it must have
+// missed (RFC 9293, 3.10.7.1).
+func (s *Session) answerReset(h, r *half, f *packet.Frame) {
+	if f.Flags&packet.ACK == 0 {
+		return
+	}
+	s.origin(r, h, r.outOffset(f.Ack()), nil, packet.RST, nil)
+}

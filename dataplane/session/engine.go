@@ -1,0 +1,282 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"net/netip"
+	"time"
+
+	"wirepatch/dataplane/packet"
+)
+
+// Instant is a point of monotonic time, in nanoseconds since some beginning.
+type Instant = int64
+
+// Engine follows all sessions. It is not safe for concurrent use: one
+// goroutine owns it.
+type Engine struct {
+	cfg      Config
+	sessions map[key]*Session
+	lists    [listCount]list
+	timers   timers
+	frags    packet.Reassembler
+	stats    Stats
+	memory   int // bytes kept in all sessions
+	now      Instant
+	in       packet.Frame // the frame at hand
+	out      packet.Frame // the frame being built
+	buf      []byte       // its bytes
+	hdr      []byte       // headers of a frame of our own
+}
+
+// key names a session whichever way a frame goes: its lower end first.
+type key struct {
+	a, b         [16]byte
+	aPort, bPort uint16
+	vlan         uint32
+}
+
+func keyOf(f *packet.Frame) key {
+	c := bytes.Compare(f.Src[:], f.Dst[:])
+	if c < 0 || c == 0 && f.SrcPort < f.DstPort {
+		return key{f.Src, f.Dst, f.SrcPort, f.DstPort, f.VLAN}
+	}
+	return key{f.Dst, f.Src, f.DstPort, f.SrcPort, f.VLAN}
+}
+
+// NewEngine returns an engine without sessions. Zero Limits are DefaultLimits.
+func NewEngine(cfg Config) *Engine {
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits
+	}
+	if cfg.Event == nil {
+		cfg.Event = func(Event) {}
+	}
+	e := &Engine{cfg: cfg, sessions: map[key]*Session{}, buf: make([]byte, 0, 1<<16+256), hdr: make([]byte, 0, 256)}
+	e.stats.PerService = map[string]uint64{}
+	for i := range e.lists {
+		e.lists[i].init()
+	}
+	return e
+}
+
+// SetServices replaces the protected services. Sessions under way go on as
+// they began.
+func (e *Engine) SetServices(services []*Service) { e.cfg.Services = services }
+
+// Stats returns the counters.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Open = uint64(len(e.sessions))
+	s.Held = uint64(e.memory)
+	s.PerService = maps.Clone(e.stats.PerService)
+	return s
+}
+
+// Handle takes a frame that came in on a wire port. It may write into frame,
+// and keeps none of it.
+func (e *Engine) Handle(from Side, v packet.VNet, frame []byte, now Instant) {
+	e.now = now
+	err := e.in.Parse(frame)
+	switch {
+	case err == nil:
+		e.segment(from, v)
+	case errors.Is(err, packet.ErrFragment):
+		e.fragment(from, v)
+	case errors.Is(err, packet.ErrNotTCP):
+		e.cfg.Output.Send(from^1, v, frame)
+	default:
+		// The receiver would discard it; what we cannot read must not pass.
+		e.stats.Malformed++
+	}
+}
+
+// fragment collects the fragments of a datagram. Those of a protected session
+// go on as one segment (cut anew where it is too long); others as they came.
+func (e *Engine) fragment(from Side, v packet.VNet) {
+	if !e.in.MayBeTCP() {
+		e.cfg.Output.Send(from^1, v, e.in.Data)
+		return
+	}
+	whole, parts := e.frags.Add(&e.in, e.now)
+	if whole == nil {
+		return
+	}
+	if err := e.in.Parse(whole); err != nil {
+		if errors.Is(err, packet.ErrNotTCP) {
+			e.sendAll(from^1, v, parts)
+			return
+		}
+		e.stats.Malformed++
+		return
+	}
+	if e.find(&e.in) == nil && e.serviceOf(&e.in) == nil {
+		e.sendAll(from^1, v, parts)
+		return
+	}
+	if !e.in.ValidChecksum() {
+		e.stats.BadChecksum++
+		return
+	}
+	// The kernel cuts it into segments no longer than the longest fragment.
+	longest := 0
+	for _, p := range parts {
+		longest = max(longest, len(p))
+	}
+	e.in.PutPartialChecksum()
+	v = packet.VNet{Flags: packet.VNetNeedsCsum, HdrLen: uint16(e.in.Payload), CsumStart: uint16(e.in.L4), CsumOffset: 16}
+	if gso := longest - e.in.Payload; len(e.in.Body()) > gso && gso > 0 {
+		v.GSOSize, v.GSOType = uint16(gso), packet.GSOTCPv4
+		if e.in.V6 {
+			v.GSOType = packet.GSOTCPv6
+		}
+	}
+	e.segment(from, v)
+}
+
+func (e *Engine) sendAll(to Side, v packet.VNet, frames [][]byte) {
+	for _, p := range frames {
+		e.cfg.Output.Send(to, v, p)
+	}
+}
+
+func (e *Engine) segment(from Side, v packet.VNet) {
+	f := &e.in
+	s := e.find(f)
+	if s == nil {
+		if s = e.open(from, f); s == nil {
+			e.cfg.Output.Send(from^1, v, f.Data)
+			return
+		}
+	}
+	if v.Flags&(packet.VNetNeedsCsum|packet.VNetDataValid) == 0 && !f.ValidChecksum() {
+		e.stats.BadChecksum++
+		return
+	}
+	before := s.memory()
+	s.handle(from, v, f)
+	e.account(s, before)
+}
+
+// account keeps the sum of memory, the timers and the lists up to date after
+// something happened to s, which used before bytes.
+func (e *Engine) account(s *Session, before int) {
+	e.memory += s.memory() - before
+	if e.memory > e.cfg.Limits.Total && s.memory() > 0 && !s.blind {
+		used := s.memory()
+		s.exceed("the memory for all sessions is used up")
+		e.memory += s.memory() - used
+	}
+	e.timers.set(s, s.deadline())
+	e.touch(s)
+}
+
+func (e *Engine) find(f *packet.Frame) *Session { return e.sessions[keyOf(f)] }
+
+// serviceOf finds the service that the segment is for: by its destination.
+func (e *Engine) serviceOf(f *packet.Frame) *Service {
+	if s := e.match(f.Dst, f.DstPort); s != nil {
+		return s
+	}
+	return e.match(f.Src, f.SrcPort)
+}
+
+func (e *Engine) match(addr [16]byte, port uint16) *Service {
+	a := netip.AddrFrom16(addr).Unmap()
+	var best *Service
+	for _, s := range e.cfg.Services {
+		if s.Port == port && s.Address.Contains(a) && (best == nil || s.Address.Bits() > best.Address.Bits()) {
+			best = s
+		}
+	}
+	return best
+}
+
+// open makes a session for a segment that belongs to none, unless it belongs
+// to no service.
+func (e *Engine) open(from Side, f *packet.Frame) *Session {
+	toServer := true
+	svc := e.match(f.Dst, f.DstPort)
+	if svc == nil {
+		if svc = e.match(f.Src, f.SrcPort); svc == nil {
+			return nil
+		}
+		toServer = false
+	}
+	e.makeRoom()
+	s := newSession(e, svc, from, f, toServer)
+	e.sessions[keyOf(f)] = s
+	e.stats.Total++
+	e.stats.PerService[svc.Name]++
+	e.lists[embryonic].push(s)
+	return s
+}
+
+// makeRoom forgets the session that is missed least when there are too many:
+// unanswered ones first, so that a flood of SYNs evicts no established one.
+func (e *Engine) makeRoom() {
+	if l := &e.lists[embryonic]; l.n >= e.cfg.Limits.Embryonic {
+		e.remove(l.first())
+	}
+	if len(e.sessions) < e.cfg.Limits.Sessions {
+		return
+	}
+	for _, i := range []int{closing, embryonic, established} {
+		if s := e.lists[i].first(); s != nil {
+			e.remove(s)
+			return
+		}
+	}
+}
+
+func (e *Engine) remove(s *Session) {
+	e.memory -= s.memory()
+	e.timers.set(s, 0)
+	s.list.remove(s)
+	delete(e.sessions, s.key)
+	if e.stats.PerService[s.svc.Name]--; e.stats.PerService[s.svc.Name] == 0 {
+		delete(e.stats.PerService, s.svc.Name)
+	}
+}
+
+// touch moves s behind all others of its list: it was used last.
+func (e *Engine) touch(s *Session) {
+	s.used = e.now
+	s.list.remove(s)
+	e.lists[s.stage()].push(s)
+}
+
+// Tick does what is due at now and returns when it wants to be called next: a
+// second later at most.
+func (e *Engine) Tick(now Instant) Instant {
+	e.now = now
+	for {
+		s := e.timers.first()
+		if s == nil || s.due > now {
+			break
+		}
+		before := s.memory()
+		s.tick()
+		e.memory += s.memory() - before
+		e.timers.set(s, s.deadline())
+		if s.list != &e.lists[s.stage()] {
+			e.touch(s)
+		}
+	}
+	e.expire(&e.lists[embryonic], 60*time.Second)
+	e.expire(&e.lists[established], e.cfg.Limits.Idle)
+	e.expire(&e.lists[closing], e.cfg.Limits.Linger)
+	e.frags.Expire(now)
+	next := now + int64(time.Second)
+	if s := e.timers.first(); s != nil {
+		next = min(next, s.due)
+	}
+	return next
+}
+
+func (e *Engine) expire(l *list, after time.Duration) {
+	for s := l.first(); s != nil && e.now-s.used >= int64(after); s = l.first() {
+		e.remove(s)
+	}
+}

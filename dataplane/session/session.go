@@ -1,0 +1,234 @@
+package session
+
+import (
+	"fmt"
+	"net/netip"
+
+	"wirepatch/dataplane/packet"
+)
+
+// Session is one TCP session of a protected service.
+type Session struct {
+	e    *Engine
+	svc  *Service
+	key  key
+	conn Conn
+	half [2]half // by Direction
+
+	inspector Inspector
+	synSeq    uint32
+	synHS     packet.Handshake
+	synSeen   bool
+	midStream bool
+	blind     bool // no longer inspected, by policy
+	ended     bool // we have ended it; what still comes is answered by us
+	gone      bool // reset by us
+	resetSeen bool // one end has sent a reset, and nothing since
+	edited    bool
+
+	// For the engine's lists and timers.
+	list            *list
+	prev, following *Session
+	used            Instant
+	due             Instant
+	slot            int
+}
+
+// newSession makes the session that f, from port from, belongs to.
+func newSession(e *Engine, svc *Service, from Side, f *packet.Frame, toServer bool) *Session {
+	s := &Session{e: e, svc: svc, key: keyOf(f), slot: -1}
+	src := netip.AddrPortFrom(netip.AddrFrom16(f.Src).Unmap(), f.SrcPort)
+	dst := netip.AddrPortFrom(netip.AddrFrom16(f.Dst).Unmap(), f.DstPort)
+	client := from
+	s.conn = Conn{src, dst}
+	if !toServer {
+		client = from ^ 1
+		s.conn = Conn{dst, src}
+	}
+	s.half[ToServer] = half{dir: ToServer, to: client ^ 1, fin: -1, finOut: -1}
+	s.half[ToClient] = half{dir: ToClient, to: client, fin: -1, finOut: -1}
+	return s
+}
+
+// direction tells which way f goes, by its addresses.
+func (s *Session) direction(f *packet.Frame) Direction {
+	if f.SrcPort == s.conn.Client.Port() && f.Src == s.conn.Client.Addr().As16() {
+		return ToServer
+	}
+	return ToClient
+}
+
+func (s *Session) memory() int { return s.half[0].memory() + s.half[1].memory() }
+
+// stage is the list that s belongs in.
+func (s *Session) stage() int {
+	switch {
+	case s.resetSeen || s.ended || s.half[0].finAcked() && s.half[1].finAcked():
+		return closing
+	case s.half[0].known && s.half[1].known:
+		return established
+	}
+	return embryonic
+}
+
+func (h *half) finAcked() bool { return h.fin >= 0 && h.una > h.edits.outFrom(h.fin) }
+
+// handle does all that a segment of the session asks for.
+//
+//	segment            not begun        under way            ended by us
+//	SYN                noted, passes    noted, passes        noted, passes
+//	SYN+ACK            begins, passes   passes if the same   dropped
+//	RST                passes           translated           dropped
+//	acknowledgement    passes           translated           read
+//	payload, FIN       picked up        inspected            acknowledged
+func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
+	d := s.direction(f)
+	h, r := &s.half[d], &s.half[d.Other()]
+	if from == h.to {
+		return // an echo of the other side's frame
+	}
+	if f.Flags&packet.URG != 0 {
+		s.clearUrgent(v, f)
+	}
+	switch {
+	case f.Flags&packet.SYN != 0:
+		s.handshake(h, r, v, f)
+	case f.Flags&packet.RST != 0:
+		s.reset(h, r, v, f)
+	case s.ended:
+		s.afterEnd(h, r, f)
+	default:
+		if !h.known || !r.known {
+			if !s.pickUp(h, r, v, f) {
+				return
+			}
+		}
+		s.data(h, r, v, f)
+	}
+}
+
+// clearUrgent makes urgent data ordinary: whether a receiver takes the urgent
+// byte out of the stream differs between systems, and so would what the
+// decoder saw and what the server reads.
+func (s *Session) clearUrgent(v packet.VNet, f *packet.Frame) {
+	partial := v.Flags&packet.VNetNeedsCsum != 0
+	word := [2]byte{f.Data[f.L4+12], f.Flags &^ packet.URG}
+	f.Rewrite(12, word[:], partial)
+	f.Rewrite(18, []byte{0, 0}, partial)
+	f.Flags &^= packet.URG
+}
+
+// handshake follows SYN and SYN+ACK. Data in a SYN is cut off: its sender
+// sends it again, and then it is inspected.
+func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
+	if f.Payload < f.End {
+		f = s.e.bare(f)
+		v = packet.VNet{Flags: packet.VNetNeedsCsum, CsumStart: uint16(f.L4), CsumOffset: 16}
+	}
+	if f.Flags&packet.ACK == 0 {
+		if h.dir == ToServer {
+			s.synSeq, s.synHS, s.synSeen = f.Seq(), packet.ParseHandshake(f.Options()), true
+		}
+		s.e.cfg.Output.Send(h.to, v, f.Data)
+		return
+	}
+	same := h.known && r.known && f.Seq() == h.isn && f.Ack() == r.isn+1
+	if !same {
+		if h.dir != ToClient || !s.synSeen || f.Ack() != s.synSeq+1 {
+			return // answers no SYN of this session
+		}
+		s.begin(f)
+	}
+	h.learn(f)
+	h.window >>= h.scale // a SYN's window is not scaled, those of our own segments are
+	h.edge, r.edge = max(h.edge, 1), max(r.edge, 1+int64(f.Window()))
+	s.e.cfg.Output.Send(h.to, v, f.Data)
+}
+
+// begin starts the session that the SYN+ACK f opens: a new one, if an older
+// one had the same addresses and ports.
+func (s *Session) begin(f *packet.Frame) {
+	c, v := &s.half[ToServer], &s.half[ToClient]
+	*c = half{dir: ToServer, to: c.to, header: c.header[:0]}
+	*v = half{dir: ToClient, to: v.to, header: v.header[:0]}
+	c.hs, v.hs = s.synHS, packet.ParseHandshake(f.Options())
+	c.start(s.synSeq)
+	v.start(f.Seq())
+	if c.hs.HasScale && v.hs.HasScale {
+		c.scale, v.scale = c.hs.Scale, v.hs.Scale
+	}
+	s.blind, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false
+	s.inspector = s.svc.New(s.conn, false)
+}
+
+// start sets all offsets behind the SYN of number isn.
+func (h *half) start(isn uint32) {
+	h.known, h.isn = true, isn
+	h.top, h.next, h.rel = 1, 1, 1
+	h.snd, h.sent, h.una = 1, 1, 1
+	h.fin, h.finOut = -1, -1
+	h.cwnd = 10 * 1400
+}
+
+// pickUp begins a session in its middle: the engine was started, or the cable
+// moved, after its handshake. What the two ends have in flight at this moment
+// is taken as it is; inspection begins with f. It says whether f may go on.
+func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
+	if s.synSeen {
+		// The SYN was not answered yet, so this belongs to an older session
+		// that the server may still know.
+		if f.Payload == f.End {
+			s.e.cfg.Output.Send(h.to, v, f.Data)
+		}
+		return false
+	}
+	if f.Flags&packet.ACK == 0 {
+		return false
+	}
+	s.midStream = true
+	s.e.stats.PickedUp++
+	s.inspector = s.svc.New(s.conn, true)
+	h.start(f.Seq() - 1)
+	r.start(f.Ack() - 1)
+	// Scales are unknown; a window read too small only makes us send slower.
+	return true
+}
+
+// reset passes an RST on. A receiver takes it only at the very byte it expects
+// (RFC 9293, 3.10.7.4), so that is what it is translated to.
+func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
+	if s.ended {
+		return
+	}
+	if !h.known {
+		s.resetSeen = true
+		s.e.cfg.Output.Send(h.to, v, f.Data)
+		return
+	}
+	off := h.offset(f.Seq())
+	out := h.edits.outFrom(off)
+	if off >= h.rel && len(h.pend) > 0 {
+		out = h.sent + max(off-h.next, 0)
+	}
+	if out >= h.una && out <= h.sent {
+		s.resetSeen = true
+	}
+	s.translate(h, r, v, f, out)
+	s.e.cfg.Output.Send(h.to, v, f.Data)
+}
+
+func (s *Session) event(kind EventKind, reason string) {
+	s.e.cfg.Event(Event{Kind: kind, Service: s.svc.Name, Conn: s.conn, Reason: reason})
+}
+
+// exceed applies the service's policy to a session that met a limit.
+func (s *Session) exceed(reason string) {
+	if s.svc.Exceed == PolicyPass {
+		s.pass(reason)
+		return
+	}
+	s.kill(reason)
+}
+
+// recovered turns a decoder's panic into the policy's work.
+func (s *Session) recovered(p any) { s.exceed(fmt.Sprintf("decoder failed: %v", p)) }
