@@ -1,0 +1,143 @@
+package patch
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limits of one definition file. They bound what a hostile or broken file can
+// cost the box that loads it.
+const (
+	MaxFile     = 256 << 10 // bytes of one patch.yaml
+	MaxRules    = 64        // rules of one definition
+	MaxTests    = 256       // tests of one definition
+	MaxText     = 64 << 10  // bytes of one scalar of the file
+	MaxDepth    = 12        // nesting of the file
+	MaxVector   = 1 << 20   // bytes of one side of a test, with its templates filled in
+	MaxCost     = 1_000_000 // CEL cost of one evaluation, by cel-go's cost model
+	MaxFiles    = 20_000    // definitions in one folder
+	maxExprSize = 16 << 10  // code points of one CEL expression
+)
+
+// Pos is a place in a definition file. Line and Column count from 1; 0 means
+// that the place is not known.
+type Pos struct {
+	File   string
+	Line   int
+	Column int
+}
+
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Error is one fault of a definition, with its place and what was expected.
+type Error struct {
+	Pos
+	Text string
+}
+
+func (e *Error) Error() string { return e.Pos.String() + ": " + e.Text }
+
+func (p Pos) errorf(format string, args ...any) *Error {
+	return &Error{p, fmt.Sprintf(format, args...)}
+}
+
+// Text is a string of the file with its place.
+type Text struct {
+	Pos
+	Value string
+	// block says that the value starts on the line below Pos, as in a | block.
+	block bool
+}
+
+// inside gives the place of a 1-based line and column within the text.
+func (t Text) inside(line, column int) Pos {
+	p := t.Pos
+	switch {
+	case p.Line == 0:
+	case t.block:
+		p.Line, p.Column = p.Line+line, column
+	case line == 1 && !strings.Contains(t.Value, "\n"):
+		p.Column += column - 1
+	}
+	return p
+}
+
+// Definition is one inline patch: what one vendor patch does.
+type Definition struct {
+	Pos
+	ID              string
+	Revision        int
+	Title           string
+	Vulnerabilities []string
+	Product         Product
+	Behaviour       string   // what the vendor's patch does
+	Sources         []string // where that is to be read: advisories, commits
+	Limits          []string // where the server behind the box still differs from the patched one
+	Protocol        string
+	Proof           string // how equivalence was shown; "vectors only" when it was not
+	Rules           []Rule
+	Tests           []Vector
+	protocolPos     Pos
+}
+
+// Product says whose flaw it is.
+type Product struct {
+	Name     string
+	CPE      string
+	Affected []string // version ranges, for instance ">=1.2.0 <1.4.7"
+}
+
+// Rule is one condition on one kind of element, and what to do then.
+type Rule struct {
+	Pos
+	At   Text
+	When Text // CEL; empty: always
+	Do   Do
+}
+
+// Do is the correction of a rule. Kind says which of the fields count.
+type Do struct {
+	Pos
+	Kind    string // "remove", "set", "cut", "replace", "reject", "drop", "reset", "report"
+	Field   Text   // set, cut, replace
+	To      Text   // set: template
+	Max     int    // cut: bytes
+	Pattern Text   // replace: RE2
+	With    Text   // replace: template, in which $1 is the first group
+	Reply   Reply  // reject
+}
+
+// Reply is the answer that a reject gives. All texts are templates.
+type Reply struct {
+	Status  int
+	Reason  Text
+	Headers [][2]Text
+	Body    Text
+	Raw     Text
+	Close   bool
+}
+
+// Vector is one test of a definition: bytes in, bytes expected. The bytes are
+// templates.
+type Vector struct {
+	Pos
+	Name        string
+	Client      Text  // what the client sends
+	Server      *Text // what the server must get; nil: exactly what the client sent
+	Response    *Text // what the server answers
+	ClientGets  *Text // what the client must get; nil: exactly what the server answered
+	Ends        string
+	Corrections int // how many corrections must be reported; -1: at least one when something changes, else none
+}
+
+// The values of Vector.Ends: how the session must stand in the end.
+const (
+	endsOpen  = "open"
+	endsClose = "close"
+	endsReset = "reset"
+)

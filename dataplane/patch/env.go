@@ -1,0 +1,169 @@
+package patch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/ext"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// DateVar is the variable with the present time, as HTTP writes it (RFC 9110
+// section 5.6.7). It is there for every protocol.
+const DateVar = "date"
+
+// DateFormat is DateVar's layout.
+const DateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// environments makes the CEL environments, one for each kind of element, since
+// each has fields of its own.
+type environments struct {
+	base *cel.Env
+	kind map[string]*cel.Env // by protocol and kind
+}
+
+func newEnvironments() (*environments, error) {
+	base, err := baseEnv()
+	if err != nil {
+		return nil, fmt.Errorf("make the CEL environment: %w", err)
+	}
+	return &environments{base: base, kind: map[string]*cel.Env{}}, nil
+}
+
+// baseEnv is what all environments share. Making it is slow, so it is made once.
+var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
+	opts := []cel.EnvOption{
+		cel.OptionalTypes(), ext.Strings(), ext.Regex(),
+		cel.ParserExpressionSizeLimit(maxExprSize),
+		cel.ParserRecursionLimit(64),
+		cel.Variable(DateVar, cel.StringType),
+	}
+	for _, f := range functions {
+		opts = append(opts, f.opt)
+	}
+	return cel.NewEnv(opts...)
+})
+
+// of returns the environment of the rules at kind: its fields and every message
+// variable. That a variable is not known yet in this direction is found later,
+// so that it can be said better than "undeclared".
+func (e *environments) of(s *protocol.Schema, kind string) (*cel.Env, error) {
+	key := s.Protocol + " " + kind
+	if env := e.kind[key]; env != nil {
+		return env, nil
+	}
+	var opts []cel.EnvOption
+	fields := s.Elements[kind].Fields
+	for name, f := range fields {
+		opts = append(opts, cel.Variable(name, celType(f.Type)))
+	}
+	for name, v := range s.Vars {
+		if _, hidden := fields[name]; !hidden && name != DateVar {
+			opts = append(opts, cel.Variable(name, celType(v.Type)))
+		}
+	}
+	env, err := e.base.Extend(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("make the CEL environment of %s: %w", kind, err)
+	}
+	e.kind[key] = env
+	return env, nil
+}
+
+func celType(t protocol.Type) *cel.Type {
+	switch t {
+	case protocol.Int:
+		return cel.IntType
+	case protocol.Bool:
+		return cel.BoolType
+	case protocol.StringList:
+		return cel.ListType(cel.StringType)
+	case protocol.StringMap:
+		return stringMap
+	}
+	return cel.StringType
+}
+
+// program compiles one expression for the rules at kind. want lists the types
+// that it may have. The returned AST serves the search for literals.
+func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Program, *celast.AST, []string) {
+	env, err := c.envs.of(c.schema, kind)
+	if err != nil {
+		c.fail(t.Pos, "%v", err)
+		return nil, nil, nil
+	}
+	ast, issues := env.Compile(src)
+	if issues.Err() != nil {
+		for _, e := range issues.Errors() {
+			c.fail(t.inside(e.Location.Line(), e.Location.Column()+1), "%s", c.explain(e.Message))
+		}
+		return nil, nil, nil
+	}
+	if !slices.ContainsFunc(want, ast.OutputType().IsExactType) {
+		c.fail(t.Pos, "expression has type %s; want %s", ast.OutputType(), typeNames(want))
+		return nil, nil, nil
+	}
+	native := ast.NativeRep()
+	vars := c.variables(t, native, kind)
+	p, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(costs{}), cel.CostLimit(MaxCost))
+	if err != nil {
+		c.fail(t.Pos, "%v; want an expression that can be evaluated", err)
+		return nil, nil, nil
+	}
+	return p, native, vars
+}
+
+// variables lists the message variables that an expression reads, and refuses
+// what is not known yet when an element of this kind is decided.
+func (c *compiler) variables(t Text, a *celast.AST, kind string) []string {
+	dir := session.ToServer
+	if kind != "" {
+		dir = c.schema.Elements[kind].Dir
+	}
+	var used []string
+	for _, ref := range a.ReferenceMap() {
+		v, ok := c.schema.Vars[ref.Name]
+		if !ok || ref.Name == "" {
+			continue
+		}
+		if v.Dir > dir {
+			c.fail(t.Pos, "%s is not known when %s is decided; want a variable of the request", ref.Name, kind)
+		}
+		used = append(used, ref.Name)
+	}
+	return used
+}
+
+// explain adds to CEL's message what the author can use instead.
+func (c *compiler) explain(msg string) string {
+	if !strings.HasPrefix(msg, "undeclared reference") || c.schema == nil {
+		return msg + "; want a CEL expression"
+	}
+	var names []string
+	if e, ok := c.schema.Elements[c.at]; ok {
+		for n := range e.Fields {
+			names = append(names, n)
+		}
+	}
+	for n, v := range c.schema.Vars {
+		if v.Dir <= c.schema.Elements[c.at].Dir {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%s; want one of %s, %s or a CEL function", msg, strings.Join(names, ", "), DateVar)
+}
+
+func typeNames(ts []*cel.Type) string {
+	var names []string
+	for _, t := range ts {
+		names = append(names, t.String())
+	}
+	return strings.Join(names, " or ")
+}

@@ -1,0 +1,88 @@
+package patch
+
+import (
+	"path"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+)
+
+// maxRepeat bounds what repeat makes, in bytes.
+const maxRepeat = MaxVector
+
+// function is one of our additions to CEL. The table below is also what
+// docs/definitions.md is checked against.
+type function struct {
+	name string
+	opt  cel.EnvOption
+}
+
+var functions = []function{
+	{"first", cel.Function("first",
+		cel.MemberOverload("wp_map_first", []*cel.Type{stringMap, cel.StringType}, cel.StringType,
+			cel.BinaryBinding(firstOfKey)))},
+	{"values", cel.Function("values",
+		cel.MemberOverload("wp_map_values", []*cel.Type{stringMap, cel.StringType}, cel.ListType(cel.StringType),
+			cel.BinaryBinding(valuesOfKey)))},
+	{"count", cel.Function("count",
+		cel.MemberOverload("wp_string_count", []*cel.Type{cel.StringType, cel.StringType}, cel.IntType,
+			cel.BinaryBinding(func(s, sub ref.Val) ref.Val {
+				return types.Int(strings.Count(string(s.(types.String)), string(sub.(types.String))))
+			})))},
+	{"repeat", cel.Function("repeat",
+		cel.MemberOverload("wp_string_repeat", []*cel.Type{cel.StringType, cel.IntType}, cel.StringType,
+			cel.BinaryBinding(repeat)))},
+	{"pathClean", cel.Function("pathClean",
+		cel.Overload("wp_path_clean", []*cel.Type{cel.StringType}, cel.StringType,
+			cel.UnaryBinding(func(s ref.Val) ref.Val {
+				return types.String(path.Clean(string(s.(types.String))))
+			})))},
+}
+
+var stringMap = cel.MapType(cel.StringType, cel.ListType(cel.StringType))
+
+// firstOfKey is map.first(key): the first value of a key, or "" when it is absent.
+func firstOfKey(m, key ref.Val) ref.Val {
+	v, ok := m.(traits.Mapper).Find(key)
+	if list, isList := v.(traits.Lister); ok && isList && list.Size() != types.IntZero {
+		return list.Get(types.IntZero)
+	}
+	return types.String("")
+}
+
+// valuesOfKey is map.values(key): all values of a key, an empty list when it is absent.
+func valuesOfKey(m, key ref.Val) ref.Val {
+	if v, ok := m.(traits.Mapper).Find(key); ok {
+		return v
+	}
+	return types.DefaultTypeAdapter.NativeToValue([]string{})
+}
+
+func repeat(s, n ref.Val) ref.Val {
+	text, times := string(s.(types.String)), int64(n.(types.Int))
+	if times < 0 || times > maxRepeat || int64(len(text))*times > maxRepeat {
+		return types.NewErr("repeat: result would exceed %d bytes", maxRepeat)
+	}
+	return types.String(strings.Repeat(text, int(times)))
+}
+
+// costs tells CEL what our functions cost, in its own measure: a tenth of a
+// unit for each byte gone through.
+type costs struct{}
+
+// CallCost implements interpreter.ActualCostEstimator.
+func (costs) CallCost(_, overload string, args []ref.Val, result ref.Val) *uint64 {
+	if !strings.HasPrefix(overload, "wp_") {
+		return nil
+	}
+	n := uint64(1)
+	for _, v := range append(args, result) {
+		if s, ok := v.(types.String); ok {
+			n += uint64(len(s)) / 10
+		}
+	}
+	return &n
+}

@@ -1,0 +1,182 @@
+package patch
+
+import (
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+
+	"wirepatch/dataplane/protocol"
+)
+
+var _ protocol.Rules = (*Set)(nil)
+
+// Wants implements protocol.Rules.
+func (s *Set) Wants(kind string) bool { return s.kinds[kind] }
+
+// Match implements protocol.Rules. Rules are asked in the order of the elements,
+// of the definitions' ids and within them. A later rule sees a field as an
+// earlier one in correct mode has set it; none is asked about an element that is
+// removed, or after the message is rejected, dropped or the session reset.
+func (s *Set) Match(m *protocol.Message) []protocol.Correction {
+	kinds := s.protocols[m.Protocol]
+	if len(kinds) == 0 {
+		return nil
+	}
+	sc := s.pool.Get().(*scratch)
+	defer func() {
+		sc.release()
+		s.pool.Put(sc)
+	}()
+	var out []protocol.Correction
+	for i := range m.Elements {
+		k := kinds[m.Elements[i].Kind]
+		if k == nil {
+			continue
+		}
+		if k.candidates(m, &m.Elements[i], sc); len(sc.found) == 0 {
+			continue
+		}
+		var ended bool
+		if out, ended = s.element(m, i, k, sc, out); ended {
+			break
+		}
+	}
+	return out
+}
+
+// element asks the rules about one element. ended means that the message is not
+// forwarded and needs no more corrections.
+func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out []protocol.Correction) (_ []protocol.Correction, ended bool) {
+	e := m.Elements[i]
+	copied := false
+	sc.act = activation{m: m, e: &e, date: s.now}
+	for at := 0; at < len(sc.found); at++ {
+		n := sc.found[at]
+		r := s.rules[n]
+		if !r.holds(&sc.act) {
+			continue
+		}
+		c, ok := r.correction(&sc.act, i)
+		if !ok {
+			continue
+		}
+		r.def.corrections.Add(1)
+		out = append(out, c)
+		if c.Shadow {
+			continue
+		}
+		switch c.Action {
+		case protocol.Reject, protocol.Drop, protocol.Reset:
+			return out, true
+		case protocol.Remove:
+			return out, false
+		case protocol.Set:
+			if !copied {
+				e.Fields, copied = slices.Clone(e.Fields), true
+			}
+			e.Field(c.Field).Value = c.Value
+			// The new value may concern other rules than the old one did.
+			k.candidates(m, &e, sc)
+			at, _ = slices.BinarySearch(sc.found, n+1)
+			at--
+		}
+	}
+	return out, false
+}
+
+// holds evaluates a rule's condition. What cannot be evaluated does not hold.
+func (r *rule) holds(act *activation) bool {
+	if r.cond == nil {
+		return true
+	}
+	v, _, err := r.cond.Eval(act)
+	if err != nil {
+		r.def.errors.Add(1)
+		return false
+	}
+	return v == types.True
+}
+
+// correction works out what a rule that holds asks for; false when that would
+// change nothing, or fails.
+func (r *rule) correction(act *activation, element int) (protocol.Correction, bool) {
+	c := protocol.Correction{
+		Definition: r.def.ID, Revision: r.def.Revision, Rule: r.index,
+		Shadow: r.def.mode == Shadow, Action: r.action, Element: element, Name: r.name,
+	}
+	var err error
+	switch r.action {
+	case protocol.Set:
+		old, ok := textField(act.e, r.field)
+		if !ok {
+			return c, false
+		}
+		c.Field = r.field
+		if c.Value, err = r.newValue(act, old); err == nil && c.Value == old {
+			return c, false
+		}
+	case protocol.Reject:
+		c.Reply, err = r.reply.fill(act)
+	}
+	if err != nil {
+		r.def.errors.Add(1)
+		return c, false
+	}
+	return c, true
+}
+
+func textField(e *protocol.Element, name string) (string, bool) {
+	f := e.Field(name)
+	if f == nil {
+		return "", false
+	}
+	switch v := f.Value.(type) {
+	case string:
+		return v, true
+	case int64:
+		return types.Int(v).ConvertToType(types.StringType).Value().(string), true
+	}
+	return "", false
+}
+
+func (r *rule) newValue(act *activation, old string) (string, error) {
+	switch {
+	case r.name == "cut":
+		return old[:min(len(old), r.cut)], nil
+	case r.match == nil:
+		return r.value.fill(act, nil)
+	case !r.match.MatchString(old):
+		return old, nil
+	}
+	with, err := r.value.fill(act, func(s string) string { return strings.ReplaceAll(s, "$", "$$") })
+	if err != nil {
+		return "", err
+	}
+	return r.match.ReplaceAllString(old, with), nil
+}
+
+func (r *reply) fill(act *activation) (*protocol.Reply, error) {
+	out := &protocol.Reply{Status: r.status, Close: r.close}
+	for _, f := range []struct {
+		to   *string
+		from *template
+	}{{&out.Reason, r.reason}, {&out.Body, r.body}, {&out.Raw, r.raw}} {
+		var err error
+		if *f.to, err = f.from.fill(act, nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range r.headers {
+		name, err := h[0].fill(act, nil)
+		if err != nil {
+			return nil, err
+		}
+		value, err := h[1].fill(act, nil)
+		if err != nil {
+			return nil, err
+		}
+		out.Headers = append(out.Headers, [2]string{name, value})
+	}
+	return out, nil
+}

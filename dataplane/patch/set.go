@@ -1,0 +1,151 @@
+package patch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"wirepatch/dataplane/protocol"
+)
+
+// The modes of a definition.
+const (
+	Off     = "off"     // not in force
+	Shadow  = "shadow"  // works out what it would change, changes nothing
+	Correct = "correct" // corrects
+)
+
+// Set is a generation of compiled definitions: protocol.Rules. It does not
+// change once made, apart from its counters, and serves any number of sessions
+// at once.
+type Set struct {
+	defs      []*loaded
+	rules     []*rule
+	protocols map[string]map[string]*kindIndex // by protocol, by kind
+	kinds     map[string]bool                  // of all protocols
+	pool      sync.Pool
+	now       func() time.Time
+}
+
+// loaded is a definition with its counters.
+type loaded struct {
+	*Definition
+	mode        string
+	err         string // why it is set aside
+	corrections atomic.Uint64
+	errors      atomic.Uint64
+}
+
+// Info is the state of one definition.
+type Info struct {
+	ID              string
+	Revision        int
+	Title           string
+	Vulnerabilities []string
+	Mode            string
+	Error           string // why it is set aside; "" when it is in force
+	Corrections     uint64 // corrections asked for since this Set was made, in shadow mode too
+	Errors          uint64 // evaluations that failed or cost too much, and so matched nothing
+}
+
+// Compile makes a Set of definitions. schemas are by protocol, modes by
+// definition id; a definition without a mode is in Correct. Errors are for what
+// was left out: a definition with a fault is set aside whole, with its reason in
+// Definitions, and the others go on.
+func Compile(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string) (*Set, []error) {
+	return compileAt(defs, schemas, modes, time.Now)
+}
+
+func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string, now func() time.Time) (*Set, []error) {
+	envs, err := newEnvironments()
+	if err != nil {
+		return &Set{}, []error{err}
+	}
+	s := &Set{now: now, kinds: map[string]bool{}, protocols: map[string]map[string]*kindIndex{}}
+	var errs []error
+	ids := map[string]bool{}
+	sorted := slices.Clone(defs)
+	slices.SortStableFunc(sorted, byID)
+	for _, d := range sorted {
+		l := &loaded{Definition: d, mode: modeOf(modes, d.ID)}
+		s.defs = append(s.defs, l)
+		rules, err := compileDefinition(envs, l, schemas)
+		if ids[d.ID] {
+			err = d.errorf("id %s is there twice; want each id once", d.ID)
+		}
+		ids[d.ID] = true
+		if err != nil {
+			l.err = err.Error()
+			errs = append(errs, err)
+		} else if l.mode != Off {
+			s.rules = append(s.rules, rules...)
+		}
+	}
+	s.index()
+	return s, errs
+}
+
+func compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema) ([]*rule, error) {
+	if l.mode != Off && l.mode != Shadow && l.mode != Correct {
+		return nil, l.errorf("mode of %s is %q; want %s, %s or %s", l.ID, l.mode, Off, Shadow, Correct)
+	}
+	schema, ok := schemas[l.Protocol]
+	if !ok {
+		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
+	}
+	c := &compiler{envs: envs, schema: &schema}
+	var out []*rule
+	for i := range l.Rules {
+		if r := c.compileRule(&l.Rules[i], l, i); r != nil {
+			out = append(out, r)
+		}
+	}
+	return out, errors.Join(c.errs...)
+}
+
+func modeOf(modes map[string]string, id string) string {
+	if m, ok := modes[id]; ok {
+		return m
+	}
+	return Correct
+}
+
+func (s *Set) index() {
+	type place struct{ protocol, kind string }
+	rules, numbers := map[place][]*rule{}, map[place][]int32{}
+	for i, r := range s.rules {
+		p := place{r.def.Protocol, r.kind}
+		rules[p], numbers[p] = append(rules[p], r), append(numbers[p], int32(i))
+	}
+	n := 0
+	for p := range rules {
+		if s.protocols[p.protocol] == nil {
+			s.protocols[p.protocol] = map[string]*kindIndex{}
+		}
+		s.protocols[p.protocol][p.kind] = newKindIndex(n, rules[p], numbers[p])
+		s.kinds[p.kind] = true
+		n++
+	}
+	total := len(s.rules)
+	s.pool.New = func() any { return newScratch(total, n) }
+}
+
+// Definitions tells the state of all definitions, by id.
+func (s *Set) Definitions() []Info {
+	out := make([]Info, 0, len(s.defs))
+	for _, d := range s.defs {
+		out = append(out, Info{
+			ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
+			Mode: d.mode, Error: d.err,
+			Corrections: d.corrections.Load(), Errors: d.errors.Load(),
+		})
+	}
+	return out
+}
+
+func (s *Set) String() string {
+	return fmt.Sprintf("%d definitions, %d rules", len(s.defs), len(s.rules))
+}

@@ -1,0 +1,191 @@
+package patch
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// TestTime is the present in every test: ${date} gives it in requests,
+// responses and what is expected.
+var TestTime = time.Date(1994, time.November, 6, 8, 49, 37, 0, time.UTC)
+
+// Failure is one test that a definition did not pass.
+type Failure struct {
+	Pos
+	Test string // name; "" when it is about the definition as a whole
+	How  string // in what pieces the bytes came
+	Text string
+}
+
+func (f Failure) Error() string {
+	s := f.Pos.String() + ": "
+	if f.Test != "" {
+		s += "test " + strconv.Quote(f.Test)
+	}
+	if f.How != "" {
+		s += ", " + f.How
+	}
+	return s + ": " + f.Text
+}
+
+// Test runs a definition's own tests through a real decoder, each with the
+// bytes whole, one by one, and in random pieces (the same in every run). The
+// definition is compiled alone and in correct mode.
+func Test(def *Definition, d Decoder) []Failure {
+	set, errs := compileAt([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, nil, func() time.Time { return TestTime })
+	if len(errs) > 0 {
+		return []Failure{{Pos: def.Pos, Text: errors.Join(errs...).Error()}}
+	}
+	t := &tester{set: set, new: d.New, def: def, used: map[int]bool{}}
+	for i := range def.Tests {
+		t.vector(&def.Tests[i])
+	}
+	t.whole()
+	return t.failures
+}
+
+// tester runs the tests of one definition.
+type tester struct {
+	set                *Set
+	new                Factory
+	def                *Definition
+	used               map[int]bool // rules that a test has made correct something
+	triggers, harmless int
+	failures           []Failure
+}
+
+// cuts are the ways to cut a stream into pieces: bytes in a piece, 0 for
+// random, -1 for all at once.
+var cuts = []struct {
+	how  string
+	size int
+}{{"whole", -1}, {"byte by byte", 1}, {"in random pieces (1)", 0}, {"in random pieces (2)", 0}, {"in random pieces (3)", 0}}
+
+func (t *tester) vector(v *Vector) {
+	b, err := fillVector(v)
+	if err != nil {
+		t.failures = append(t.failures, Failure{Pos: v.Pos, Test: v.Name, Text: err.Error()})
+		return
+	}
+	if b.changes() || v.Ends == endsReset || v.Corrections > 0 {
+		t.triggers++
+	} else {
+		t.harmless++
+	}
+	for i, cut := range cuts {
+		rnd := rand.New(rand.NewPCG(1, uint64(i)))
+		if err := t.run(v, b, cut.size, rnd); err != nil {
+			t.failures = append(t.failures, Failure{Pos: v.Pos, Test: v.Name, How: cut.how, Text: err.Error()})
+			return
+		}
+	}
+}
+
+// testConn is the session of every test: addresses for documentation (RFC 5737).
+var testConn = protocol.Conn{ClientAddress: "192.0.2.1", ClientPort: 40000, ServerAddress: "198.51.100.1", ServerPort: 80}
+
+func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error {
+	f := &feed{in: t.new(t.set, testConn)}
+	for _, side := range []struct {
+		dir   session.Direction
+		bytes string
+	}{{session.ToServer, b.client}, {session.ToClient, b.response}} {
+		rest := []byte(side.bytes)
+		for len(rest) > 0 {
+			n := len(rest)
+			if size > 0 {
+				n = min(n, size)
+			} else if size == 0 {
+				n = 1 + rnd.IntN(min(n, 1+rnd.IntN(200)))
+			}
+			if err := f.send(side.dir, rest[:n]); err != nil {
+				return err
+			}
+			rest = rest[n:]
+		}
+	}
+	end := f.end
+	for _, dir := range []session.Direction{session.ToClient, session.ToServer} {
+		if err := f.close(dir); err != nil {
+			return err
+		}
+	}
+	return t.compare(v, b, f, end)
+}
+
+func (t *tester) compare(v *Vector, b *vectorBytes, f *feed, end session.End) error {
+	if got := string(f.dirs[session.ToServer].out); got != b.server {
+		return differ("the server got", got, b.server)
+	}
+	if got := string(f.dirs[session.ToClient].out); got != b.clientGets {
+		return differ("the client got", got, b.clientGets)
+	}
+	if got := endName(end); got != v.Ends {
+		return fmt.Errorf("the session ended %q; want %q", got, v.Ends)
+	}
+	n := 0
+	for _, e := range f.evidence {
+		if e.Definition == t.def.ID {
+			t.used[e.Rule] = true
+			n++
+		}
+	}
+	switch {
+	case v.Corrections >= 0 && n != v.Corrections:
+		return fmt.Errorf("%d corrections were reported; want %d", n, v.Corrections)
+	case v.Corrections < 0 && n == 0 && b.changes():
+		return fmt.Errorf("bytes changed and no correction was reported; want at least one")
+	case v.Corrections < 0 && n > 0 && !b.changes() && v.Ends == endsOpen:
+		return fmt.Errorf("%d corrections were reported and nothing changed; want none, or \"corrections: %d\" in the test", n, n)
+	}
+	return nil
+}
+
+// whole checks what only all tests together show.
+func (t *tester) whole() {
+	if len(t.failures) > 0 {
+		return
+	}
+	fail := func(p Pos, text string) { t.failures = append(t.failures, Failure{Pos: p, Text: text}) }
+	for i, r := range t.def.Rules {
+		if !t.used[i] {
+			fail(r.Pos, fmt.Sprintf("rule %d corrects nothing in any test; want a test that triggers it", i))
+		}
+	}
+	if t.triggers == 0 || t.harmless == 0 {
+		fail(t.def.Pos, fmt.Sprintf("%d tests trigger and %d are harmless neighbours; want at least one of each", t.triggers, t.harmless))
+	}
+}
+
+func endName(e session.End) string {
+	switch e {
+	case session.Close:
+		return endsClose
+	case session.Reset:
+		return endsReset
+	}
+	return endsOpen
+}
+
+// differ shows two texts from a little before where they part.
+func differ(what, got, want string) error {
+	const before, shown = 40, 160
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	from := max(0, i-before)
+	part := func(s string) string {
+		if len(s) <= from+shown {
+			return strconv.Quote(s[from:])
+		}
+		return strconv.Quote(s[from:from+shown]) + "…"
+	}
+	return fmt.Errorf("%s other bytes from offset %d on: …%s; want …%s", what, i, part(got), part(want))
+}
