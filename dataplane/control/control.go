@@ -6,6 +6,7 @@
 //	GET  /v1/status               Status
 //	GET  /v1/events?since=N&wait=SECONDS   []Event with ID > N, oldest first, at most 500;
 //	                              with wait, blocks until there is one
+//	POST /v1/reload               reads settings and definitions anew; 204, or 422 with the reason
 package control
 
 import (
@@ -86,7 +87,7 @@ type Definition struct {
 type Event struct {
 	ID   uint64    `json:"id"` // from 1, without gaps
 	Time time.Time `json:"time"`
-	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "link"
+	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "settings", "link"
 	Text string    `json:"text"` // one line for people
 	// Of corrections and what else concerns one session:
 	Service  string            `json:"service,omitempty"`

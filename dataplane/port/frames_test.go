@@ -26,7 +26,6 @@ func macs(dst, src string) []byte {
 
 var (
 	toServer = macs(netns.ServerMAC, netns.ClientMAC)
-	toClient = macs(netns.ClientMAC, netns.ServerMAC)
 	filler   = make([]byte, 64)
 )
 

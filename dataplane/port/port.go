@@ -164,7 +164,7 @@ func (p *Port) Ifindex(s Side) int { return p.sides[s].ifindex }
 func (p *Port) Name(s Side) string { return p.sides[s].name }
 
 // ErrKernel says that the kernel lacks what the wire needs.
-var ErrKernel = errors.New("Linux 6.6 or later with BPF and tcx is needed")
+var ErrKernel = errors.New("the kernel lacks BPF or tcx; Linux 6.6 or later is needed")
 
 func kernelError(err error) error {
 	if errors.Is(err, ebpf.ErrNotSupported) {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
+)
+
+// agent answers the other programs (control.Source), watches the links and
+// reloads. It runs beside the loop and asks it by messages.
+type agent struct {
+	builder  *builder
+	loop     *loop
+	instance string
+	reload   sync.Mutex // one at a time
+}
+
+func newAgent(b *builder, l *loop) *agent {
+	return &agent{builder: b, loop: l, instance: rand.Text()}
+}
+
+// snapshot is what the loop knows at one moment.
+type snapshot struct {
+	generation  *generation
+	stats       session.Stats
+	corrections uint64
+	perPatch    map[string]uint64
+	counters    [2]port.Counts
+	err         error
+}
+
+func (a *agent) snapshot(ctx context.Context) (snapshot, error) {
+	answer := make(chan snapshot, 1)
+	err := a.loop.do(ctx, func() { answer <- a.loop.snapshot() })
+	if err != nil {
+		return snapshot{}, fmt.Errorf("the engine does not answer: %w", err)
+	}
+	s := <-answer
+	return s, s.err
+}
+
+// Status implements control.Source.
+func (a *agent) Status(ctx context.Context) (control.Status, error) {
+	s, err := a.snapshot(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	return control.Status{
+		Version: version, Started: a.loop.began, Instance: a.instance,
+		Ports:       a.ports(s.counters),
+		Services:    servicesOf(s),
+		Sessions:    sessionsOf(s.stats),
+		Definitions: definitionsOf(s),
+		Corrections: s.corrections,
+	}, nil
+}
+
+func (a *agent) ports(counters [2]port.Counts) []control.Port {
+	var out []control.Port
+	for s, c := range counters {
+		i, err := port.Describe(a.loop.port.Name(port.Side(s)))
+		if err != nil {
+			slog.Warn("status", "error", err)
+		}
+		out = append(out, control.Port{
+			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, SpeedMbit: i.SpeedMbit, Attach: "tcx",
+			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, HandedUp: c.HandedUp,
+			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
+			Dropped: c.DroppedClosed + c.DroppedTags + c.DroppedConfig + c.TxFailed,
+		})
+	}
+	return out
+}
+
+// Reload implements control.Source: it builds a new generation beside the one
+// in force and has the loop swap them. Settings with a fault change nothing.
+func (a *agent) Reload(ctx context.Context) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	set, err := a.builder.settings()
+	if err != nil {
+		a.loop.report("settings", fmt.Sprintf("what was in force stays in force: %v", err))
+		return err
+	}
+	g := a.builder.build(set)
+	answer := make(chan error, 1)
+	if err := a.loop.do(ctx, func() { answer <- a.loop.install(g) }); err != nil {
+		return fmt.Errorf("reload: the engine does not answer: %w", err)
+	}
+	if err := <-answer; err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	a.loop.report("settings", fmt.Sprintf("settings and definitions were loaded anew: %s, %d services", g.set, len(g.services)))
+	return nil
+}
+
+// reloadOn reloads at each signal.
+func (a *agent) reloadOn(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			limit, cancel := context.WithTimeout(ctx, time.Minute)
+			if err := a.Reload(limit); err != nil {
+				slog.Error("reload", "error", err)
+			}
+			cancel()
+		}
+	}
+}
+
+// watch reports when a wire port gets or loses its link.
+func (a *agent) watch(ctx context.Context) error {
+	return a.loop.port.WatchLinks(ctx, func(s port.Side, up bool) {
+		state := "has link"
+		if !up {
+			state = "has no link"
+		}
+		text := fmt.Sprintf("wire port %s (%s) %s", s, a.loop.port.Name(s), state)
+		slog.Info(text)
+		a.loop.report("link", text)
+	})
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/session"
+)
+
+// event takes what the engine has to tell. It runs on the loop.
+func (l *loop) event(e session.Event) {
+	ev := control.Event{Service: e.Service, Client: e.Conn.Client.String(), Server: e.Conn.Server.String()}
+	switch e.Kind {
+	case session.Corrected:
+		x := e.Evidence
+		ev.Kind, ev.Evidence = "correction", &x
+		ev.Text = fmt.Sprintf("%s: %s %s of %s", x.Definition, x.Action, x.Element, ev.Client)
+		if x.Mode != "correct" {
+			ev.Text += " (" + x.Mode + ": nothing was changed)"
+		} else {
+			l.corrections++
+		}
+		l.perPatch[x.Definition]++
+	case session.Passed:
+		ev.Kind, ev.Text = "passed", "the session of "+ev.Client+" is no longer inspected: "+e.Reason
+	case session.WasReset:
+		ev.Kind, ev.Text = "reset", "the session of "+ev.Client+" was reset: "+e.Reason
+	}
+	l.events.Add(ev)
+}
+
+// report adds an event that concerns no session.
+func (l *loop) report(kind, text string) { l.events.Add(control.Event{Kind: kind, Text: text}) }

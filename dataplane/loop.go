@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/packet"
+	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
+)
+
+const (
+	// batch is how many frames one side may bring before the timers, the
+	// heartbeat and the other side have their turn.
+	batch = 128
+	// pulse is how long the loop sleeps at most: well within port.StaleAfter.
+	pulse = port.StaleAfter / 8
+	// drainEvery is how often the ports are asked to let go of services that are
+	// no longer protected.
+	drainEvery = time.Second
+)
+
+// loop is the one goroutine that owns the engine and all sessions. Others send
+// it functions to run between two frames (do); they share no lock with it.
+type loop struct {
+	port   *port.Port
+	engine *session.Engine
+	events *control.Log
+	tasks  chan func()
+	began  time.Time
+	buf    []byte
+
+	current     *generation
+	draining    []port.Service // no longer protected, but with sessions under way
+	drainNames  []string
+	drainAt     session.Instant
+	corrections uint64
+	perPatch    map[string]uint64 // by definition
+}
+
+func newLoop(p *port.Port, events *control.Log) *loop {
+	l := &loop{port: p, events: events, tasks: make(chan func(), 16), began: time.Now(),
+		buf: make([]byte, port.BufferSize), current: &generation{}, perPatch: map[string]uint64{}}
+	l.engine = session.NewEngine(session.Config{Output: output{p}, Event: l.event})
+	return l
+}
+
+// output hands the engine's frames to the ports. What a port does not take is
+// lost, as on a wire, and counted there.
+type output struct{ port *port.Port }
+
+func (o output) Send(to session.Side, v packet.VNet, frame []byte) {
+	_ = o.port.Send(port.Side(to), v, frame)
+}
+
+func (l *loop) now() session.Instant { return int64(time.Since(l.began)) + 1 }
+
+// run moves frames until ctx is done.
+func (l *loop) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := l.now()
+		next := l.engine.Tick(now)
+		l.drain(now)
+		l.port.Heartbeat()
+		ready, err := l.port.Wait(min(time.Duration(next-now), pulse))
+		if err != nil {
+			return err
+		}
+		for s, waiting := range ready.Frames {
+			if !waiting {
+				continue
+			}
+			if err := l.receive(port.Side(s)); err != nil {
+				return err
+			}
+		}
+		l.runTasks()
+	}
+	return nil
+}
+
+func (l *loop) receive(s port.Side) error {
+	for range batch {
+		v, frame, err := l.port.Recv(s, l.buf)
+		if errors.Is(err, port.ErrAgain) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		l.engine.Handle(session.Side(s), v, frame, l.now())
+	}
+	return nil
+}
+
+func (l *loop) runTasks() {
+	for {
+		select {
+		case f := <-l.tasks:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// do has the loop run f and waits for it.
+func (l *loop) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case l.tasks <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	l.port.Wake()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

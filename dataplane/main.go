@@ -1,0 +1,63 @@
+// Command dataplane is the wire: it sits between two Ethernet ports, corrects
+// the sessions of protected services as the definitions say, and passes all
+// else. init starts it; mgmt and the console ask it over a unix socket (package
+// control). It leaves program, links and maps pinned when it ends, so that the
+// wire goes on without it by each service's policy.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"wirepatch/dataplane/control"
+)
+
+// version is set when the program is built for an image.
+var version = "development"
+
+// options are the command line.
+type options struct {
+	wireA, wireB string
+	settings     string
+	definitions  string
+	socket       string
+	socketGroup  int
+	pins         string
+	detach       bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.wireA, "wire-a", "", "interface towards the clients")
+	flag.StringVar(&o.wireB, "wire-b", "", "interface towards the servers")
+	flag.StringVar(&o.settings, "settings", "", "appliance.ini; empty: the owner's, else the image's")
+	flag.StringVar(&o.definitions, "definitions", "/etc/wirepatch/definitions", "folder of the inline patches")
+	flag.StringVar(&o.socket, "socket", control.Socket, "unix socket to answer on")
+	flag.IntVar(&o.socketGroup, "socket-group", -1, "group id that may use the socket; -1: the own one")
+	flag.StringVar(&o.pins, "pin", "/sys/fs/bpf/wirepatch", "folder on a BPF file system where program and maps are pinned")
+	flag.BoolVar(&o.detach, "detach", false, "take everything off the ports and end; the wire is cut")
+	flag.Parse()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "dataplane:", err)
+		os.Exit(1)
+	}
+}
+
+func (o options) check() error {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0))
+	}
+	if o.wireA == "" || o.wireB == "" {
+		return errors.New("both wire ports are needed: -wire-a INTERFACE -wire-b INTERFACE")
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/port"
+)
+
+// run opens the wire first, which then forwards by policy, and inspects once
+// the definitions have passed their tests.
+func run(ctx context.Context, o options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	b := &builder{options: o}
+	set, settingsErr := b.settings()
+	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set)})
+	if err != nil {
+		return err
+	}
+	for _, n := range p.Notes() {
+		slog.Info("wire", "note", n)
+	}
+	if o.detach {
+		return p.Detach()
+	}
+	defer p.Close()
+	events := control.NewLog()
+	l := newLoop(p, events)
+	if settingsErr != nil {
+		slog.Error("settings are not in force: nothing is protected", "error", settingsErr)
+		l.report("settings", fmt.Sprintf("nothing is protected: %v", settingsErr))
+	}
+	l.install(b.build(set))
+	return serve(ctx, o, b, l)
+}
+
+// serve runs the loop and what stands around it until ctx is done or one of
+// them fails.
+func serve(ctx context.Context, o options, b *builder, l *loop) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listener, err := control.Listen(o.socket, o.socketGroup)
+	if err != nil {
+		return err
+	}
+	a := newAgent(b, l)
+	srv := control.NewServer(a, l.events)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	var wg sync.WaitGroup
+	errs := make(chan error, 4)
+	start := func(f func() error) {
+		wg.Go(func() {
+			err := f()
+			if err != nil {
+				cancel()
+			}
+			errs <- err
+		})
+	}
+	start(func() error { return l.run(ctx) })
+	start(func() error { return srv.Serve(listener) })
+	start(func() error { return a.watch(ctx) })
+	start(func() error { a.reloadOn(ctx, hup); return nil })
+	l.report("start", "the dataplane has started, version "+version)
+	slog.Info("started", "version", version, "a", o.wireA, "b", o.wireB)
+	<-ctx.Done()
+	err = errors.Join(srv.Close())
+	l.port.Wake()
+	wg.Wait()
+	for range cap(errs) {
+		err = errors.Join(err, <-errs)
+	}
+	slog.Info("ended: the wire goes on by policy")
+	return err
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"maps"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/session"
+)
+
+// snapshot runs on the loop.
+func (l *loop) snapshot() snapshot {
+	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
+	s.counters, s.err = l.port.Counters()
+	return s
+}
+
+func sessionsOf(s session.Stats) control.Sessions {
+	return control.Sessions{Open: s.Open, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, HeldBytes: s.Held}
+}
+
+func servicesOf(s snapshot) []control.Service {
+	out := []control.Service{}
+	for _, v := range s.generation.settings {
+		address := v.Address.String()
+		if v.Address.IsSingleIP() {
+			address = v.Address.Addr().String()
+		}
+		out = append(out, control.Service{Name: v.Name, Address: address, Port: int(v.Port), Protocol: v.Protocol,
+			Fail: v.Fail, Exceed: v.Exceed, Sessions: s.stats.PerService[v.Name]})
+	}
+	return out
+}
+
+func definitionsOf(s snapshot) []control.Definition {
+	out := []control.Definition{}
+	if s.generation.set == nil {
+		return out
+	}
+	for _, d := range s.generation.set.Definitions() {
+		out = append(out, control.Definition{ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
+			Mode: d.Mode, Error: d.Error, Corrections: s.perPatch[d.ID]})
+	}
+	return out
+}
