@@ -90,7 +90,7 @@ func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
 	}
 	seconds := int(math.Ceil(wait.Seconds()))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return fmt.Errorf("too many attempts; wait %s, then try again. The serial console is always open", time.Duration(seconds)*time.Second)
+	return fmt.Errorf("too many attempts; wait %s, then try again, or use the serial console", time.Duration(seconds)*time.Second)
 }
 
 func (s *Site) logout(w http.ResponseWriter, r *http.Request, v visit) {

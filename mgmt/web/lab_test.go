@@ -1,0 +1,207 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wirepatch/board/state"
+	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/atomicfile"
+	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/system"
+	"wirepatch/mgmt/wire"
+)
+
+const (
+	testPassword = "correct horse battery"
+	testAddress  = "192.0.2.9:1234"
+)
+
+// lab is the site with real neighbours: the dataplane's own control server on
+// a unix socket, and a supervisor file.
+type lab struct {
+	*testing.T
+	dir     string
+	site    *Site
+	handler http.Handler
+	poller  *wire.Poller
+	cert    *certs.Certificate
+	log     *control.Log
+	server  *control.Server
+
+	mu     sync.Mutex
+	clock  time.Time
+	status control.Status
+}
+
+func newLab(t *testing.T) *lab {
+	dir := t.TempDir()
+	l := &lab{T: t, dir: dir, clock: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), status: testStatus()}
+	l.writeBox(testBox())
+	l.startDataplane("one")
+	cert, err := certs.Load(dir, func() certs.Names { return certs.Own(nil) })
+	l.must(err)
+	account, err := auth.Open(dir)
+	l.must(err)
+	sampler, err := system.New(dir)
+	l.must(err)
+	ini := filepath.Join(dir, "appliance.ini")
+	l.must(os.WriteFile(ini, []byte("[service portal]\naddress = 10.77.0.2\nport = 80\n"), 0o644))
+	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)
+	l.cert = cert
+	l.site, err = New(Config{
+		Account: account, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
+		Wire: l.poller, System: sampler, Settings: ini,
+		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Log: slog.New(slog.DiscardHandler),
+	})
+	l.must(err)
+	l.handler = l.site.Handler()
+	return l
+}
+
+func (l *lab) must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) socket() string { return filepath.Join(l.dir, "dataplane.sock") }
+
+func (l *lab) now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clock
+}
+
+func (l *lab) advance(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock = l.clock.Add(d)
+}
+
+// Status and Reload are what the control server asks.
+func (l *lab) Status(context.Context) (control.Status, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status, nil
+}
+
+func (l *lab) Reload(context.Context) error { return nil }
+
+func (l *lab) startDataplane(instance string) {
+	l.Helper()
+	l.mu.Lock()
+	l.status.Instance = instance
+	l.mu.Unlock()
+	l.log = control.NewLog()
+	l.server = control.NewServer(l, l.log)
+	ln, err := control.Listen(l.socket(), -1)
+	l.must(err)
+	srv := l.server
+	go srv.Serve(ln)
+	l.Cleanup(func() { srv.Close() })
+}
+
+func (l *lab) writeBox(b state.Box) {
+	l.Helper()
+	text, err := json.Marshal(b)
+	l.must(err)
+	l.must(atomicfile.Write(filepath.Join(l.dir, "box.json"), text, 0o644))
+}
+
+func (l *lab) setPassword() {
+	l.Helper()
+	a := l.site.Account
+	l.must(a.SetUp(context.Background(), a.SetupCode(), testPassword))
+}
+
+// session opens a session without the work of a password hash.
+func (l *lab) session() (*http.Cookie, auth.Session) {
+	id, s := l.site.Sessions.Create()
+	return &http.Cookie{Name: sessionCookie, Value: id}, s
+}
+
+// do sends one request; change may alter it.
+func (l *lab) do(method, path, body string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "https://127.0.0.1"+path, strings.NewReader(body))
+	r.RemoteAddr = testAddress
+	if method == "POST" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if strings.HasPrefix(path, "/api/") {
+			r.Header.Set("Content-Type", "application/json")
+		}
+	}
+	for _, c := range change {
+		c(r)
+	}
+	w := httptest.NewRecorder()
+	l.handler.ServeHTTP(w, r)
+	return w
+}
+
+func with(c *http.Cookie) func(*http.Request) { return func(r *http.Request) { r.AddCookie(c) } }
+
+func header(k, v string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(k, v) } }
+
+// sendForm fills in the form at path as a browser does: with the cookie and the
+// token that the page came with.
+func (l *lab) sendForm(path string, v url.Values) *httptest.ResponseRecorder {
+	l.Helper()
+	c := cookie(l.do("GET", path, ""), formCookie)
+	if c == nil {
+		l.Fatalf("GET %s sets no %s", path, formCookie)
+	}
+	v.Set("token", c.Value)
+	return l.do("POST", path, v.Encode(), with(c))
+}
+
+func cookie(w *httptest.ResponseRecorder, name string) *http.Cookie {
+	for _, c := range w.Result().Cookies() {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func testBox() state.Box {
+	return state.Box{
+		Version: "0.1.0", Board: "qemu", Hostname: "wirepatch", Data: "ext4 /dev/vda", Booted: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC),
+		Management: state.Management{Interface: "mgmt0", MAC: "52:54:00:00:00:03", Up: true, Mode: "dhcp", Address: "10.0.2.15/24", Gateway: "10.0.2.2"},
+		Processes: []state.Process{
+			{Name: "dataplane", PID: os.Getpid(), State: "running", Started: time.Date(2026, 11, 22, 9, 0, 4, 0, time.UTC)},
+			{Name: "mgmt", PID: os.Getpid(), State: "running", Started: time.Date(2026, 11, 22, 9, 0, 4, 0, time.UTC)},
+		},
+		Log: []state.Entry{{ID: 1, Time: time.Date(2026, 11, 22, 9, 0, 1, 0, time.UTC), Text: "board qemu: wire A eth0, wire B eth1, management eth2"}},
+	}
+}
+
+func testStatus() control.Status {
+	return control.Status{
+		Version: "0.1.0", Started: time.Date(2026, 11, 22, 9, 0, 5, 0, time.UTC),
+		Ports: []control.Port{
+			{Name: "wan0", Driver: "virtio_net", MAC: "52:54:00:00:00:01", Up: true, SpeedMbit: 10000, Attach: "tcx", RxPackets: 120345, RxBytes: 15_300_000, Forwarded: 118000, HandedUp: 2345, TxPackets: 3100},
+			{Name: "lan0", Driver: "virtio_net", MAC: "52:54:00:00:00:02", Up: true, SpeedMbit: 10000, Attach: "tcx", RxPackets: 220345, RxBytes: 230_300_000, Forwarded: 217245, HandedUp: 3100, TxPackets: 2345},
+		},
+		Services: []control.Service{{Name: "portal", Address: "10.77.0.2", Port: 80, Protocol: "http", Fail: "open", Exceed: "reset", Sessions: 3}},
+		Sessions: control.Sessions{Open: 3, Total: 1281, Edited: 17, Passed: 1, PickedUp: 2, HeldBytes: 2048},
+		Definitions: []control.Definition{
+			{ID: "WP-2023-26125", Revision: 1, Title: "gin trusts X-Forwarded-Prefix when it redirects", Vulnerabilities: []string{"CVE-2023-26125"}, Mode: "correct", Corrections: 9},
+			{ID: "WP-2023-29401", Revision: 2, Title: "gin does not escape the file name of a download", Vulnerabilities: []string{"CVE-2023-29401"}, Mode: "shadow", Corrections: 8},
+			{ID: "WP-2025-24358", Revision: 1, Title: "gorilla/csrf does not check the referrer", Vulnerabilities: []string{"CVE-2025-24358"}, Mode: "correct", Error: "test 2 of 4 failed: got 200, want 403"},
+		},
+		Corrections: 17,
+	}
+}
