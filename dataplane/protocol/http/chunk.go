@@ -1,0 +1,122 @@
+package http
+
+import "bytes"
+
+// maxChunkLine bounds a chunk's size line with its extensions, in bytes.
+const maxChunkLine = 4096
+
+type chunkState uint8
+
+// A chunked body goes size, data, end, size, data, end, …, size (0), trailers.
+const (
+	chunkSize chunkState = iota
+	chunkData
+	chunkEnd
+	chunkTrailers
+)
+
+// chunkScan follows the framing of a chunked body (RFC 9112 section 7.1).
+type chunkScan struct {
+	state    chunkState
+	left     int64 // in chunkData: bytes of it to come
+	from     int   // of the line under way: looked at so far
+	trailers int   // bytes of trailers so far
+	request  bool
+	max      int // limit of trailers
+}
+
+// line takes one line of framing, which b begins with. It returns its length, 0
+// while it is not whole; done says that it ended the body.
+func (c *chunkScan) line(b []byte) (n int, done bool, f fault) {
+	if c.state == chunkEnd {
+		return c.dataEnd(b)
+	}
+	limit, long := maxChunkLine, faultChunkLong
+	if c.state == chunkTrailers {
+		limit, long = c.max-c.trailers, faultTrailersLong
+	}
+	i := bytes.IndexByte(b[c.from:], '\n')
+	if i < 0 {
+		c.from = len(b)
+		if len(b) > limit {
+			return 0, false, long
+		}
+		return 0, false, faultNone
+	}
+	n = c.from + i + 1
+	c.from = 0
+	if n > limit {
+		return 0, false, long
+	}
+	text, f := c.text(b[:n-1])
+	switch {
+	case f != faultNone:
+		return 0, false, f
+	case c.state == chunkSize:
+		return n, false, c.size(text)
+	}
+	c.trailers += n
+	return n, len(text) == 0, faultNone
+}
+
+// text strips the CR of a line and refuses what recipients read differently.
+func (c *chunkScan) text(b []byte) ([]byte, fault) {
+	if len(b) > 0 && b[len(b)-1] == '\r' {
+		b = b[:len(b)-1]
+	} else if c.request {
+		return nil, faultChunkSize
+	}
+	if bytes.IndexByte(b, '\r') >= 0 {
+		return nil, faultBareCR
+	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		return nil, faultNUL
+	}
+	return b, faultNone
+}
+
+// size takes the text of a chunk's first line: its size, perhaps extensions.
+func (c *chunkScan) size(text []byte) fault {
+	if i := bytes.IndexByte(text, ';'); i >= 0 {
+		_, end := trim(text[:i], 0, i)
+		text = text[:end]
+	} else if !c.request {
+		_, end := trim(text, 0, len(text)) // old servers pad the size with blanks
+		text = text[:end]
+	}
+	n, ok := hexadecimal(text)
+	switch {
+	case !ok:
+		return faultChunkSize
+	case n == 0:
+		c.state = chunkTrailers
+	default:
+		c.state, c.left = chunkData, n
+	}
+	return faultNone
+}
+
+// dataEnd takes the CRLF behind the data of a chunk.
+func (c *chunkScan) dataEnd(b []byte) (int, bool, fault) {
+	const want = "\r\n"
+	for i := range min(len(b), len(want)) {
+		if b[i] != want[i] {
+			return 0, false, faultChunkEnd
+		}
+	}
+	if len(b) < len(want) {
+		return 0, false, faultNone
+	}
+	c.state = chunkSize
+	return len(want), false, faultNone
+}
+
+// data takes up to n bytes of the chunk's data and returns how many.
+func (c *chunkScan) data(n int64) int64 {
+	n = min(n, c.left)
+	c.left -= n
+	if c.left == 0 {
+		c.state = chunkEnd
+	}
+	return n
+}

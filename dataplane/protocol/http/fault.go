@@ -1,0 +1,100 @@
+package http
+
+// What is done with a message that two recipients could read differently.
+//
+// "refuse": such a message is never forwarded on our reading alone. Under
+// ExceedReset the session is reset. Under ExceedPass the rules see the head as
+// well as it can be read, their corrections are made, and then everything passes,
+// with a report: an attacker who breaks the framing on purpose should not get
+// the head past the rules as well.
+//
+// "decode": RFC 9112 gives it one reading, which is ours; the bytes stay as they
+// are. With Options.Ambiguous "refuse" it is refused as well.
+//
+//	fault                               request  response  why
+//	empty lines before the start line   decode   refuse    2.2: a server ignores them; a client reads HTTP/0.9
+//	lone LF as line end                 decode   decode    2.2: allowed; servers take it or answer 400
+//	folded field line                   decode   decode    5.2: reads as one blank
+//	either of the two, and the head     refuse   decode    who reads the line otherwise sees another body length:
+//	  speaks of a body length                                the classic way to smuggle a request
+//	bare CR, NUL in the head            refuse   refuse    2.2, 5.5: ends a line for some, is text for others
+//	request or status line out of form  refuse   refuse    3, 4: blanks, tabs, controls split differently
+//	field line without colon, bad name  refuse   refuse    5.1: dropped, kept or fatal
+//	blank before the colon              refuse   refuse    5.1: another name for some
+//	line of blanks only, fold at top    refuse   refuse    5.2, 2.2: end of head for some
+//	Content-Length not 1*DIGIT          refuse   refuse    6.3: sign, 0x, underscore, list
+//	Content-Lengths that differ         refuse   refuse    6.3
+//	equal Content-Lengths, repeated     decode   decode    6.3: one value
+//	Content-Length, Transfer-Encoding   refuse   decode    6.1: the latter wins for clients; servers differ
+//	several Transfer-Encoding lines     refuse   refuse    6.1: first, last or joined
+//	Transfer-Encoding, not chunked last refuse   decode    6.3: for a response, until close
+//	Transfer-Encoding in HTTP/1.0       refuse   refuse    6.1: faulty framing
+//	chunk size not 1*HEXDIG, too large  refuse   refuse    7.1: blank, sign, 0x, underscore, overflow
+//	chunk line ended by LF alone        refuse   decode    7.1: some skip to CRLF and so over data
+//	no CRLF behind a chunk              refuse   refuse    7.1
+//	chunk line or trailers too long     refuse   refuse    bounded memory
+//	head too long                       refuse   refuse    bounded memory
+//	stream ends within a head or a      refuse   pass      some servers act on half a request; a client
+//	  body that is held                                      sees the break itself
+//	response without a request          refuse             no telling what the client takes it for
+type fault uint8
+
+const (
+	faultNone fault = iota
+	faultLenientLength
+	faultLenient
+	faultBareCR
+	faultNUL
+	faultStartLine
+	faultNotHTTP
+	faultNoColon
+	faultName
+	faultBlankColon
+	faultBlankLine
+	faultLength
+	faultLengths
+	faultLengthAndCoding
+	faultCodings
+	faultCoding
+	faultCoding10
+	faultChunkSize
+	faultChunkEnd
+	faultChunkLong
+	faultTrailersLong
+	faultHeadLong
+	faultBodyLong
+	faultTruncated
+	faultUnasked
+	faultOutstanding
+)
+
+var faultText = [...]string{
+	faultNone:            "",
+	faultLenientLength:   "lone LF or folded line in a head that speaks of a body length",
+	faultLenient:         "lone LF or folded line",
+	faultBareCR:          "bare CR in the head",
+	faultNUL:             "NUL in the head",
+	faultStartLine:       "start line out of form",
+	faultNotHTTP:         "not HTTP/1",
+	faultNoColon:         "field line without a name and a colon",
+	faultName:            "field name is not a token",
+	faultBlankColon:      "blank before the colon of a field",
+	faultBlankLine:       "line of blanks, or folded line without a field",
+	faultLength:          "Content-Length is not a number",
+	faultLengths:         "Content-Length fields that differ",
+	faultLengthAndCoding: "both Content-Length and Transfer-Encoding",
+	faultCodings:         "several Transfer-Encoding fields",
+	faultCoding:          "Transfer-Encoding does not end in chunked, or names it twice",
+	faultCoding10:        "Transfer-Encoding in an HTTP/1.0 message",
+	faultChunkSize:       "chunk size is not a hexadecimal number",
+	faultChunkEnd:        "no CRLF behind the data of a chunk",
+	faultChunkLong:       "chunk line is over the limit",
+	faultTrailersLong:    "trailers are over the limit",
+	faultHeadLong:        "head is over the limit",
+	faultBodyLong:        "body that rules ask for is over the limit",
+	faultTruncated:       "stream ended within the message",
+	faultUnasked:         "response without a request",
+	faultOutstanding:     "too many requests outstanding",
+}
+
+func (f fault) String() string { return faultText[f] }

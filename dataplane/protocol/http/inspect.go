@@ -1,0 +1,299 @@
+package http
+
+import "wirepatch/dataplane/session"
+
+// mode is what a half is in the middle of.
+//
+//	atHead    at a message boundary, or within a head
+//	inHold    head whole, waiting for the body that rules want
+//	inLength  within a body by Content-Length, decided
+//	inChunks  within a chunked body, decided
+//	inTunnel  everything passes: until close, or after an upgrade
+//	inSink    everything is deleted: the session is about to end
+//
+// atHead → inHold → atHead; atHead → inLength, inChunks → atHead; inHold →
+// inLength, inChunks when the body turns out too long; any → inTunnel, inSink.
+type mode uint8
+
+const (
+	atHead mode = iota
+	inHold
+	inLength
+	inChunks
+	inTunnel
+	inSink
+)
+
+// half is the decoder's state of one direction.
+type half struct {
+	dir     session.Direction
+	mode    mode
+	scan    headScan
+	head    head
+	framing framing
+	left    int64 // of the body by length: bytes to come
+	chunks  chunkScan
+	discard bool // the message under way is not forwarded
+	final   bool // the response under way is the last to its request
+	ended   bool // the sender's FIN was seen
+	hold    hold
+	elems   elements
+}
+
+// turn is one call of Inspect.
+type turn struct {
+	h    *half
+	data []byte
+	eof  bool
+	pos  int   // bytes of data decided
+	skip int64 // bytes behind data that pass unseen
+	v    session.Verdict
+}
+
+// Inspect implements session.Inspector.
+func (d *Decoder) Inspect(dir session.Direction, data []byte, eof bool) session.Verdict {
+	switch {
+	case d.ended != session.Continue:
+		return session.Verdict{End: d.ended}
+	case d.passing:
+		return session.Verdict{Release: session.Forever}
+	}
+	h := &d.halves[dir]
+	h.ended = h.ended || eof
+	d.turn = turn{h: h, data: data, eof: eof}
+	for d.step() {
+	}
+	return d.verdict()
+}
+
+// verdict closes the turn.
+func (d *Decoder) verdict() session.Verdict {
+	t := &d.turn
+	v := t.v
+	if v.Release != session.Forever {
+		if t.eof && v.End == session.Continue {
+			t.pos = len(t.data)
+		}
+		v.Release = int64(t.pos) + t.skip
+	}
+	d.ended = v.End
+	*t = turn{}
+	return v
+}
+
+// step takes one part of the stream; false: the turn is over.
+func (d *Decoder) step() bool {
+	t := &d.turn
+	switch t.h.mode {
+	case atHead:
+		return d.stepHead()
+	case inHold:
+		return d.stepHold()
+	case inLength:
+		return d.stepLength()
+	case inChunks:
+		return d.stepChunks()
+	case inTunnel:
+		t.v.Release = session.Forever
+		return false
+	}
+	d.consume(len(t.data)-t.pos, true)
+	return false
+}
+
+// rest is what is not decided yet.
+func (t *turn) rest() []byte { return t.data[t.pos:] }
+
+// consume decides the next n bytes: released, or deleted.
+func (d *Decoder) consume(n int, discard bool) {
+	t := &d.turn
+	if discard && n > 0 {
+		t.edit(t.pos, t.pos+n, nil)
+	}
+	t.pos += n
+}
+
+// edit adds an edit behind those that are there; one that touches the last is
+// made one with it.
+func (t *turn) edit(start, end int, with []byte) {
+	if n := len(t.v.Edits); n > 0 && t.v.Edits[n-1].End == start {
+		last := &t.v.Edits[n-1]
+		last.End = end
+		last.With = append(last.With[:len(last.With):len(last.With)], with...)
+		return
+	}
+	t.v.Edits = append(t.v.Edits, session.Edit{Start: start, End: end, With: with})
+}
+
+// stepHead waits for a head and has it decided.
+func (d *Decoder) stepHead() bool {
+	t := &d.turn
+	h := t.h
+	if h.dir == session.ToServer {
+		d.skipEmptyLines()
+	} else if !d.expectResponse() {
+		return false
+	}
+	rest := t.rest()
+	if len(rest) == 0 || len(rest) == 1 && rest[0] == '\r' && !t.eof {
+		return false
+	}
+	if bad := h.scan.check(rest, h.dir == session.ToServer); bad > 0 {
+		return d.giveUp(faultNotHTTP, rest[:bad])
+	}
+	n := h.scan.next(rest)
+	switch {
+	case n > d.o.MaxHead, n == 0 && len(rest) > d.o.MaxHead:
+		return d.faulty(rest[:h.wholeLines(rest[:d.o.MaxHead])], faultHeadLong)
+	case n == 0 && t.eof:
+		return d.faulty(rest, faultTruncated)
+	case n == 0:
+		return false
+	}
+	return d.gotHead(rest[:n])
+}
+
+// wholeLines returns how many bytes of b are whole lines.
+func (h *half) wholeLines(b []byte) int {
+	for i := len(b); i > 0; i-- {
+		if b[i-1] == '\n' {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// skipEmptyLines lets empty lines before a request pass (RFC 9112 section 2.2).
+func (d *Decoder) skipEmptyLines() {
+	t := &d.turn
+	if t.h.scan.from > 1 {
+		return
+	}
+	for {
+		rest := t.rest()
+		switch {
+		case len(rest) > 0 && rest[0] == '\n':
+			t.pos++
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			t.pos += 2
+		default:
+			return
+		}
+		t.h.scan = headScan{}
+	}
+}
+
+// expectResponse says whether the bytes to the client are to be read as a
+// response. Before the first request of a session that was picked up under way
+// they belong to something that we have not seen.
+func (d *Decoder) expectResponse() bool {
+	t := &d.turn
+	d.insertReplies()
+	switch {
+	case d.ended != session.Continue || t.v.End != session.Continue || len(t.rest()) == 0:
+		return false
+	case d.queue.n > 0:
+		return true
+	case !d.synced:
+		d.consume(len(t.rest()), false)
+		return false
+	}
+	d.giveUp(faultUnasked, t.rest()[:1])
+	return false
+}
+
+// stepLength passes what is left of a body by Content-Length. The last byte of a
+// response is always looked at: it tells that the response is over, so that a
+// reply of our own may follow, and gives that reply a place to stand.
+func (d *Decoder) stepLength() bool {
+	t := &d.turn
+	h := t.h
+	avail := int64(len(t.rest()))
+	if avail >= h.left {
+		d.consume(int(h.left), h.discard)
+		d.endMessage()
+		return true
+	}
+	d.consume(int(avail), h.discard)
+	h.left -= avail
+	if h.discard || t.eof {
+		return false
+	}
+	if h.dir == session.ToClient {
+		t.skip, h.left = h.left-1, 1
+		return false
+	}
+	t.skip = h.left
+	d.endMessage()
+	return false
+}
+
+// stepChunks passes chunks: the data unseen, the framing looked at.
+func (d *Decoder) stepChunks() bool {
+	t := &d.turn
+	h := t.h
+	if h.chunks.state == chunkData {
+		d.consume(int(h.chunks.data(int64(len(t.rest())))), h.discard)
+		if h.chunks.state == chunkData && !h.discard && !t.eof {
+			t.skip = h.chunks.data(h.chunks.left)
+		}
+		return h.chunks.state != chunkData && t.skip == 0
+	}
+	if len(t.rest()) == 0 {
+		return false
+	}
+	n, done, f := h.chunks.line(t.rest())
+	switch {
+	case f != faultNone && h.discard:
+		h.mode = inSink // nothing of it may be forwarded, and its end is unknown
+		return true
+	case f != faultNone:
+		return d.giveUp(f, t.rest()[:min(len(t.rest()), 1)])
+	case n == 0:
+		if t.eof {
+			d.consume(len(t.rest()), h.discard)
+		}
+		return false
+	}
+	d.consume(n, h.discard)
+	if done {
+		d.endMessage()
+	}
+	return true
+}
+
+// endMessage brings the half to the next message boundary.
+func (d *Decoder) endMessage() {
+	h := d.turn.h
+	h.mode, h.scan, h.discard = atHead, headScan{}, false
+	if h.dir == session.ToClient && h.final {
+		h.final = false
+		d.queue.pop()
+		d.insertReplies()
+	}
+}
+
+// insertReplies puts our own replies that are due into the stream to the
+// client, which is at a message boundary.
+func (d *Decoder) insertReplies() {
+	t := &d.turn
+	for e := d.queue.front(); e != nil && e.reply != nil && t.v.End == session.Continue; e = d.queue.front() {
+		if t.h.dir == session.ToClient {
+			t.edit(t.pos, t.pos, e.reply)
+		} else {
+			t.v.Reply = append(t.v.Reply, e.reply...)
+		}
+		if e.close {
+			t.v.End = session.Close
+		}
+		d.queue.pop()
+	}
+}
+
+// flush sends our own replies that are due, from a turn of the stream to the
+// server.
+func (d *Decoder) flush() {
+	if back := &d.halves[session.ToClient]; back.mode == atHead && !back.ended {
+		d.insertReplies()
+	}
+}

@@ -1,0 +1,236 @@
+package http
+
+import (
+	"wirepatch/dataplane/session"
+)
+
+// gotHead parses a whole head and has it decided, or waits for its body.
+func (d *Decoder) gotHead(b []byte) bool {
+	h := d.turn.h
+	request := h.dir == session.ToServer
+	parseHead(&h.head, b, request)
+	var f fault
+	if request {
+		h.framing, h.left, f = h.head.requestFraming(b)
+	} else {
+		h.framing, h.left, f = h.head.responseFraming(b, d.queue.front())
+	}
+	switch {
+	case h.head.fault != faultNone:
+		f = h.head.fault
+	case f != faultNone:
+	case h.head.lenient && d.o.Ambiguous == AmbiguousRefuse:
+		f = faultLenient
+	case request && (d.queue.n >= d.o.MaxOutstanding || d.queue.bytes > 8*d.o.MaxHead+2*d.o.MaxBody):
+		f = faultOutstanding
+	}
+	if f != faultNone {
+		return d.faulty(b, f)
+	}
+	h.chunks = chunkScan{request: request, max: d.o.MaxHead}
+	if !d.wantsBody() {
+		return d.decide(len(b), false)
+	}
+	return d.startHold(b)
+}
+
+// wantsBody says whether the message under way has a body that rules ask for.
+func (d *Decoder) wantsBody() bool {
+	h := d.turn.h
+	if h.framing == noBody || h.framing == tunnel || !d.rules.Wants(kinds[h.dir].body) {
+		return false
+	}
+	return h.dir == session.ToServer || !d.queue.front().answered
+}
+
+// faulty is for a message that is refused; see the table in fault.go. b is the
+// head, or what there is of it.
+func (d *Decoder) faulty(b []byte, f fault) bool {
+	h := d.turn.h
+	request := h.dir == session.ToServer
+	breaksOff := !request && f == faultTruncated
+	if d.o.Exceed == ExceedReset && !breaksOff {
+		return d.giveUp(f, b)
+	}
+	parseHead(&h.head, b, request)
+	h.framing = untilClose
+	if !request && d.queue.front().answered {
+		h.mode = inSink
+		return true
+	}
+	switch o := d.correct(len(b), false); {
+	case o.kind == forwarded && breaksOff:
+		d.consume(len(d.turn.rest()), false)
+		return false
+	case o.kind == forwarded:
+		return d.giveUp(f, b)
+	default:
+		d.report(f, b)
+		o.close = true
+		return d.carryOut(o, len(b), false)
+	}
+}
+
+// report makes the evidence of a fault.
+func (d *Decoder) report(f fault, before []byte) {
+	kind := kinds[d.turn.h.dir].message
+	d.turn.v.Evidence = append(d.turn.v.Evidence, session.Evidence{
+		Mode: "correct", Action: "report", Element: kind, Before: bounded(before),
+		Note: "cannot be inspected: " + f.String(),
+	})
+}
+
+// giveUp ends the inspection of the session as Options.Exceed says. Where a
+// reply of our own is still owed, the client and the server no longer mean the
+// same exchanges, and only a reset is honest.
+func (d *Decoder) giveUp(f fault, before []byte) bool {
+	d.report(f, before)
+	if d.o.Exceed == ExceedReset || d.queue.owesReply() {
+		d.turn.v.End = session.Reset
+		return false
+	}
+	d.passing = true
+	d.turn.v.Release = session.Forever
+	return false
+}
+
+// decide asks the rules about the message, whose first size bytes are there,
+// and does what they say. held: that includes the body.
+func (d *Decoder) decide(size int, held bool) bool {
+	h := d.turn.h
+	if h.dir == session.ToClient && d.queue.front().answered {
+		return d.carryOut(outcome{kind: dropped}, size, held)
+	}
+	return d.carryOut(d.correct(size, held), size, held)
+}
+
+// carryOut does with the message what was decided and goes on behind it.
+func (d *Decoder) carryOut(o outcome, size int, held bool) bool {
+	h := d.turn.h
+	if o.kind == wasReset {
+		d.turn.v.End = session.Reset
+		return false
+	}
+	h.discard = o.kind != forwarded
+	if h.dir == session.ToServer {
+		d.request(o, size)
+	} else {
+		d.response(o, size)
+	}
+	if d.turn.v.End != session.Continue || d.passing {
+		return false
+	}
+	d.enterBody(o, held)
+	return true
+}
+
+// enterBody goes into the body, or behind it when there is none or it was held.
+func (d *Decoder) enterBody(o outcome, held bool) {
+	h := d.turn.h
+	switch {
+	case o.close && h.dir == session.ToServer:
+		h.mode = inSink
+	case h.framing == untilClose && h.discard:
+		h.mode = inSink
+	case h.framing == untilClose:
+		h.mode = inTunnel
+	case held || h.framing == noBody:
+		d.endMessage()
+	case h.framing == byLength:
+		h.mode = inLength
+	default:
+		h.mode = inChunks
+	}
+}
+
+// request puts a decided request on its way.
+func (d *Decoder) request(o outcome, size int) {
+	t := &d.turn
+	h := t.h
+	d.synced = true
+	switch o.kind {
+	case forwarded:
+		b := t.rest()[:size]
+		e := d.queue.push()
+		method := cut(b, h.head.method)
+		e.head, e.connect = string(method) == "HEAD", string(method) == "CONNECT"
+		if d.wantsAny(session.ToClient) {
+			body, ok := d.bodyValue()
+			d.queue.keep(e, b[:h.head.size], body, ok)
+		}
+		d.consume(size, false)
+	case rejected:
+		d.consume(size, true)
+		d.queue.pushReply(o.reply, o.close)
+		d.flush()
+	default:
+		d.consume(size, true)
+	}
+}
+
+// response puts a decided response, or the reply in its place, on its way.
+func (d *Decoder) response(o outcome, size int) {
+	t := &d.turn
+	h := t.h
+	e := d.queue.front()
+	h.final = h.head.status >= 200 || h.framing == tunnel
+	if o.kind == rejected {
+		t.edit(t.pos, t.pos, o.reply)
+		e.answered = true
+		if o.close {
+			t.v.End = session.Close
+		}
+	}
+	d.consume(size, h.discard)
+	if h.framing != tunnel {
+		return
+	}
+	switch {
+	case o.kind == rejected:
+		t.v.End = session.Close
+	case o.kind == dropped, d.queue.owesReply():
+		t.v.End = session.Reset
+	default:
+		d.passing = true
+		t.v.Release = session.Forever
+	}
+}
+
+var kinds = [2]struct{ message, line, header, body string }{
+	session.ToServer: {"request", "request.line", "request.header", "request.body"},
+	session.ToClient: {"response", "response.line", "response.header", "response.body"},
+}
+
+// wantsAny says whether rules ask for anything in a direction.
+func (d *Decoder) wantsAny(dir session.Direction) bool {
+	k := &kinds[dir]
+	return d.rules.Wants(k.line) || d.rules.Wants(k.header) || d.rules.Wants(k.body)
+}
+
+// correct shows the message to the rules and plans their corrections.
+func (d *Decoder) correct(size int, held bool) outcome {
+	t := &d.turn
+	h := t.h
+	if !d.wantsAny(h.dir) {
+		return outcome{kind: forwarded}
+	}
+	d.msg.Dir = h.dir
+	d.msg.Data = t.rest()[:size:size]
+	d.vars.begin(held || h.framing == noBody)
+	d.msg.Elements = d.elements(held)
+	corrections := d.rules.Match(&d.msg)
+	o := outcome{kind: forwarded}
+	if len(corrections) > 0 {
+		p := plan{d: d, m: &d.msg, held: held}
+		o = p.run(corrections)
+	}
+	h.elems.release()
+	d.vars.end()
+	d.msg.Data, d.msg.Elements = nil, nil
+	return o
+}
+
+// bounded copies at most session.EvidenceLimit bytes of b.
+func bounded(b []byte) []byte {
+	return append([]byte(nil), b[:min(len(b), session.EvidenceLimit)]...)
+}
