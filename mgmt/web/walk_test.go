@@ -1,0 +1,118 @@
+package web
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/session"
+	"wirepatch/mgmt/wire"
+)
+
+type css = chromedp.CSS
+
+// TestBrowser walks through set-up, overview and sign-out in Chromium. With
+// WIREPATCH_SCREENSHOTS set to a folder it leaves pictures there.
+func TestBrowser(t *testing.T) {
+	l := newLab(t)
+	base := l.serveTLS()
+	l.hostileEvents()
+	l.traffic()
+	b := l.browser()
+
+	b.do("open", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#code")))
+	if got := ask(b, chromedp.Location()); got != base+"/setup" {
+		t.Errorf("without a password / leads to %s; want /setup", got)
+	}
+	b.shot("setup")
+	b.do("set up",
+		chromedp.SendKeys(css("#code"), strings.ToLower(l.site.Account.SetupCode())),
+		chromedp.SendKeys(css("#password"), testPassword), chromedp.SendKeys(css("#repeat"), testPassword+"\r"),
+		chromedp.WaitVisible(css("#wire")))
+	b.looks()
+	b.escapes()
+
+	// The page refreshes itself: the engine dies, and the page says so.
+	l.must(l.server.Close())
+	l.poller.Poll(t.Context())
+	b.do("engine away", chromedp.WaitVisible(css(".engine.dead")), chromedp.WaitVisible(css("#alerts .bad")))
+	b.shot("away")
+	l.startDataplane("two")
+	l.poller.Poll(t.Context())
+	b.do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
+
+	if got := b.complained(); len(got) > 0 {
+		t.Errorf("the browser complains: %q; want nothing", got)
+	}
+	b.signOutAndIn()
+}
+
+func (b *browser) looks() {
+	b.Helper()
+	b.shot("light")
+	b.dark(true)
+	b.shot("dark")
+	b.do("narrow", chromedp.EmulateViewport(390, 844))
+	b.shot("narrow-dark")
+	b.dark(false)
+	b.shot("narrow")
+	b.checkWidth(390)
+	b.checkWidth(320)
+	b.do("wide", chromedp.EmulateViewport(1200, 900))
+}
+
+// escapes says whether hostile bytes became anything but text.
+func (b *browser) escapes() {
+	b.Helper()
+	made := `document.querySelectorAll("#live script, #live img, #live iframe, #live [onerror]").length`
+	if n := ask(b, chromedp.Evaluate[int](made)); n != 0 {
+		b.Errorf("%d elements made of hostile bytes", n)
+	}
+	if text := ask(b, chromedp.Text(css("#corrections"))); !strings.Contains(text, "<script>alert(1)</script>") {
+		b.Errorf("hostile bytes are not shown as text in %q", text)
+	}
+}
+
+func (b *browser) signOutAndIn() {
+	b.Helper()
+	b.do("sign out", chromedp.Click(css(".top form button")), chromedp.WaitVisible(css("main.narrow #password")))
+	b.shot("login")
+	b.do("wrong password", chromedp.SendKeys(css("#password"), "not the password\r"), chromedp.WaitVisible(css("#problem")))
+	b.shot("refused")
+	b.do("sign in", chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
+}
+
+// traffic lets the counters grow, so that there are rates to show.
+func (l *lab) traffic() {
+	for i := range 60 {
+		l.mu.Lock()
+		l.status.Ports[0].RxBytes += uint64(1_500_000 + 400_000*(i%7))
+		l.status.Ports[1].RxBytes += uint64(9_000_000 + 2_000_000*(i*i%11))
+		l.mu.Unlock()
+		l.advance(wire.Interval)
+		l.poller.Poll(l.Context())
+	}
+}
+
+// hostileEvents are corrections as an attacker would like to have them shown.
+func (l *lab) hostileEvents() {
+	corrected := func(def, action, element, mode, before, after, note string) {
+		l.log.Add(control.Event{Time: l.now(), Kind: "correction", Text: def + " " + action, Service: "portal", Client: "10.77.0.1:50314", Server: "10.77.0.2:80",
+			Evidence: &session.Evidence{Definition: def, Revision: 1, Mode: mode, Action: action, Element: element, Before: []byte(before), After: []byte(after), Note: note}})
+	}
+	l.log.Add(control.Event{Time: l.now(), Kind: "start", Text: "dataplane 0.1.0 on wan0 and lan0, 3 definitions"})
+	corrected("WP-2023-26125", "remove", "request.header", "correct", "X-Forwarded-Prefix: //evil.example/\r\n", "", "")
+	corrected("WP-2023-29401", "set", "response.header", "correct",
+		"Content-Disposition: attachment; filename=\"x.sh\";dummy=.txt\"\r\n", "Content-Disposition: attachment; filename=\"x.sh\\\";dummy=.txt\"\r\n", "quotes escaped as the fixed version does")
+	corrected("WP-2025-24358", "reject", "request.line", "correct", "POST /publish HTTP/1.1\r\n",
+		"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 31\r\n\r\nForbidden - referer is invalid\n\n", "")
+	corrected("WP-2023-29401", "set", "response.header", "shadow", "X: \x00\x1b[31m\xff\xfe\u202eexe.txt <script>alert(1)</script><img src=x onerror=alert(1)>\r\n", "X: \r\n", "</pre><script>alert(2)</script>")
+	corrected("WP-2023-26125", "remove", "request.header", "correct", "X-Forwarded-Prefix: "+strings.Repeat("A", 600)+"\r\n", "", "")
+	l.log.Add(control.Event{Time: l.now(), Kind: "passed", Text: "\x1b[2J<script>alert(3)</script> \u202ereversed", Service: "portal", Client: "10.77.0.1:50316", Server: "10.77.0.2:80"})
+	l.log.Add(control.Event{Time: l.now(), Kind: "link", Text: "lan0: link up, 10 Gbit/s"})
+	for range 2 {
+		l.poller.Poll(l.Context())
+	}
+}
