@@ -58,7 +58,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 
 // decoders are what definitions may be written for.
 var decoders = map[string]patch.Decoder{
-	"http": {Schema: http.Schema, New: func(r protocol.Rules, c protocol.Conn) session.Inspector {
+	"http": {Schema: http.Schema(), New: func(r protocol.Rules, c protocol.Conn) session.Inspector {
 		return http.New(r, c, http.Options{})
 	}},
 }

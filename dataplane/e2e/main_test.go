@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// program is the dataplane, built for the tests.
+var program string
+
+func TestMain(m *testing.M) {
+	code, err := build(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func build(m *testing.M) (int, error) {
+	for _, name := range []string{"curl", "nginx"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", name, name)
+		}
+	}
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "dataplane")
+	c := exec.Command("go", "build", "-o", program, "wirepatch/dataplane")
+	c.Stderr = os.Stderr
+	if err := c.Run(); err != nil {
+		return 1, fmt.Errorf("build the dataplane: %w", err)
+	}
+	return m.Run(), nil
+}
