@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"wirepatch/board"
+	"wirepatch/firmware"
+	"wirepatch/images/kernel"
+	"wirepatch/images/modules"
+	"wirepatch/images/multicall"
+)
+
+// kernelSeries is the meta package of the kernel series that images use.
+const kernelSeries = "linux-image-6.12-amd64"
+
+// commands are the u-root commands for a technician at the console.
+var commands = []string{
+	"cat", "chmod", "cp", "date", "df", "dmesg", "du", "echo", "find", "free", "grep", "head", "hexdump", "hostname", "id", "ip",
+	"kill", "ln", "ls", "lsmod", "mkdir", "more", "mount", "mv", "netstat", "pidof", "ping", "ps", "readlink", "rm", "shasum",
+	"sleep", "stty", "sync", "tail", "touch", "umount", "uptime", "wc", "wget",
+}
+
+// aliases are further names of our programs.
+var aliases = map[string]string{"poweroff": "init", "reboot": "init", "confine": "init", "shell": "init"}
+
+// image is an image as it comes together, step by step.
+type image struct {
+	options
+	board     *board.Board
+	boardText []byte
+	cache     string
+
+	pkg     *kernel.Package
+	modules []modules.Module
+	names   []string // of the programs in the binary
+	size    int64    // kernel and initramfs so far, in bytes
+}
+
+func (i *image) fetch(ctx context.Context) (string, error) {
+	var err error
+	if i.pkg, err = kernel.Fetch(ctx, kernelSeries, i.cache, os.Stdout); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %s", i.pkg.Name, i.pkg.Version), nil
+}
+
+func (i *image) takeKernel(ctx context.Context) (string, error) {
+	dir, err := i.pkg.Unpack(ctx, i.cache)
+	if err != nil {
+		return "", err
+	}
+	release := i.pkg.Release()
+	vmlinuz, err := os.ReadFile(filepath.Join(dir, "boot", "vmlinuz-"+release))
+	if err != nil {
+		return "", err
+	}
+	if err := i.unpackKernel(vmlinuz); err != nil {
+		return "", err
+	}
+	if err := writeChanged(filepath.Join(i.out, "vmlinuz"), vmlinuz); err != nil {
+		return "", err
+	}
+	i.size += int64(len(vmlinuz))
+	tree, err := modules.Open(filepath.Join(dir, "lib", "modules", release))
+	if err != nil {
+		return "", err
+	}
+	if i.modules, err = tree.Pick(i.board.Modules); err != nil {
+		return "", fmt.Errorf("board %s: %w", i.board.Name, err)
+	}
+	return fmt.Sprintf("%s with %d modules", release, len(i.modules)), nil
+}
+
+// unpackKernel writes out/vmlinux, unless the one there is of this package.
+func (i *image) unpackKernel(vmlinuz []byte) error {
+	target := filepath.Join(i.out, "vmlinux")
+	return i.once("vmlinux", i.pkg.SHA256, target, func() error {
+		elf, err := kernel.Vmlinux(vmlinuz)
+		if err != nil {
+			return err
+		}
+		return writeFile(target, elf)
+	})
+}
+
+func (i *image) compile(ctx context.Context) (string, error) {
+	o := multicall.Options{Root: i.root, Work: filepath.Join(i.cache, "multicall"), Output: i.binary(), Aliases: aliases, Log: os.Stderr}
+	var missing []string
+	for _, p := range i.programs {
+		if !isProgram(filepath.Join(i.root, p)) {
+			missing = append(missing, p)
+			continue
+		}
+		o.Packages = append(o.Packages, path.Join("wirepatch", p))
+	}
+	if len(missing) > 0 {
+		return "", fmt.Errorf("no Go program in the folders %q; leave them out with -programs for an image without", missing)
+	}
+	for _, c := range commands {
+		o.Packages = append(o.Packages, path.Join("github.com/u-root/u-root/cmds/core", c))
+	}
+	var err error
+	if i.names, err = multicall.Build(ctx, o); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d programs in one binary", len(i.names)), nil
+}
+
+func (i *image) binary() string { return filepath.Join(i.cache, "bb") }
+
+func isProgram(dir string) bool {
+	all, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	return len(all) > 0
+}
+
+func (i *image) check(context.Context) (string, error) {
+	if err := i.writeBill(); err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("kernel and initramfs %.1f MB of %d MB", float64(i.size)/1e6, limit/1_000_000)
+	if i.size >= limit {
+		return "", fmt.Errorf("%s; take out modules, commands or dependencies", text)
+	}
+	return text, nil
+}
+
+// bill is the image's bill of materials.
+type bill struct {
+	Version  string          `json:"version"`
+	Board    string          `json:"board"`
+	Kernel   *kernel.Package `json:"kernel"`
+	Modules  []string        `json:"modules"` // in the order in which they are loaded
+	Programs []string        `json:"programs"`
+	Files    map[string]file `json:"files"`
+}
+
+type file struct {
+	Bytes  int    `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func (i *image) writeBill() error {
+	b := bill{Version: firmware.Version, Board: i.board.Name, Kernel: i.pkg, Programs: i.names, Files: map[string]file{}}
+	for _, m := range i.modules {
+		b.Modules = append(b.Modules, m.Name)
+	}
+	for _, n := range []string{"vmlinuz", "initramfs.cpio.zst"} {
+		text, err := os.ReadFile(filepath.Join(i.out, n))
+		if err != nil {
+			return err
+		}
+		b.Files[n] = file{Bytes: len(text), SHA256: sum(text)}
+	}
+	text, err := json.MarshalIndent(b, "", "\t")
+	if err != nil {
+		return err
+	}
+	return writeChanged(filepath.Join(i.out, "bom.json"), append(text, '\n'))
+}
+
+// once does something, unless target is there and what it was made from (key)
+// is the same as last time.
+func (i *image) once(name, key, target string, do func() error) error {
+	note := filepath.Join(i.cache, name+".key")
+	if old, err := os.ReadFile(note); err == nil && string(old) == key {
+		if _, err := os.Stat(target); err == nil {
+			return nil
+		}
+	}
+	if err := os.Remove(note); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return writeFile(note, []byte(key))
+}

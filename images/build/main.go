@@ -1,0 +1,88 @@
+// Command build builds the appliance's image for one board: the kernel and the
+// initramfs that holds everything else. It needs apt, dpkg-deb and Go, and no
+// root.
+//
+//	go run ./images/build -board qemu -out out
+//
+// It writes into the folder out
+//
+//	vmlinuz              the kernel
+//	initramfs.cpio.zst   everything else
+//	vmlinux              the kernel unpacked, for QEMU's direct boot
+//	bom.json             what it was made of
+//	cache/               what a second build need not do again
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"wirepatch/board"
+)
+
+// limit is the largest image (kernel and initramfs), in bytes.
+const limit = 48_000_000
+
+type options struct {
+	board    string
+	out      string
+	root     string
+	programs []string
+	shell    bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.board, "board", "qemu", "board to build for: "+strings.Join(board.Names(), ", "))
+	flag.StringVar(&o.out, "out", "out", "folder to write to")
+	flag.StringVar(&o.root, "root", ".", "folder of the source tree")
+	flag.BoolVar(&o.shell, "debug-shell", false, "offer a root shell without password on the console; for tests, not for the field")
+	programs := flag.String("programs", "init,dataplane,mgmt", "our programs to put in; fewer only while one of them does not compile")
+	flag.Parse()
+	o.programs = strings.Split(*programs, ",")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if _, err := os.Stat(filepath.Join(o.root, "go.mod")); err != nil {
+		return fmt.Errorf("no source tree in %q; run it in the repository or give -root", o.root)
+	}
+	text, err := board.Text(o.board)
+	if err != nil {
+		return err
+	}
+	b, err := board.Parse(text)
+	if err != nil {
+		return fmt.Errorf("board/%s.ini: %w", o.board, err)
+	}
+	i := &image{options: o, board: b, boardText: text, cache: filepath.Join(o.out, "cache")}
+	for n, s := range []struct {
+		what string
+		do   func(context.Context) (string, error)
+	}{
+		{"kernel package", i.fetch},
+		{"kernel and modules", i.takeKernel},
+		{"programs", i.compile},
+		{"initramfs", i.pack},
+		{"sizes", i.check},
+	} {
+		fmt.Printf("[%d/5] %s\n", n+1, s.what)
+		result, err := s.do(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.what, err)
+		}
+		fmt.Printf("      %s\n", result)
+	}
+	return nil
+}

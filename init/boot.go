@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"wirepatch/board"
+	"wirepatch/board/settings"
+	"wirepatch/board/state"
+	"wirepatch/firmware"
+	"wirepatch/init/journal"
+	"wirepatch/init/supervise"
+)
+
+// box is the running appliance as init knows it.
+type box struct {
+	journal  *journal.Journal
+	reaper   *supervise.Reaper
+	programs *supervise.Supervisor
+	release  firmware.Release
+	board    *board.Board
+	settings *settings.Settings
+	// settingsFile is the one that is in force, for the dataplane.
+	settingsFile string
+	ports        ports
+	stopPrograms context.CancelFunc
+	powered      time.Time // when the machine came up
+
+	published published
+	stopping  chan stopReason
+}
+
+// boot brings the box up and stays. It does not return: a first process that
+// ends takes the kernel with it.
+func boot(ctx context.Context) {
+	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1)}
+	b.journal.SetConsoles(os.Stderr)
+	defer b.rebootAfterPanic()
+	// Signals first: children may end, and the power button be pressed, at once.
+	b.handleSignals()
+	b.bringUp(ctx)
+	b.stop(<-b.stopping)
+}
+
+// bringUp is the order of the boot. The wire comes first; nothing in here waits
+// for the management network.
+func (b *box) bringUp(ctx context.Context) {
+	b.step("mount", mountKernelFilesystems)
+	b.powered = time.Now().Add(-uptime())
+	b.step("kernel settings", setKernel)
+	b.readRelease()
+	b.journal.Logf("firmware %s, kernel %s", b.release.Version, b.release.Kernel)
+	b.loadModules()
+	b.readBoard()
+	b.published.data = b.mountData()
+	b.readSettings()
+	b.step("host name", func() error { return unix.Sethostname([]byte(b.settings.Hostname)) })
+	b.bringUpPorts()
+	b.startPrograms(ctx)
+	b.openConsoles(ctx)
+	b.guard("management port", func() { b.manage(ctx) })
+	b.guard("watch", func() { b.watch(ctx) })
+	b.guard("power button", func() { b.watchPowerButton(ctx) })
+}
+
+// step does one thing of the boot and says what failed. The boot goes on: half
+// a box that can be reached is better than none.
+func (b *box) step(what string, do func() error) {
+	if err := do(); err != nil {
+		b.journal.Logf("%s: %v", what, err)
+	}
+}
+
+// guard runs f on its own and outlives its panic: it is logged and f begins
+// anew. f returns when it has nothing more to do.
+func (b *box) guard(what string, f func()) {
+	go func() {
+		for !b.survives(what, f) {
+			time.Sleep(time.Second)
+		}
+	}()
+}
+
+func (b *box) survives(what string, f func()) (done bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.journal.Logf("%s: panic: %v; beginning anew", what, p)
+			b.journal.Line("wirepatch", string(debug.Stack()))
+			done = false
+		}
+	}()
+	f()
+	return true
+}
+
+// rebootAfterPanic is for what boot itself cannot go on from.
+func (b *box) rebootAfterPanic() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "wirepatch: init: panic: %v; restarting in 10 s\n%s", p, debug.Stack())
+	time.Sleep(10 * time.Second)
+	unix.Sync()
+	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+}
+
+func (b *box) readRelease() {
+	r, err := firmware.ReadRelease(firmware.ReleasePath)
+	if err != nil {
+		b.journal.Logf("%v", err)
+		r = &firmware.Release{Version: firmware.Version}
+	}
+	b.release = *r
+}
+
+func (b *box) readBoard() {
+	d, err := board.Read(board.Path)
+	if err != nil {
+		b.journal.Logf("board file: %v; the wire cannot come up, build the image anew", err)
+		d = &board.Board{Name: b.release.Board, Consoles: []board.Console{{Device: "ttyS0"}, {Device: "tty1"}}}
+	}
+	b.board = d
+	b.guardPublish()
+}
+
+// guardPublish begins to publish the box's state: from here on there is a
+// board and a release to tell of.
+func (b *box) guardPublish() {
+	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Line: b.journal.Line, Changed: b.changed}
+	b.published.wake = make(chan struct{}, 1)
+	b.journal.Changed = b.changed
+	b.guard("state", b.publish)
+}
+
+// state is the box as others may read it.
+func (b *box) state() state.Box {
+	s := state.Box{Version: b.release.Version, Board: b.board.Name, Booted: b.powered, Log: b.journal.Entries(), Processes: b.programs.Processes()}
+	b.published.mu.Lock()
+	defer b.published.mu.Unlock()
+	s.Hostname, s.Data, s.Management = b.published.hostname, b.published.data, b.published.management
+	return s
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"wirepatch/board"
+	"wirepatch/init/console"
+)
+
+// openConsoles moves the log to the board's consoles and shows the menu on each.
+func (b *box) openConsoles(ctx context.Context) {
+	var logs []io.Writer
+	for _, c := range b.board.Consoles {
+		f, err := console.Open(c)
+		if err != nil {
+			b.journal.Logf("%v", err)
+			continue
+		}
+		logs = append(logs, f)
+		b.guard("console "+c.Device, func() { b.serve(ctx, c) })
+	}
+	if len(logs) > 0 {
+		b.journal.SetConsoles(logs...)
+	}
+}
+
+// serve shows the menu on one console for good.
+func (b *box) serve(ctx context.Context, c board.Console) {
+	for ctx.Err() == nil {
+		f, err := console.Open(c)
+		if err == nil {
+			console.New(b.menu(c), f).Run(ctx)
+			f.Close()
+		}
+		// The line hung up, or the device is gone for now.
+		time.Sleep(time.Second)
+	}
+}
+
+func (b *box) menu(c board.Console) console.Box {
+	m := console.Box{State: b.state, Wire: wireStatus, Events: lastEvents, Log: b.journal.Lines, Fingerprint: fingerprint,
+		Reboot:   func() { b.reboot("restart asked for on " + c.Device) },
+		PowerOff: func() { b.powerOff("power-off asked for on " + c.Device) },
+	}
+	if b.release.DebugShell {
+		m.Shell = func() error { return b.runShell(c) }
+	}
+	return m
+}
+
+// runShell runs a shell on the console, in a process and a session of its own:
+// what it does cannot harm the first process, and Ctrl-C reaches what runs in it.
+func (b *box) runShell(c board.Console) error {
+	tty, err := os.OpenFile("/dev/"+c.Device, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return err
+	}
+	defer tty.Close()
+	cmd := exec.Command("/bin/shell")
+	cmd.Env = []string{"PATH=/bin", "HOME=/", "TERM=dumb"}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	_, ended, err := b.reaper.Start(cmd)
+	if err != nil {
+		return fmt.Errorf("start shell: %w", err)
+	}
+	<-ended
+	return nil
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"wirepatch/board/settings"
+	"wirepatch/init/dhcp"
+)
+
+const resolvConf = "/run/resolv.conf"
+
+// manage brings the management port up and keeps its address.
+func (b *box) manage(ctx context.Context) {
+	if !b.ports.management {
+		b.journal.Logf("management: no port; the page is not to be had, the console is")
+		return
+	}
+	l, err := netlink.LinkByName(mgmtPort)
+	if err != nil {
+		b.journal.Logf("management: %v", err)
+		return
+	}
+	m := b.settings.Management
+	b.note(func(p *published) {
+		p.management.Interface, p.management.MAC, p.management.Mode = mgmtPort, l.Attrs().HardwareAddr.String(), m.Mode
+	})
+	if m.Address.Addr().Is6() {
+		b.step("management: IPv6", func() error { return sysctl("net.ipv6.conf."+mgmtPort+".disable_ipv6", "0") })
+	}
+	b.step("management: loopback", loopbackUp)
+	b.step("management: bring up", func() error { return netlink.LinkSetUp(l) })
+	b.guard("management link", func() { b.watchLink(ctx) })
+	if m.Mode == "static" {
+		b.step("management: static address", func() error { return b.address(l, m, 0) })
+		b.journal.Logf("management: address %s, static", m.Address)
+		return
+	}
+	c := dhcp.Client{Interface: mgmtPort, Hostname: b.settings.Hostname, Logf: b.journal.Logf,
+		Apply: func(a dhcp.Address) error {
+			return b.address(l, settings.Management{Address: a.Prefix, Gateway: a.Gateway, DNS: a.DNS}, a.Lease)
+		},
+		Withdraw: func() { b.withdraw(l) },
+	}
+	c.Run(ctx)
+}
+
+func loopbackUp() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(lo)
+}
+
+// address gives the port its address, gateway and name servers, for the given
+// time (0: for good), and publishes it. To set the same again is no fault.
+func (b *box) address(l netlink.Link, m settings.Management, valid time.Duration) error {
+	a := &netlink.Addr{IPNet: ipNet(m.Address), ValidLft: int(valid.Seconds()), PreferedLft: int(valid.Seconds())}
+	if err := netlink.AddrReplace(l, a); err != nil {
+		return fmt.Errorf("set address %s: %w", m.Address, err)
+	}
+	if m.Gateway.IsValid() {
+		r := &netlink.Route{LinkIndex: l.Attrs().Index, Gw: m.Gateway.AsSlice(), Protocol: unix.RTPROT_STATIC}
+		if err := netlink.RouteReplace(r); err != nil {
+			return fmt.Errorf("set gateway %s: %w", m.Gateway, err)
+		}
+	}
+	if err := writeFile(resolvConf, []byte(resolver(m.DNS)), 0o644); err != nil {
+		return fmt.Errorf("set name servers: %w", err)
+	}
+	b.note(func(p *published) {
+		p.management.Address, p.management.Gateway = m.Address.String(), ""
+		if m.Gateway.IsValid() {
+			p.management.Gateway = m.Gateway.String()
+		}
+	})
+	return nil
+}
+
+func resolver(servers []netip.Addr) string {
+	var s strings.Builder
+	for _, d := range servers {
+		fmt.Fprintf(&s, "nameserver %s\n", d)
+	}
+	return s.String()
+}
+
+// withdraw takes all IPv4 addresses, and with them their routes, off the port.
+func (b *box) withdraw(l netlink.Link) {
+	all, err := netlink.AddrList(l, netlink.FAMILY_V4)
+	errs := []error{err}
+	for _, a := range all {
+		errs = append(errs, netlink.AddrDel(l, &a))
+	}
+	if err := os.Remove(resolvConf); err != nil && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		b.journal.Logf("management: withdraw address: %v", err)
+	}
+	b.note(func(p *published) { p.management.Address, p.management.Gateway = "", "" })
+}
+
+// watchLink publishes whether the management port's cable is in.
+func (b *box) watchLink(ctx context.Context) {
+	changes, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
+	defer close(done)
+	if err := netlink.LinkSubscribeWithOptions(changes, done, netlink.LinkSubscribeOptions{ListExisting: true}); err != nil {
+		b.journal.Logf("management: watch link: %v", err)
+		return
+	}
+	for {
+		select {
+		case c, ok := <-changes:
+			if !ok {
+				panic("the kernel's link messages ended")
+			}
+			if c.Attrs().Name == mgmtPort {
+				up := c.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+				b.note(func(p *published) { p.management.Up = up })
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

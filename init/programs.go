@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"wirepatch/board/state"
+	"wirepatch/dataplane/control"
+	"wirepatch/init/confine"
+	"wirepatch/init/supervise"
+)
+
+const (
+	confinePath   = "/bin/confine"
+	dataplanePath = "/bin/dataplane"
+	mgmtPath      = "/bin/mgmt"
+	definitions   = "/etc/wirepatch/definitions"
+	listen        = ":443"
+)
+
+// startPrograms starts the dataplane first: the wire must not wait for the page.
+func (b *box) startPrograms(ctx context.Context) {
+	ctx, b.stopPrograms = context.WithCancel(ctx)
+	if b.ports.wireA && b.ports.wireB {
+		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
+			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder)
+	} else {
+		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
+	}
+	b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", listen, "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
+}
+
+// The dataplane is root, because BPF and pins belong to root, with only the
+// capabilities that the wire takes. Its group is that of the control socket,
+// so it makes the socket without being allowed to give files away.
+var dataplane = confine.Options{User: 0, Group: controlGroup, OOM: -900,
+	Capabilities: []string{"net_admin", "net_raw", "bpf", "perfmon", "sys_resource", "ipc_lock"}}
+
+// mgmt is exposed to the management network: no rights, and the first to go
+// when memory runs out.
+var mgmt = confine.Options{User: mgmtUser, Group: mgmtGroup, Groups: []int{controlGroup}, OOM: 500, Write: []string{mgmtFolder}}
+
+func (b *box) run(ctx context.Context, name string, o confine.Options, argv ...string) {
+	if _, err := os.Stat(argv[0]); err != nil {
+		b.journal.Logf("%s is not in this image", name)
+		return
+	}
+	p := supervise.Program{Name: name, Argv: append([]string{confinePath}, o.Args(argv...)...),
+		Env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}}
+	b.guard("supervisor of "+name, func() { b.programs.Run(ctx, p) })
+}
