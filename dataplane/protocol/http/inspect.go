@@ -138,7 +138,7 @@ func (d *Decoder) stepHead() bool {
 	if len(rest) == 0 || len(rest) == 1 && rest[0] == '\r' && !t.eof {
 		return false
 	}
-	if bad := h.scan.check(rest, h.dir == session.ToServer); bad > 0 {
+	if bad := h.scan.check(rest[:min(len(rest), d.o.MaxHead)], h.dir == session.ToServer); bad > 0 {
 		return d.giveUp(faultNotHTTP, rest[:bad])
 	}
 	n := h.scan.next(rest)
