@@ -41,6 +41,7 @@ http {
 		location = /echo { return 200 "removed=[$http_x_removed] kept=[$http_x_kept]\n"; }
 		location = /answer { add_header X-Answer short; return 200 "body\n"; }
 		location = /refused { return 200 "the server has seen it\n"; }
+		location /put/ { dav_methods PUT; create_full_put_path on; }
 		location = /plain { return 200 "plain\n"; }
 	}
 }

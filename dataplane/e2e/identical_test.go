@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/binary"
+	"path/filepath"
+	"testing"
+
+	"wirepatch/dataplane/internal/netns"
+)
+
+// TestUncorrectedIsIdentical compares what the client sends with what the
+// server gets, and the other way round, frame by frame and bit by bit.
+func TestUncorrectedIsIdentical(t *testing.T) {
+	for name, host := range map[string]string{"IPv4": netns.Server4, "IPv6": "[" + netns.Server6 + "]"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
+			b.Ends(t, off)
+			b.Ports(t, off)
+			dir := startNginx(t, b.Server)
+			writeFile(t, filepath.Join(dir, "file"), content(2<<20), 2<<20)
+			client, server := netns.NewCapture(t, b.Client, "c0"), netns.NewCapture(t, b.Server, "s0")
+			url := "http://" + host
+			curl(t, b.Client, "-f", url+"/plain", url+"/file", url+"/echo", url+"/plain")
+			curl(t, b.Client, "-f", "-T", filepath.Join(dir, "file"), url+"/put/up")
+			c, s := client.All(t), server.All(t)
+			same(t, "to the server", web(c, true), web(s, false))
+			same(t, "to the client", web(s, true), web(c, false))
+			if st := b.status(t); st.Sessions.Total != 2 || st.Sessions.Edited != 0 || st.Ports[1].HandedUp == 0 {
+				t.Errorf("sessions = %+v; want 2 inspected, none edited", st.Sessions)
+			}
+		})
+	}
+}
+
+// web picks the frames of TCP port 80 that went out, or that came in.
+func web(frames []netns.Frame, outgoing bool) [][]byte {
+	var out [][]byte
+	for _, f := range frames {
+		l4, proto := 14+20, 14+9
+		if len(f.Data) > 14 && binary.BigEndian.Uint16(f.Data[12:]) == 0x86dd {
+			l4, proto = 14+40, 14+6
+		}
+		if f.Outgoing != outgoing || len(f.Data) < l4+20 || f.Data[proto] != 6 {
+			continue
+		}
+		if ports := f.Data[l4:]; binary.BigEndian.Uint16(ports) == 80 || binary.BigEndian.Uint16(ports[2:]) == 80 {
+			out = append(out, f.Data)
+		}
+	}
+	return out
+}
+
+func same(t *testing.T, what string, sent, got [][]byte) {
+	t.Helper()
+	if len(sent) < 20 {
+		t.Errorf("%s: %d frames captured; want those of two sessions", what, len(sent))
+	}
+	if len(sent) != len(got) {
+		t.Errorf("%s: %d frames sent, %d got", what, len(sent), len(got))
+	}
+	for i := range min(len(sent), len(got)) {
+		if !bytes.Equal(sent[i], got[i]) {
+			t.Fatalf("%s: frame %d\nsent %x\n got %x", what, i, sent[i], got[i])
+		}
+	}
+}
