@@ -17,6 +17,7 @@ type compiler struct {
 	schema *protocol.Schema
 	at     string // kind of the rule's element
 	errs   []error
+	reads  []string // message variables that the rule reads
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -37,6 +38,7 @@ type rule struct {
 	cut    int
 	match  *regexp.Regexp // replace
 	reply  *reply
+	reads  []string // message variables
 }
 
 type reply struct {
@@ -60,16 +62,17 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.fail(r.At.Pos, "at: protocol %s has no element %q; want one of %s", c.schema.Protocol, clip(r.At.Value), strings.Join(kinds, ", "))
 		return nil
 	}
-	c.at = r.At.Value
+	c.at, c.reads = r.At.Value, nil
 	out := &rule{def: def, index: index, kind: c.at, action: actions[r.Do.Kind], name: r.Do.Kind}
 	if r.When.Value != "" {
-		prog, ast, _ := c.program(r.When, r.When.Value, c.at, cel.BoolType)
+		prog, ast := c.program(r.When, r.When.Value, c.at, cel.BoolType)
 		out.cond = prog
 		if ast != nil {
 			out.guards = guardsOf(ast, elem, c.schema)
 		}
 	}
 	c.compileDo(&r.Do, elem, out)
+	out.reads = c.reads
 	if len(c.errs) > before {
 		return nil
 	}

@@ -92,41 +92,40 @@ func celType(t protocol.Type) *cel.Type {
 
 // program compiles one expression for the rules at kind. want lists the types
 // that it may have. The returned AST serves the search for literals.
-func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Program, *celast.AST, []string) {
+func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Program, *celast.AST) {
 	env, err := c.envs.of(c.schema, kind)
 	if err != nil {
 		c.fail(t.Pos, "%v", err)
-		return nil, nil, nil
+		return nil, nil
 	}
 	ast, issues := env.Compile(src)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
 			c.fail(t.inside(e.Location.Line(), e.Location.Column()+1), "%s", c.explain(e.Message))
 		}
-		return nil, nil, nil
+		return nil, nil
 	}
 	if !slices.ContainsFunc(want, ast.OutputType().IsExactType) {
 		c.fail(t.Pos, "expression has type %s; want %s", ast.OutputType(), typeNames(want))
-		return nil, nil, nil
+		return nil, nil
 	}
 	native := ast.NativeRep()
-	vars := c.variables(t, native, kind)
+	c.variables(t, native, kind)
 	p, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(costs{}), cel.CostLimit(MaxCost))
 	if err != nil {
 		c.fail(t.Pos, "%v; want an expression that can be evaluated", err)
-		return nil, nil, nil
+		return nil, nil
 	}
-	return p, native, vars
+	return p, native
 }
 
-// variables lists the message variables that an expression reads, and refuses
+// variables notes the message variables that an expression reads, and refuses
 // what is not known yet when an element of this kind is decided.
-func (c *compiler) variables(t Text, a *celast.AST, kind string) []string {
+func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 	dir := session.ToServer
 	if kind != "" {
 		dir = c.schema.Elements[kind].Dir
 	}
-	var used []string
 	for _, ref := range a.ReferenceMap() {
 		v, ok := c.schema.Vars[ref.Name]
 		if !ok || ref.Name == "" {
@@ -135,9 +134,8 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) []string {
 		if v.Dir > dir {
 			c.fail(t.Pos, "%s is not known when %s is decided; want a variable of the request", ref.Name, kind)
 		}
-		used = append(used, ref.Name)
+		c.reads = append(c.reads, ref.Name)
 	}
-	return used
 }
 
 // explain adds to CEL's message what the author can use instead.

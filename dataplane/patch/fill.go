@@ -34,7 +34,7 @@ func (c *compiler) template(t Text) *template {
 		}
 		at := t
 		at.Pos, at.block, at.Value = t.inside(lineColumn(t.Value, s.at)), false, s.text
-		prog, _, _ := c.program(at, s.text, c.at, cel.StringType, cel.IntType, cel.BoolType)
+		prog, _ := c.program(at, s.text, c.at, cel.StringType, cel.IntType, cel.BoolType)
 		out.parts = append(out.parts, part{prog: prog})
 	}
 	return out

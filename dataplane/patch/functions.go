@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"net/url"
 	"path"
 	"strings"
 
@@ -40,6 +41,15 @@ var functions = []function{
 			cel.UnaryBinding(func(s ref.Val) ref.Val {
 				return types.String(path.Clean(string(s.(types.String))))
 			})))},
+	{"urlHost", cel.Function("urlHost",
+		cel.Overload("wp_url_host", []*cel.Type{cel.StringType}, cel.StringType,
+			cel.UnaryBinding(urlPart(func(u *url.URL) string { return u.Host }))))},
+	{"urlScheme", cel.Function("urlScheme",
+		cel.Overload("wp_url_scheme", []*cel.Type{cel.StringType}, cel.StringType,
+			cel.UnaryBinding(urlPart(func(u *url.URL) string { return u.Scheme }))))},
+	{"parseQuery", cel.Function("parseQuery",
+		cel.Overload("wp_parse_query", []*cel.Type{cel.StringType}, stringMap,
+			cel.UnaryBinding(parseQuery)))},
 }
 
 var stringMap = cel.MapType(cel.StringType, cel.ListType(cel.StringType))
@@ -59,6 +69,24 @@ func valuesOfKey(m, key ref.Val) ref.Val {
 		return v
 	}
 	return types.DefaultTypeAdapter.NativeToValue([]string{})
+}
+
+// urlPart reads one part of a URL as Go's net/url does; "" when it is no URL.
+func urlPart(part func(*url.URL) string) func(ref.Val) ref.Val {
+	return func(s ref.Val) ref.Val {
+		u, err := url.Parse(string(s.(types.String)))
+		if err != nil {
+			return types.String("")
+		}
+		return types.String(part(u))
+	}
+}
+
+// parseQuery decodes a query or a form as Go's net/url does: what cannot be
+// decoded is left out.
+func parseQuery(s ref.Val) ref.Val {
+	values, _ := url.ParseQuery(string(s.(types.String)))
+	return types.DefaultTypeAdapter.NativeToValue(map[string][]string(values))
 }
 
 func repeat(s, n ref.Val) ref.Val {

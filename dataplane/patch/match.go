@@ -17,7 +17,9 @@ func (s *Set) Wants(kind string) bool { return s.kinds[kind] }
 // Match implements protocol.Rules. Rules are asked in the order of the elements,
 // of the definitions' ids and within them. A later rule sees a field as an
 // earlier one in correct mode has set it; none is asked about an element that is
-// removed, or after the message is rejected, dropped or the session reset.
+// removed, or after the message is rejected, dropped or the session reset. Where
+// several set the same field, the first correction carries the last one's value,
+// for a decoder makes one edit of a field, and the others are there as reports.
 func (s *Set) Match(m *protocol.Message) []protocol.Correction {
 	kinds := s.protocols[m.Protocol]
 	if len(kinds) == 0 {
@@ -66,12 +68,15 @@ func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out
 		if c.Shadow {
 			continue
 		}
+		if c.Action == protocol.Set {
+			out = mergeSet(out)
+		}
 		switch c.Action {
 		case protocol.Reject, protocol.Drop, protocol.Reset:
 			return out, true
 		case protocol.Remove:
 			return out, false
-		case protocol.Set:
+		case protocol.Set: // c, which mergeSet did not change
 			if !copied {
 				e.Fields, copied = slices.Clone(e.Fields), true
 			}
@@ -83,6 +88,21 @@ func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out
 		}
 	}
 	return out, false
+}
+
+// mergeSet gives the value of the last correction, a Set, to the first effective
+// one of the same field; then the last one only reports.
+func mergeSet(out []protocol.Correction) []protocol.Correction {
+	last := &out[len(out)-1]
+	for i := range out[:len(out)-1] {
+		c := &out[i]
+		if c.Element == last.Element && c.Field == last.Field && c.Action == protocol.Set && !c.Shadow {
+			c.Value = last.Value
+			last.Action = protocol.Report
+			break
+		}
+	}
+	return out
 }
 
 // holds evaluates a rule's condition. What cannot be evaluated does not hold.

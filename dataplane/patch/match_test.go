@@ -65,10 +65,10 @@ func TestMatchInOrder(t *testing.T) {
 		modes map[string]string
 		want  string
 	}{
-		{nil, "WP-2099-1:two WP-2099-2:three WP-2099-3:"},
-		{map[string]string{"WP-2099-1": Shadow}, "WP-2099-1:two(shadow) WP-2099-3:"},
-		{map[string]string{"WP-2099-2": Off}, "WP-2099-1:two WP-2099-3:"},
-		{map[string]string{"WP-2099-3": Shadow}, "WP-2099-1:two WP-2099-2:three WP-2099-3:(shadow) WP-2099-3:(shadow)"},
+		{nil, "WP-2099-1:three WP-2099-2:three(report) WP-2099-3:"},
+		{map[string]string{"WP-2099-1": Shadow}, "WP-2099-1:two(shadow) WP-2099-3:(report)"},
+		{map[string]string{"WP-2099-2": Off}, "WP-2099-1:two WP-2099-3:(report)"},
+		{map[string]string{"WP-2099-3": Shadow}, "WP-2099-1:three WP-2099-2:three(report) WP-2099-3:(shadow) WP-2099-3:(shadow)(report)"},
 	} {
 		s := mustCompile(t, tt.modes, third, second, first)
 		var got []string
@@ -77,6 +77,9 @@ func TestMatchInOrder(t *testing.T) {
 			text := c.Definition + ":" + c.Value
 			if c.Shadow {
 				text += "(shadow)"
+			}
+			if c.Action == protocol.Report {
+				text += "(report)"
 			}
 			got = append(got, text)
 		}

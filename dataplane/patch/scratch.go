@@ -70,7 +70,9 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	if a.e != nil {
 		if f := a.e.Field(name); f != nil {
 			if s, ok := f.Value.(string); ok && name == nameField {
-				return lowerASCII(s), true
+				if low := lowerASCII(s); low != s {
+					return low, true
+				}
 			}
 			return f.Value, true
 		}

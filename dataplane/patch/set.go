@@ -129,6 +129,13 @@ func (s *Set) index() {
 		s.kinds[p.kind] = true
 		n++
 	}
+	for _, r := range s.rules {
+		for _, v := range r.reads {
+			// A variable named like an element, a body, is known only where the
+			// decoder publishes the element.
+			s.kinds[v] = true
+		}
+	}
 	total := len(s.rules)
 	s.pool.New = func() any { return newScratch(total, n) }
 }
