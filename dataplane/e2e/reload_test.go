@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestReload changes what is in force while a corrected session is under way.
+func TestReload(t *testing.T) {
+	b := newBox(t)
+	startNginx(t, b.Server)
+	const header = "X-Removed: yes\r\n"
+	removed := func(s string) bool { return strings.Contains(s, "removed=[]") }
+	c := dial(t, b.Client, "10.77.0.2:80")
+	if got := c.get(t, "/echo", header, nil); !removed(got) {
+		t.Fatalf("before: header was not removed: %s", got)
+	}
+
+	b.write(t, "[service four]\naddress = 10.77.0.300\n")
+	if err := b.control.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "10.77.0.300") {
+		t.Errorf("Reload of faulty settings = %v; want an error that names the fault", err)
+	}
+	if got := once(t, b, "/echo", header); !removed(got) {
+		t.Errorf("after faulty settings: header was not removed: %s", got)
+	}
+
+	b.write(t, settingsText+"[patch WP-2026-request]\nmode = shadow\n")
+	b.process.Process.Signal(syscall.SIGHUP)
+	b.event(t, "settings", "loaded anew")
+	if got := once(t, b, "/echo", header); removed(got) {
+		t.Errorf("in shadow mode: header was removed: %s", got)
+	}
+	if e := b.event(t, "correction", "nothing was changed"); e.Evidence.Mode != "shadow" {
+		t.Errorf("evidence in shadow mode = %+v; want mode shadow", e.Evidence)
+	}
+
+	b.write(t, "[service six]\naddress = fd77::2\nport = 80\n")
+	if err := b.control.Reload(t.Context()); err != nil {
+		t.Errorf("Reload = %v; want nil", err)
+	}
+	if got := c.get(t, "/echo", header, nil); got == "" {
+		t.Error("the edited session of a service that is gone does not go on")
+	}
+	if got := once(t, b, "/echo", header); removed(got) {
+		t.Errorf("a new session of a service that is gone: header was removed: %s", got)
+	}
+	if s := b.status(t); len(s.Services) != 1 || s.Services[0].Name != "six" || s.Services[0].Address != "fd77::2" {
+		t.Errorf("services = %+v; want only six", s.Services)
+	}
+
+	// Once its last session has ended the port lets go of it.
+	c.Close()
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(patience); ; <-again.C {
+		before := b.status(t).Ports[0]
+		once(t, b, "/plain", "")
+		if after := b.status(t).Ports[0]; after.HandedUp == before.HandedUp && after.Forwarded > before.Forwarded {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a service that is gone and has no sessions is still handed up")
+		}
+	}
+}
+
+// once makes one request on a connection of its own.
+func once(t *testing.T, b *box, path, headers string) string {
+	t.Helper()
+	c := dial(t, b.Client, "10.77.0.2:80")
+	defer c.Close()
+	return c.get(t, path, headers, nil)
+}
+
+// TestFaultySettingsAtStart: the wire carries on, and says why it protects
+// nothing.
+func TestFaultySettingsAtStart(t *testing.T) {
+	b := newBox(t)
+	startNginx(t, b.Server)
+	b.process.end(t, syscall.SIGTERM)
+	b.write(t, "[servce]\n")
+	b.start(t)
+	b.event(t, "settings", "nothing is protected")
+	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
+		t.Errorf("request = %q; want it to reach the server", got)
+	}
+}
