@@ -28,7 +28,7 @@ type Throttle struct {
 	mu      sync.Mutex
 	sources map[netip.Prefix]source
 	friends map[netip.Prefix]time.Time // when they last signed in
-	tokens  float64
+	credit  time.Duration              // of all strangers; an attempt costs perToken
 	filled  time.Time
 }
 
@@ -43,7 +43,7 @@ func NewThrottle(now func() time.Time) *Throttle {
 		now:     now,
 		sources: map[netip.Prefix]source{},
 		friends: map[netip.Prefix]time.Time{},
-		tokens:  burst,
+		credit:  burst * perToken,
 		filled:  now(),
 	}
 }
@@ -96,14 +96,14 @@ func waitAfter(failed int) time.Duration {
 	return min(time.Second<<n, maxWait)
 }
 
-// take takes a token of the overall bucket, or says when there will be one.
+// take pays for one attempt of a stranger, or says when there will be enough.
 func (t *Throttle) take(now time.Time) time.Duration {
-	t.tokens = min(burst, t.tokens+float64(now.Sub(t.filled))/float64(perToken))
+	t.credit = min(burst*perToken, t.credit+now.Sub(t.filled))
 	t.filled = now
-	if t.tokens < 1 {
-		return time.Duration((1 - t.tokens) * float64(perToken))
+	if t.credit < perToken {
+		return perToken - t.credit
 	}
-	t.tokens--
+	t.credit -= perToken
 	return 0
 }
 

@@ -34,11 +34,11 @@ func engineAlerts(d wire.Dataplane) []alert {
 	case d.Since.IsZero():
 		return []alert{{false, "The dataplane has not been asked yet.", "This page fills itself in a moment."}}
 	case d.Seen.IsZero():
-		return []alert{{true, "The dataplane has not answered since this page's program started: " + visible.Line(d.Error),
+		return []alert{{true, "The dataplane has not answered since this page's program started: " + visible.Line(d.Error) + ".",
 			"It is started again by itself; if this stays, look at its log on the serial console."}}
 	}
 	return []alert{{true,
-		fmt.Sprintf("The dataplane does not answer since %s: %s", at(d.Since).Text, visible.Line(d.Error)),
+		fmt.Sprintf("The dataplane has not answered since %s: %s.", at(d.Since).Text, visible.Line(d.Error)),
 		"Unprotected traffic is still forwarded in the kernel; protected services follow their fail policy. It is started again by itself. " +
 			"Figures on this page are those of its last answer, " + at(d.Seen).Text + "."}}
 }

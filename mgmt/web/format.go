@@ -60,18 +60,26 @@ func linkSpeed(mbit int) string {
 	return fmt.Sprintf("%d Mbit/s", mbit)
 }
 
-// span writes a duration in its two largest units.
+// span writes a duration in its two largest units, without a second one that
+// is nought.
 func span(d time.Duration) string {
 	s := int64(max(0, d) / time.Second)
 	switch {
 	case s < 60:
 		return fmt.Sprintf("%d s", s)
 	case s < 3600:
-		return fmt.Sprintf("%d min %d s", s/60, s%60)
+		return twoUnits(s/60, "min", s%60, "s")
 	case s < 86400:
-		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+		return twoUnits(s/3600, "h", s/60%60, "min")
 	}
-	return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
+	return twoUnits(s/86400, "d", s/3600%24, "h")
+}
+
+func twoUnits(a int64, unitA string, b int64, unitB string) string {
+	if b == 0 {
+		return fmt.Sprintf("%d %s", a, unitA)
+	}
+	return fmt.Sprintf("%d %s %d %s", a, unitA, b, unitB)
 }
 
 func percent(v float64) string { return fmt.Sprintf("%.0f %%", v*100) }

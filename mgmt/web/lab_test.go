@@ -56,6 +56,7 @@ func newLab(t *testing.T) *lab {
 	l.must(err)
 	sampler, err := system.New(dir)
 	l.must(err)
+	go sampler.Run(t.Context())
 	ini := filepath.Join(dir, "appliance.ini")
 	l.must(os.WriteFile(ini, []byte("[service portal]\naddress = 10.77.0.2\nport = 80\n"), 0o644))
 	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)

@@ -71,13 +71,13 @@ func sessionFigures(d wire.Dataplane) []figure {
 	}
 	n := d.Status.Sessions
 	return []figure{
-		{"Open", count(n.Open), "sessions of protected services right now"},
-		{"Since start", count(n.Total), "sessions seen by this dataplane process"},
-		{"Corrected", count(n.Edited), "sessions in which bytes were changed"},
+		{"Open sessions", count(n.Open), "sessions of protected services right now"},
+		{"Sessions in all", count(n.Total), "sessions seen by this dataplane process"},
+		{"Corrected sessions", count(n.Edited), "sessions in which bytes were changed"},
 		{"Corrections", count(d.Status.Corrections), "changes made, all sessions together"},
-		{"Passed", count(n.Passed), "sessions let through uninspected, by policy"},
-		{"Picked up", count(n.PickedUp), "sessions first seen in the middle"},
-		{"Reset", count(n.Reset), "sessions that Wirepatch ended"},
-		{"Held", byteSize(n.HeldBytes), "bytes waiting for a decision"},
+		{"Passed uninspected", count(n.Passed), "sessions let through uninspected, by policy"},
+		{"Picked up midway", count(n.PickedUp), "sessions first seen in the middle"},
+		{"Reset by us", count(n.Reset), "sessions that Wirepatch ended"},
+		{"Held right now", byteSize(n.HeldBytes), "bytes waiting for a decision"},
 	}
 }

@@ -68,7 +68,7 @@ func viewPort(i int, p control.Port) portView {
 // Size of the chart's drawing area, in units of its viewBox.
 const chartWidth, chartHeight = 600.0, 60.0
 
-// chart is the throughput of the last minutes as two SVG polylines.
+// chart is the throughput of the last minutes as two SVG paths.
 type chart struct {
 	ToServers, ToClients string
 	Top                  string // rate at the upper edge
@@ -80,13 +80,28 @@ func drawChart(h []wire.Sample) chart {
 	for _, s := range h {
 		top = max(top, s.ToServers, s.ToClients)
 	}
-	var up, down strings.Builder
-	for i, s := range h {
-		x := chartWidth * float64(wire.HistoryLength-len(h)+i) / (wire.HistoryLength - 1)
-		fmt.Fprintf(&up, "%.1f,%.1f ", x, chartHeight*(1-s.ToServers/top))
-		fmt.Fprintf(&down, "%.1f,%.1f ", x, chartHeight*(1-s.ToClients/top))
+	return chart{
+		ToServers: curve(h, top, func(s wire.Sample) float64 { return s.ToServers }),
+		ToClients: curve(h, top, func(s wire.Sample) float64 { return s.ToClients }),
+		Top:       bitRate(top),
+		Span:      span(wire.HistoryLength * wire.Interval),
 	}
-	return chart{up.String(), down.String(), bitRate(top), span(wire.HistoryLength * wire.Interval)}
+}
+
+// curve draws one line; where nothing is known it is broken.
+func curve(h []wire.Sample, top float64, of func(wire.Sample) float64) string {
+	var b strings.Builder
+	move := "M"
+	for i, s := range h {
+		if !s.Known {
+			move = "M"
+			continue
+		}
+		x := chartWidth * float64(wire.HistoryLength-len(h)+i) / (wire.HistoryLength - 1)
+		fmt.Fprintf(&b, "%s%.1f %.1f", move, x, chartHeight*(1-of(s)/top))
+		move = "L"
+	}
+	return b.String()
 }
 
 // Ports returns both ports, for the table.

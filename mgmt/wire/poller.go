@@ -159,11 +159,11 @@ func (p *Poller) takeSilence(err error) {
 	d := &p.state.Dataplane
 	if d.Answers || d.Since.IsZero() {
 		if d.Answers {
-			p.journal.note("management", "restart", "the dataplane does not answer any more: "+err.Error(), p.now())
+			p.journal.note("management", "restart", "the dataplane does not answer any more: "+cause(err), p.now())
 		}
 		d.Answers, d.Since = false, p.now()
 	}
-	d.Error, d.Rates = err.Error(), nil
+	d.Error, d.Rates = cause(err), nil
 	d.History = pushSample(d.History, Sample{})
 }
 

@@ -40,5 +40,5 @@ func sample(rates []Rate) Sample {
 	if len(rates) != 2 {
 		return Sample{}
 	}
-	return Sample{ToServers: rates[0].RxBits, ToClients: rates[1].RxBits}
+	return Sample{Known: true, ToServers: rates[0].RxBits, ToClients: rates[1].RxBits}
 }

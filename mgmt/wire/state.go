@@ -42,6 +42,7 @@ const HistoryLength = 120
 
 // Sample is the throughput at one moment, in bit/s.
 type Sample struct {
+	Known     bool    `json:"known"` // false: the dataplane did not answer
 	ToServers float64 `json:"to_servers"`
 	ToClients float64 `json:"to_clients"`
 }
