@@ -132,7 +132,7 @@ func (b *box) readBoard() {
 // guardPublish begins to publish the box's state: from here on there is a
 // board and a release to tell of.
 func (b *box) guardPublish() {
-	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Line: b.journal.Line, Changed: b.changed}
+	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }, Changed: b.changed}
 	b.published.wake = make(chan struct{}, 1)
 	b.journal.Changed = b.changed
 	b.guard("state", b.publish)

@@ -17,12 +17,12 @@ import (
 func (b *box) openConsoles(ctx context.Context) {
 	var logs []io.Writer
 	for _, c := range b.board.Consoles {
-		f, err := console.Open(c)
-		if err != nil {
+		w := &console.Writer{Console: c}
+		if err := w.Open(); err != nil {
 			b.journal.Logf("%v", err)
 			continue
 		}
-		logs = append(logs, f)
+		logs = append(logs, w)
 		b.guard("console "+c.Device, func() { b.serve(ctx, c) })
 	}
 	if len(logs) > 0 {

@@ -35,6 +35,34 @@ func fit(text string) string {
 
 func (m *Menu) line(format string, a ...any) { m.printf("%s\n", fit(fmt.Sprintf(format, a...))) }
 
+// wrapped prints what may be longer than a line, for log and events: what is
+// said at the end matters most there.
+func (m *Menu) wrapped(format string, a ...any) {
+	for _, l := range wrap(fmt.Sprintf(format, a...)) {
+		m.line("%s", l)
+	}
+}
+
+// wrap cuts text into lines that fit, the further ones indented, between words
+// where it can.
+func wrap(text string) []string {
+	const indent = "    "
+	var out []string
+	rest := []rune(text)
+	for len(rest) > columns {
+		cut := columns
+		for i := columns; i > columns/2; i-- {
+			if rest[i] == ' ' {
+				cut = i
+				break
+			}
+		}
+		out = append(out, string(rest[:cut]))
+		rest = append([]rune(indent), []rune(strings.TrimLeft(string(rest[cut:]), " "))...)
+	}
+	return append(out, string(rest))
+}
+
 // statusLine is the box in one line.
 func (m *Menu) statusLine(ctx context.Context) string {
 	box := m.box.State()
@@ -141,13 +169,13 @@ func (m *Menu) events(ctx context.Context) {
 		m.line("No events yet.")
 	}
 	for _, e := range all {
-		m.line("%s %-10s %s", e.Time.UTC().Format("01-02 15:04:05"), e.Kind, e.Text)
+		m.wrapped("%s %-10s %s", e.Time.UTC().Format("01-02 15:04:05"), e.Kind, e.Text)
 	}
 }
 
 func (m *Menu) log(context.Context) {
 	for _, l := range m.box.Log(shown) {
-		m.line("%s", l)
+		m.wrapped("%s", l)
 	}
 }
 
