@@ -1,6 +1,8 @@
 module wirepatch
 
-go 1.26.8
+go 1.26.3
+
+ignore ./out
 
 tool (
 	github.com/cilium/ebpf/cmd/bpf2go
