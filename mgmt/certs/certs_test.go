@@ -70,9 +70,11 @@ func TestContent(t *testing.T) {
 // What a power cut or a bad disk leaves must not keep the page from starting.
 func TestMadeAnew(t *testing.T) {
 	damage := map[string]func(dir string) error{
-		"no key":       func(dir string) error { return os.Remove(filepath.Join(dir, "key.pem")) },
-		"no cert":      func(dir string) error { return os.Remove(filepath.Join(dir, "cert.pem")) },
-		"torn cert":    func(dir string) error { return os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("-----BEGIN"), 0o644) },
+		"no key":  func(dir string) error { return os.Remove(filepath.Join(dir, "key.pem")) },
+		"no cert": func(dir string) error { return os.Remove(filepath.Join(dir, "cert.pem")) },
+		"torn cert": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("-----BEGIN"), 0o644)
+		},
 		"other's cert": func(dir string) error { return copyCert(t.TempDir(), dir) },
 	}
 	for name, do := range damage {

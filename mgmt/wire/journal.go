@@ -84,9 +84,12 @@ func newest(list []Record, n int) []Record {
 func (j *journal) since(seq uint64, n int) []Record {
 	var out []Record
 	for _, list := range [][]Record{j.corrections, j.events} {
-		at, _ := slices.BinarySearchFunc(list, seq+1, func(r Record, s uint64) int {
+		at, found := slices.BinarySearchFunc(list, seq, func(r Record, s uint64) int {
 			return cmp.Compare(r.Seq, s)
 		})
+		if found {
+			at++
+		}
 		out = append(out, list[at:]...)
 	}
 	slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.Seq, b.Seq) })

@@ -62,12 +62,13 @@ func (p *Poller) Poll(ctx context.Context) {
 
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	before := p.instance
 	events, status, err := p.ask(ctx)
 	if err != nil {
 		p.takeSilence(err)
 		return
 	}
-	p.takeAnswer(status, events)
+	p.takeAnswer(status, events, before != "" && before != p.instance)
 }
 
 // State returns the copy.
@@ -125,7 +126,9 @@ func (p *Poller) ask(ctx context.Context) ([]control.Event, *control.Status, err
 	return nil, nil, fmt.Errorf("the dataplane restarts faster than it can be asked")
 }
 
-func (p *Poller) takeAnswer(status *control.Status, events []control.Event) {
+// takeAnswer keeps what the dataplane said; another says that it is no longer
+// the process that answered before.
+func (p *Poller) takeAnswer(status *control.Status, events []control.Event, another bool) {
 	now := p.now()
 	next := counters{now, status.Ports}
 	rates := ratesBetween(p.last, next)
@@ -134,21 +137,32 @@ func (p *Poller) takeAnswer(status *control.Status, events []control.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	d := &p.state.Dataplane
+	switch {
+	case d.Answers && another:
+		p.journal.note("management", "restart", "another dataplane process answers", now)
+	case !d.Answers && !d.Seen.IsZero():
+		p.journal.note("management", "restart", "the dataplane answers again", now)
+	}
 	if !d.Answers {
-		if !d.Seen.IsZero() {
-			p.journal.note("management", "restart", "the dataplane answers again", now)
-		}
 		d.Answers, d.Error, d.Since = true, "", now
 	}
-	for _, e := range events {
-		if e.ID > p.since {
-			p.since = e.ID
-			p.journal.add("dataplane", e)
-		}
-	}
+	p.takeEvents(events)
 	d.Seen, d.Status, d.Rates = now, status, rates
 	if rates != nil {
 		d.History = pushSample(d.History, sample(rates))
+	}
+}
+
+func (p *Poller) takeEvents(events []control.Event) {
+	for _, e := range events {
+		if e.ID <= p.since {
+			continue
+		}
+		if lost := e.ID - p.since - 1; lost > 0 && p.since > 0 {
+			p.journal.note("management", "lost", fmt.Sprintf("%d events came faster than they could be copied and are lost", lost), p.now())
+		}
+		p.since = e.ID
+		p.journal.add("dataplane", e)
 	}
 }
 
