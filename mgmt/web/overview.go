@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"wirepatch/board/settings"
+	"wirepatch/mgmt/visible"
 	"wirepatch/mgmt/wire"
 )
 
@@ -52,7 +53,7 @@ func (s *Site) lookAround() overview {
 		Box:         s.boxView(st),
 	}
 	if st.Box != nil {
-		o.Hostname = st.Box.Hostname
+		o.Hostname = visible.Line(st.Box.Hostname)
 	}
 	o.Alerts = alerts(st, setErr)
 	return o
