@@ -20,7 +20,7 @@ func TestDefinitions(t *testing.T) {
 	}
 	folders := 0
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != "template" {
+		if e.IsDir() {
 			folders++
 		}
 	}

@@ -14,7 +14,7 @@ const (
 	MaxText     = 64 << 10  // bytes of one scalar of the file
 	MaxDepth    = 12        // nesting of the file
 	MaxVector   = 1 << 20   // bytes of one side of a test, with its templates filled in
-	MaxCost     = 1_000_000 // CEL cost of one evaluation, by cel-go's cost model
+	MaxCost     = 30_000    // CEL cost of one evaluation, by the measure of cost.go
 	MaxFiles    = 20_000    // definitions in one folder
 	maxExprSize = 16 << 10  // code points of one CEL expression
 )

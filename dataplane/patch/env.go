@@ -111,7 +111,7 @@ func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Pro
 	}
 	native := ast.NativeRep()
 	c.variables(t, native, kind)
-	p, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(costs{}), cel.CostLimit(MaxCost))
+	p, err := env.Program(ast, append(costOptions(native), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		c.fail(t.Pos, "%v; want an expression that can be evaluated", err)
 		return nil, nil
@@ -150,11 +150,12 @@ func (c *compiler) explain(msg string) string {
 		}
 	}
 	for n, v := range c.schema.Vars {
-		if v.Dir <= c.schema.Elements[c.at].Dir {
+		if v.Dir <= c.schema.Elements[c.at].Dir && n != DateVar {
 			names = append(names, n)
 		}
 	}
 	slices.Sort(names)
+	msg = strings.TrimSuffix(msg, " (in container '')")
 	return fmt.Sprintf("%s; want one of %s, %s or a CEL function", msg, strings.Join(names, ", "), DateVar)
 }
 

@@ -47,9 +47,9 @@ var functions = []function{
 	{"urlScheme", cel.Function("urlScheme",
 		cel.Overload("wp_url_scheme", []*cel.Type{cel.StringType}, cel.StringType,
 			cel.UnaryBinding(urlPart(func(u *url.URL) string { return u.Scheme }))))},
-	{"parseQuery", cel.Function("parseQuery",
-		cel.Overload("wp_parse_query", []*cel.Type{cel.StringType}, stringMap,
-			cel.UnaryBinding(parseQuery)))},
+	{"queryValues", cel.Function("queryValues",
+		cel.Overload("wp_query_values", []*cel.Type{cel.StringType}, cel.ListType(cel.StringType),
+			cel.UnaryBinding(queryValues)))},
 }
 
 var stringMap = cel.MapType(cel.StringType, cel.ListType(cel.StringType))
@@ -82,11 +82,21 @@ func urlPart(part func(*url.URL) string) func(ref.Val) ref.Val {
 	}
 }
 
-// parseQuery decodes a query or a form as Go's net/url does: what cannot be
-// decoded is left out.
-func parseQuery(s ref.Val) ref.Val {
-	values, _ := url.ParseQuery(string(s.(types.String)))
-	return types.DefaultTypeAdapter.NativeToValue(map[string][]string(values))
+// queryValues decodes the values of a query or a form as Go's net/url does, in
+// order; what cannot be decoded is left out.
+func queryValues(s ref.Val) ref.Val {
+	var out []string
+	for pair := range strings.SplitSeq(string(s.(types.String)), "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if pair == "" || strings.Contains(pair, ";") {
+			continue
+		}
+		v, err := url.QueryUnescape(value)
+		if _, bad := url.QueryUnescape(key); bad == nil && err == nil {
+			out = append(out, v)
+		}
+	}
+	return types.DefaultTypeAdapter.NativeToValue(out)
 }
 
 func repeat(s, n ref.Val) ref.Val {
@@ -95,22 +105,4 @@ func repeat(s, n ref.Val) ref.Val {
 		return types.NewErr("repeat: result would exceed %d bytes", maxRepeat)
 	}
 	return types.String(strings.Repeat(text, int(times)))
-}
-
-// costs tells CEL what our functions cost, in its own measure: a tenth of a
-// unit for each byte gone through.
-type costs struct{}
-
-// CallCost implements interpreter.ActualCostEstimator.
-func (costs) CallCost(_, overload string, args []ref.Val, result ref.Val) *uint64 {
-	if !strings.HasPrefix(overload, "wp_") {
-		return nil
-	}
-	n := uint64(1)
-	for _, v := range append(args, result) {
-		if s, ok := v.(types.String); ok {
-			n += uint64(len(s)) / 10
-		}
-	}
-	return &n
 }

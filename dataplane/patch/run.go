@@ -1,0 +1,36 @@
+package patch
+
+import (
+	"errors"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// Result is what became of a session that Run played.
+type Result struct {
+	Server, Client []byte // what each side got
+	End            session.End
+	Evidence       []session.Evidence
+	Errors         uint64 // evaluations that failed or cost too much
+}
+
+// Run plays one session with a definition in correct mode: all bytes of the
+// client, then all of the server. It is for authors; Test is the proof.
+func Run(def *Definition, d Decoder, client, server []byte) (*Result, error) {
+	set, errs := Compile([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, nil)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	f := &feed{in: d.New(set, testConn)}
+	if err := f.send(session.ToServer, client); err != nil {
+		return nil, err
+	}
+	if err := f.send(session.ToClient, server); err != nil {
+		return nil, err
+	}
+	return &Result{
+		Server: f.dirs[session.ToServer].out, Client: f.dirs[session.ToClient].out,
+		End: f.end, Evidence: f.evidence, Errors: set.Definitions()[0].Errors,
+	}, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"wirepatch/dataplane/patch"
+	"wirepatch/dataplane/session"
+)
+
+// explain shows what one definition does with the bytes of a request and of the
+// response to it.
+func explain(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	request := flags.String("request", "", "")
+	response := flags.String("response", "", "")
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return errors.New("explain: no definition; want explain FILE --request FILE")
+	}
+	if err := flags.Parse(args[1:]); err != nil || *request == "" || flags.NArg() > 0 {
+		return errors.New("explain: want explain FILE --request FILE [--response FILE]")
+	}
+	d, err := patch.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	req, err := os.ReadFile(*request)
+	if err != nil {
+		return fmt.Errorf("explain: %w", err)
+	}
+	var resp []byte
+	if *response != "" {
+		if resp, err = os.ReadFile(*response); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	dec, ok := decoders()[d.Protocol]
+	if !ok {
+		return fmt.Errorf("explain: no decoder for %q", d.Protocol)
+	}
+	r, err := patch.Run(d, dec, req, resp)
+	if err != nil {
+		return err
+	}
+	tell(out, d, r)
+	return nil
+}
+
+func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
+	if len(r.Evidence) == 0 {
+		fmt.Fprintf(out, "%s corrects nothing\n", d.ID)
+	}
+	for _, e := range r.Evidence {
+		fmt.Fprintf(out, "%s rule %d: %s %s\n  before %q\n  after  %q\n", e.Definition, e.Rule, e.Action, e.Element, e.Before, e.After)
+		if e.Note != "" {
+			fmt.Fprintf(out, "  note   %s\n", e.Note)
+		}
+	}
+	if r.Errors > 0 {
+		fmt.Fprintf(out, "%d conditions could not be evaluated, or cost too much, and so did not match\n", r.Errors)
+	}
+	fmt.Fprintf(out, "the server gets\n%s\nthe client gets\n%s\n", quoted(r.Server), quoted(r.Client))
+	if r.End != session.Continue {
+		fmt.Fprintln(out, "the session ends")
+	}
+}
+
+// quoted shows bytes line by line, with what cannot be seen written out.
+func quoted(b []byte) string {
+	if len(b) == 0 {
+		return "  nothing"
+	}
+	var lines []string
+	for l := range strings.SplitAfterSeq(string(b), "\n") {
+		if l != "" {
+			lines = append(lines, fmt.Sprintf("  %q", l))
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/patch"
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// A definition must not be got round by a message so large that its condition
+// would cost too much: values as long as a head may be are still corrected.
+func TestLargeValues(t *testing.T) {
+	const most = 64 << 10 // the decoder's limit of a head
+	set, errs := patch.Load(".", decoders(), nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	var all = map[string]string{"request.query": strings.Repeat("a&", most/2) + "n=a%22"}
+	tests := []struct {
+		id, kind, name, value string
+	}{
+		{"WP-2023-26125", "request.header", "x-forwarded-prefix", strings.Repeat("/.x", most/3)},
+		{"WP-2023-26125", "request.header", "x-forwarded-prefix", strings.Repeat("a", most) + "."},
+		{"WP-2022-32149", "request.header", "accept-language", strings.Repeat("-", most)},
+		{"WP-2023-29401", "response.header", "content-disposition", `attachment; filename="a""`},
+	}
+	for _, tt := range tests {
+		m := &protocol.Message{Protocol: "http", Elements: []protocol.Element{{Kind: tt.kind, Fields: []protocol.Field{
+			{Name: "name", Value: tt.name}, {Name: "value", Value: tt.value}}}}}
+		if strings.HasPrefix(tt.kind, "response") {
+			m.Dir = session.ToClient
+		}
+		m.Lookup = func(name string) (any, bool) {
+			v, ok := all[name]
+			return v, ok
+		}
+		if got := set.Match(m); len(got) != 1 || got[0].Definition != tt.id {
+			t.Errorf("Match of a %s of %d bytes = %v; want one correction of %s", tt.name, len(tt.value), got, tt.id)
+		}
+	}
+	for _, d := range set.Definitions() {
+		if d.Errors > 0 {
+			t.Errorf("%s: %d evaluations failed or cost too much; want none", d.ID, d.Errors)
+		}
+	}
+}
