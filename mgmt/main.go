@@ -20,9 +20,16 @@ import (
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/connlimit"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
+)
+
+// Connections at once, in all and from one address.
+const (
+	maxConnections = 256
+	maxOfOne       = 48
 )
 
 type options struct{ listen, data, control, box, settings string }
@@ -79,7 +86,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	go poller.Run(ctx)
 	go sampler.Run(ctx)
-	return serve(ctx, site, l, cert)
+	return serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
 }
 
 // loadCertificate gives the management port some time to get its address, but

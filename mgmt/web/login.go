@@ -48,7 +48,7 @@ func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, v visit) {
 
 func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
 	if !formTokenFits(r) {
-		s.entryPage(w, r, http.StatusForbidden, "login", "Sign in", staleForm)
+		s.entryPage(w, r, http.StatusForbidden, "login", "Sign in", sentence(errForm))
 		return
 	}
 	if code, err := s.signIn(w, r, v, r.PostFormValue("password")); err != nil {
@@ -58,7 +58,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-const staleForm = "This form was not from this page or is out of date. Fill it in again; the browser must accept this page's cookies."
+var errForm = errors.New("this form was not from this page or is out of date; fill it in again (the browser must accept this page's cookies)")
 
 // signIn checks the password and opens a session, or returns the status code
 // and what to tell.
@@ -124,7 +124,7 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request, v visit) {
 
 func (s *Site) setFirst(w http.ResponseWriter, r *http.Request) (int, error) {
 	if !formTokenFits(r) {
-		return http.StatusForbidden, errors.New(staleForm)
+		return http.StatusForbidden, errForm
 	}
 	password := r.PostFormValue("password")
 	if password != r.PostFormValue("repeat") {
