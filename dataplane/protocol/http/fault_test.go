@@ -52,6 +52,7 @@ var faultyRequests = []struct{ name, b string }{
 	{"data beyond the chunk", "POST / HTTP/1.1\r\n{X}Transfer-Encoding: chunked\r\n\r\n3\r\nevil\r\n0\r\n\r\n"},
 	{"chunk line too long", "POST / HTTP/1.1\r\n{X}Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("a", 5000) + "\r\ne\r\n0\r\n\r\n"},
 	{"head too long", "GET / HTTP/1.1\r\n{X}A: " + strings.Repeat("a", 3000) + "\r\n\r\n"},
+	{"version in lower case", "GET / http/1.1\r\n{X}\r\n"},
 	{"head cut off", "GET / HTTP/1.1\r\n{X}A: b{END}"},
 	{"held body cut off", "POST / HTTP/1.1\r\n{X}Content-Length: 9\r\n\r\nbody{END}"},
 }
@@ -108,7 +109,7 @@ func TestForeignIsReleasedEarly(t *testing.T) {
 	}{
 		{session.ToServer, "\x16\x03\x01"},
 		{session.ToServer, "GET /old\r\n"},
-		{session.ToServer, "PRI * HTTP/2.0\r\n"},
+		{session.ToServer, "PRI * HTTP/2.0\r\n\r\n"},
 		{session.ToServer, "some text that is no request\n"},
 		{session.ToServer, strings.Repeat("A", maxMethod+1)},
 		{session.ToClient, "SSH-"},

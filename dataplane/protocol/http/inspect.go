@@ -119,7 +119,7 @@ func (t *turn) edit(start, end int, with []byte) {
 	if n := len(t.v.Edits); n > 0 && t.v.Edits[n-1].End == start {
 		last := &t.v.Edits[n-1]
 		last.End = end
-		last.With = append(last.With[:len(last.With):len(last.With)], with...)
+		last.With = append(last.With, with...) // ours alone, as is all that comes here
 		return
 	}
 	t.v.Edits = append(t.v.Edits, session.Edit{Start: start, End: end, With: with})
@@ -139,6 +139,9 @@ func (d *Decoder) stepHead() bool {
 		return false
 	}
 	if bad := h.scan.check(rest[:min(len(rest), d.o.MaxHead)], h.dir == session.ToServer); bad > 0 {
+		if rest[bad-1] == '\n' && h.dir == session.ToServer {
+			return d.faulty(rest[:bad], faultNotHTTP) // HTTP/0.9 has a target too
+		}
 		return d.giveUp(faultNotHTTP, rest[:bad])
 	}
 	n := h.scan.next(rest)
@@ -266,6 +269,9 @@ func (d *Decoder) stepChunks() bool {
 func (d *Decoder) endMessage() {
 	h := d.turn.h
 	h.mode, h.scan, h.discard = atHead, headScan{}, false
+	if cap(h.head.fields) > keepElements {
+		h.head.fields = nil
+	}
 	if h.dir == session.ToClient && h.final {
 		h.final = false
 		d.queue.pop()

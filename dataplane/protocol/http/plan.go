@@ -30,7 +30,9 @@ type plan struct {
 	d     *Decoder
 	m     *protocol.Message
 	held  bool
-	edits []session.Edit // of the message, sorted
+	edits []session.Edit // of the message, by element
+	at    int            // element under way
+	first int            // its first edit
 }
 
 // run carries the corrections out. One that keeps the message from its receiver
@@ -54,7 +56,7 @@ func (p *plan) run(cs []protocol.Correction) outcome {
 				o = one
 			}
 		case c.Action < protocol.Reject && (end < 0 || c.Shadow):
-			p.change(c, cs)
+			p.change(c, cs[i+1:])
 		}
 	}
 	if o.kind == forwarded {
@@ -110,13 +112,16 @@ func (p *plan) answersHEAD() bool {
 }
 
 // change plans a correction within the message.
-func (p *plan) change(c *protocol.Correction, all []protocol.Correction) {
+func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
+	if c.Element != p.at {
+		p.at, p.first = c.Element, len(p.edits)
+	}
 	edits, note := p.editsFor(c)
 	switch {
 	case note != "":
 		p.tell(c, nil, note)
 		return
-	case !c.Shadow && c.Action == protocol.Set && p.removed(c.Element, all):
+	case !c.Shadow && c.Action == protocol.Set && p.removed(c.Element, later):
 		p.tell(c, nil, "not done: another correction removes the element")
 		return
 	case !c.Shadow && p.overlaps(edits):
@@ -129,11 +134,16 @@ func (p *plan) change(c *protocol.Correction, all []protocol.Correction) {
 	}
 }
 
-// removed says whether a correction takes the whole element away.
-func (p *plan) removed(element int, all []protocol.Correction) bool {
-	for i := range all {
-		c := &all[i]
-		if c.Element != element || c.Shadow || c.Action != protocol.Remove {
+// removed says whether a later correction takes the whole element away.
+// Corrections come in the order of their elements, so only the next few count:
+// an attacker chooses how many elements there are.
+func (p *plan) removed(element int, later []protocol.Correction) bool {
+	for i := range later {
+		c := &later[i]
+		if c.Element != element {
+			break
+		}
+		if c.Shadow || c.Action != protocol.Remove {
 			continue
 		}
 		if _, note := p.editsFor(c); note == "" {
@@ -143,9 +153,12 @@ func (p *plan) removed(element int, all []protocol.Correction) bool {
 	return false
 }
 
+// overlaps says whether edits touch others of the same element. Those of
+// different elements cannot: a body's edit of Content-Length is the only one
+// that reaches out, and no other correction may touch that field.
 func (p *plan) overlaps(edits []session.Edit) bool {
 	for _, a := range edits {
-		for _, b := range p.edits {
+		for _, b := range p.edits[p.first:] {
 			if a.Start < b.End && b.Start < a.End || a.Start == b.Start {
 				return true
 			}
@@ -158,8 +171,13 @@ func (p *plan) overlaps(edits []session.Edit) bool {
 func (p *plan) apply() {
 	slices.SortFunc(p.edits, func(a, b session.Edit) int { return a.Start - b.Start })
 	t := &p.d.turn
+	done := 0
 	for _, e := range p.edits {
+		if e.Start < done {
+			continue // rules that keep to no order
+		}
 		t.edit(t.pos+e.Start, t.pos+e.End, e.With)
+		done = e.End
 	}
 }
 

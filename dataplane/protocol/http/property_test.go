@@ -25,7 +25,7 @@ func pick[T any](r *rand.Rand, xs ...T) T { return xs[r.IntN(len(xs))] }
 func randomFields(r *rand.Rand) string {
 	var b strings.Builder
 	for range r.IntN(5) {
-		b.WriteString(pick(r, "Host: h\r\n", "X-Bad: 1\r\n", "X-Bad:\t2 \r\n", "X-Set: some value\r\n", "Accept:*/*\r\n", "Cookie: a=b; c=d\r\n", "Empty:\r\n"))
+		b.WriteString(pick(r, "Via: 1.1 h\r\n", "X-Bad: 1\r\n", "X-Bad:\t2 \r\n", "X-Set: some value\r\n", "Accept:*/*\r\n", "Cookie: a=b; c=d\r\n", "Empty:\r\n"))
 	}
 	return b.String()
 }
@@ -39,7 +39,7 @@ func randomBody(r *rand.Rand) (fields, body string) {
 	var b strings.Builder
 	for len(content) > 0 {
 		n := 1 + r.IntN(len(content))
-		fmt.Fprintf(&b, "%s%s\r\n%s\r\n", fmt.Sprintf(pick(r, "%x", "%X", "00%x"), n), pick(r, "", ";a=b", " ; \"q\""), content[:n])
+		fmt.Fprintf(&b, "%s%s\r\n%s\r\n", fmt.Sprintf(pick(r, "%x", "%X", "00%x"), n), pick(r, "", ";a=b", ";c=\"q;\""), content[:n])
 		content = content[n:]
 	}
 	b.WriteString(pick(r, "0", "00;last") + "\r\n" + pick(r, "", "T: 1\r\n", "X-Bad: 1\r\nU:\r\n") + "\r\n")

@@ -20,6 +20,9 @@ type exchange struct {
 // keepRaw bounds the buffer that an exchange keeps for the next one, in bytes.
 const keepRaw = 4 << 10
 
+// keepRing bounds the slots that an empty queue keeps.
+const keepRing = 8
+
 // queue is a ring of exchanges, oldest first. It begins again at its first slot
 // whenever it runs empty, so that a session without pipelining uses one.
 type queue struct {
@@ -83,6 +86,9 @@ func (q *queue) pop() {
 	q.first = (q.first + 1) % len(q.ring)
 	if q.n == 0 {
 		q.first = 0
+		if len(q.ring) > keepRing {
+			q.ring = nil
+		}
 	}
 }
 

@@ -81,8 +81,15 @@ func checkVersion(b []byte) int {
 	return 0
 }
 
-// endsInVersion says whether a line ends in a version of HTTP/1.
+// endsInVersion says whether a line ends in a version of HTTP, in form or not:
+// then a head follows.
 func endsInVersion(line []byte) bool {
 	line = bytes.TrimRight(line, "\r\n \t")
-	return len(line) > 9 && bytes.Contains(line[len(line)-9:], []byte("HTTP/1."))
+	end := line[max(0, len(line)-9):]
+	for i := range len(end) - 4 {
+		if equalFold(end[i:i+5], "http/") {
+			return true
+		}
+	}
+	return false
 }

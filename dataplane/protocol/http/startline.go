@@ -35,15 +35,18 @@ func (h *head) parseVersion(b []byte, s protocol.Span) {
 // that accept it.
 func (h *head) parseRequestLine(b []byte, end int) {
 	first, last := bytes.IndexByte(b[:end], ' '), bytes.LastIndexByte(b[:end], ' ')
-	if first <= 0 || first == last {
+	if first <= 0 {
 		h.fail(faultStartLine)
 		return
+	}
+	if first == last {
+		last = end // HTTP/0.9: no version
 	}
 	h.method = protocol.Span{Start: 0, End: first}
 	if !isToken(b[:first]) {
 		h.fail(faultStartLine)
 	}
-	h.parseVersion(b, protocol.Span{Start: last + 1, End: end})
+	h.parseVersion(b, protocol.Span{Start: min(last+1, end), End: end})
 	h.target.Start, h.target.End = trim(b, first+1, last)
 	if h.target.Start != first+1 || h.target.End != last || h.target.Start == h.target.End {
 		h.fail(faultStartLine)

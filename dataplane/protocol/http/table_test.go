@@ -63,7 +63,7 @@ var exchanges = []struct {
 	{"rejected with body", ruleSet{rejectBad},
 		[]part{c("POST /bad HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello" + get), s(ok2)}, get, deny3 + ok2, 0},
 	{"rejected with chunks", ruleSet{rejectBad},
-		[]part{c("POST /bad HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n" + get), s(ok2)}, get, deny3 + ok2, 0},
+		[]part{c("POST /bad HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5 ;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n" + get), s(ok2)}, get, deny3 + ok2, 0},
 	{"HEAD rejected", ruleSet{rejectBad}, []part{c("HEAD /bad HTTP/1.1\r\n\r\n")}, "",
 		"HTTP/1.1 403 Forbidden\r\nX-By: box\r\nContent-Length: 3\r\n\r\n", 0},
 	{"rejected among pipelined", ruleSet{rejectBad}, []part{c(get + bad + bad + get + bad), s(ok2), s(ok2)},
