@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Printer shows the demonstration to people.
+// Printer shows the demonstration to people; a nil one shows nothing.
 type Printer struct {
 	W      io.Writer
 	Colour bool
@@ -57,6 +57,9 @@ func printable(s string) string {
 }
 
 func (p *Printer) step(n int, r *result) {
+	if p == nil {
+		return
+	}
 	p.title(n, r.step)
 	p.line("sent", "0", digest(r.request, r.shown))
 	if got := changed(r); got != "" {
@@ -88,6 +91,9 @@ func (p *Printer) verdictColour(r *result) string {
 }
 
 func (p *Printer) failed(n int, s *step, err error) {
+	if p == nil {
+		return
+	}
 	p.title(n, s)
 	p.line("sent", "0", digest(s.request, s.shown))
 	p.line("FAILED", red, err.Error())

@@ -1,0 +1,150 @@
+// Package vm boots the appliance's image in QEMU: two wire ports on the lab's
+// sockets, a management port, a data disk and a serial console.
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"time"
+
+	"wirepatch/qemu/process"
+)
+
+const (
+	bootTime     = 150 * time.Second // for one boot, on a slow and busy computer
+	silence      = 45 * time.Second  // a boot that says nothing for so long hangs
+	powerOffTime = 20 * time.Second
+)
+
+// Forwarding is what the console says once frames cross the appliance.
+var Forwarding = regexp.MustCompile(`forwarding, [0-9.]+ s after power-on`)
+
+// VM is one running appliance.
+type VM struct {
+	Serial *Serial
+	Accel  string        // KVM or TCG
+	Boot   time.Duration // from QEMU's start to Forwarding
+	config Config
+	qemu   *process.Process
+}
+
+// Start makes the data disk, starts QEMU and returns once the appliance
+// forwards. A boot that hangs is tried once more. All that the serial console
+// says goes to log, and say is told what is being done.
+func Start(ctx context.Context, c Config, log io.Writer, say func(format string, a ...any)) (*VM, error) {
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		return nil, fmt.Errorf("%w (make setup installs it)", err)
+	}
+	if err := c.makeDisk(ctx); err != nil {
+		return nil, err
+	}
+	accel := Accelerator(ctx, c.Kernel)
+	say("booting with %s", accel)
+	v, err := start(ctx, c, accel, log)
+	if errors.Is(err, errHangs) {
+		say("%v; trying once more", err)
+		v, err = start(ctx, c, accel, log)
+	}
+	return v, err
+}
+
+// errHangs is a boot that does not end.
+var errHangs = errors.New("the boot hangs")
+
+func start(ctx context.Context, c Config, accel string, log io.Writer) (*VM, error) {
+	args, err := c.args(accel)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("qemu-system-x86_64", args...)
+	keys, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	v := &VM{Serial: newSerial(log, keys), Accel: accel, config: c}
+	cmd.Stdout = v.Serial
+	began := time.Now()
+	if v.qemu, err = process.Start(cmd); err != nil {
+		return nil, err
+	}
+	go func() {
+		<-v.qemu.Done()
+		v.Serial.end()
+	}()
+	if err := v.booted(ctx); err != nil {
+		v.Kill()
+		return nil, v.explain(err)
+	}
+	v.Boot = time.Since(began)
+	return v, nil
+}
+
+// booted waits until the appliance forwards.
+func (v *VM) booted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, bootTime, fmt.Errorf("%w: no forwarding within %s", errHangs, bootTime))
+	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	go v.watchSilence(ctx, giveUp)
+	_, _, err := v.Serial.WaitFrom(ctx, 0, Forwarding)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// watchSilence gives up on a console that says nothing for too long.
+func (v *VM) watchSilence(ctx context.Context, giveUp context.CancelCauseFunc) {
+	position := int64(0)
+	for {
+		_, next, more, _ := v.Serial.after(position)
+		position = next
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return
+		case <-time.After(silence):
+			giveUp(fmt.Errorf("%w: the console has been silent for %s", errHangs, silence))
+		}
+	}
+}
+
+// explain adds to err what helps to understand it.
+func (v *VM) explain(err error) error {
+	if said := v.qemu.Output(); said != "" {
+		err = fmt.Errorf("%w\nQEMU said: %s", err, said)
+	}
+	return fmt.Errorf("%w\nthe serial console's last lines:\n%s", err, v.Serial.Tail(25))
+}
+
+// Done is closed when the machine has ended.
+func (v *VM) Done() <-chan struct{} { return v.qemu.Done() }
+
+// PID is QEMU's process.
+func (v *VM) PID() int { return v.qemu.PID() }
+
+// Err says why the machine ended, once Done is closed.
+func (v *VM) Err() error { return v.explain(v.qemu.Err()) }
+
+// PowerOff presses the appliance's power button and waits until it is off. One
+// that does not react loses its power.
+func (v *VM) PowerOff() error {
+	err := v.config.qmp("system_powerdown")
+	if err == nil {
+		select {
+		case <-v.Done():
+			return nil
+		case <-time.After(powerOffTime):
+			err = fmt.Errorf("the appliance did not switch itself off within %s of the power button", powerOffTime)
+		}
+	}
+	v.Kill()
+	return err
+}
+
+// Kill takes the machine's power away.
+func (v *VM) Kill() { v.qemu.Stop() }
