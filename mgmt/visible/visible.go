@@ -16,29 +16,63 @@ type Piece struct {
 	Text    string
 	Escape  bool // Text is the escape of bytes that cannot be printed
 	Changed bool // the bytes differ between the two sides
+	Bytes   int  // how many Text stands for
 	Break   bool // a line of the text ends behind it
 }
 
-// Pair returns the pieces of both sides of a correction, with what differs
-// marked: all that lies between the common beginning and the common end.
-func Pair(before, after []byte) (b, a []Piece) {
-	head := commonPrefix(before, after)
-	tail := commonSuffix(before[head:], after[head:])
-	return mark(before, head, tail), mark(after, head, tail)
+// Bounds of what is shown of one side. The bytes come from attackers, who must
+// not be able to make a page long or slow.
+const (
+	MaxBytes  = 1024
+	maxPieces = 200
+	lead      = 128 // bytes shown ahead of a difference that comes late
+)
+
+// Side is what is shown of one side of a correction.
+type Side struct {
+	Pieces  []Piece
+	Skipped int // bytes ahead of the first piece, the same on both sides
+	Rest    int // bytes behind the last piece
 }
 
-func mark(data []byte, head, tail int) []Piece {
-	end := len(data) - tail
-	p := pieces(nil, data[:head], false)
-	p = pieces(p, data[head:end], true)
-	return pieces(p, data[end:], false)
+// Pair returns both sides of a correction with what differs marked: all that
+// lies between the common beginning and the common end.
+func Pair(before, after []byte) (b, a Side) {
+	head := commonPrefix(before, after)
+	tail := commonSuffix(before[head:], after[head:])
+	return side(before, head, tail), side(after, head, tail)
+}
+
+// One returns bytes that are not compared with others; changed marks them all.
+func One(data []byte, changed bool) Side {
+	if changed {
+		return side(data, 0, 0)
+	}
+	return side(data, len(data), 0)
+}
+
+func side(data []byte, head, tail int) Side {
+	var s Side
+	if head > 2*lead && head < len(data) {
+		s.Skipped = head - lead
+	}
+	end := min(len(data), s.Skipped+MaxBytes)
+	cut := func(from, to int) []byte { return data[min(from, end):min(to, end)] }
+	s.Pieces = pieces(s.Pieces, cut(s.Skipped, head), false)
+	s.Pieces = pieces(s.Pieces, cut(head, len(data)-tail), true)
+	s.Pieces = pieces(s.Pieces, cut(len(data)-tail, len(data)), false)
+	s.Rest = len(data) - s.Skipped
+	for _, p := range s.Pieces {
+		s.Rest -= p.Bytes
+	}
+	return s
 }
 
 func pieces(to []Piece, data []byte, changed bool) []Piece {
-	for len(data) > 0 {
+	for len(data) > 0 && len(to) < maxPieces {
 		n := printable(data)
 		if n > 0 {
-			to = append(to, Piece{Text: string(data[:n]), Changed: changed})
+			to = append(to, Piece{Text: string(data[:n]), Changed: changed, Bytes: n})
 		} else {
 			n = bytes.IndexFunc(data, isPrintable)
 			if n < 0 {
@@ -47,7 +81,7 @@ func pieces(to []Piece, data []byte, changed bool) []Piece {
 			if nl := bytes.IndexByte(data[:n], '\n'); nl >= 0 {
 				n = nl + 1
 			}
-			to = append(to, Piece{Text: escape(data[:n]), Escape: true, Changed: changed, Break: data[n-1] == '\n'})
+			to = append(to, Piece{Text: escape(data[:n]), Escape: true, Changed: changed, Bytes: n, Break: data[n-1] == '\n'})
 		}
 		data = data[n:]
 	}

@@ -6,7 +6,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+// lengthApart leaves Bytes to the fuzz target, which adds them up.
+var lengthApart = cmpopts.IgnoreFields(Piece{}, "Bytes")
 
 func TestPair(t *testing.T) {
 	tests := []struct {
@@ -31,10 +35,10 @@ func TestPair(t *testing.T) {
 	}
 	for _, tt := range tests {
 		b, a := Pair([]byte(tt.before), []byte(tt.after))
-		if d := cmp.Diff(tt.b, b); d != "" {
+		if d := cmp.Diff(tt.b, b.Pieces, lengthApart); d != "" {
 			t.Errorf("%s: before (-want +got):\n%s", tt.name, d)
 		}
-		if d := cmp.Diff(tt.a, a); d != "" {
+		if d := cmp.Diff(tt.a, a.Pieces, lengthApart); d != "" {
 			t.Errorf("%s: after (-want +got):\n%s", tt.name, d)
 		}
 	}
@@ -56,44 +60,73 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// FuzzPair checks that no byte is lost, none is shown raw, and that what is
-// not marked is the same on both sides.
+func TestBounds(t *testing.T) {
+	long := strings.Repeat("a", 5000)
+	tests := []struct {
+		name, before, after  string
+		skipped, shown, rest int // of before
+	}{
+		{"late difference", long[:3000] + "X" + long, long[:3000] + long, 3000 - lead, MaxBytes, 5000 + lead + 1 - MaxBytes},
+		{"same throughout", long, long, 0, MaxBytes, 5000 - MaxBytes},
+		{"difference at once", "X" + long, long, 0, MaxBytes, 5001 - MaxBytes},
+		{"difference after little", long[:200] + "X", long[:200], 0, 201, 0},
+		{"many small pieces", strings.Repeat("a\x00", 400), "", 0, maxPieces, 800 - maxPieces},
+	}
+	for _, tt := range tests {
+		b, _ := Pair([]byte(tt.before), []byte(tt.after))
+		if got := len(tt.before) - b.Skipped - b.Rest; b.Skipped != tt.skipped || got != tt.shown || b.Rest != tt.rest {
+			t.Errorf("%s: skipped, shown, rest = %d, %d, %d; want %d, %d, %d", tt.name, b.Skipped, got, b.Rest, tt.skipped, tt.shown, tt.rest)
+		}
+	}
+}
+
+// FuzzPair checks that what is shown is the bytes, in order, none of them raw,
+// and that what is not marked is the same on both sides.
 func FuzzPair(f *testing.F) {
 	f.Add([]byte("X: <script>\r\n"), []byte(""))
 	f.Add([]byte("\xff\x00aa"), []byte("\xffa"))
+	f.Add(bytes.Repeat([]byte("a\n"), 900), bytes.Repeat([]byte("a"), 900))
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		b, a := Pair(before, after)
-		if got, want := same(b), same(a); got != want {
+		if got, want := same(b), same(a); b.Rest == 0 && a.Rest == 0 && got != want {
 			t.Errorf("unmarked text differs: %q, %q", got, want)
 		}
-		for i, side := range [][]Piece{b, a} {
-			var text strings.Builder
-			for _, p := range side {
-				text.WriteString(p.Text)
-			}
-			raw := [][]byte{before, after}[i]
-			if printable([]byte(text.String())) != text.Len() {
-				t.Errorf("%q shows an unprintable byte", text.String())
-			}
-			if want := len(escaped(raw)); text.Len() != want {
-				t.Errorf("length of %q = %d; want %d", text.String(), text.Len(), want)
-			}
-		}
+		check(t, b, before)
+		check(t, a, after)
 	})
 }
 
-func same(p []Piece) string {
-	var s strings.Builder
-	for _, v := range p {
-		if !v.Changed {
-			s.WriteString(v.Text)
+func check(t *testing.T, s Side, raw []byte) {
+	t.Helper()
+	var text strings.Builder
+	at := s.Skipped
+	for _, p := range s.Pieces {
+		text.WriteString(p.Text)
+		at += p.Bytes
+	}
+	if at+s.Rest != len(raw) || s.Rest < 0 || len(s.Pieces) > maxPieces || at-s.Skipped > MaxBytes {
+		t.Fatalf("%d skipped, up to %d shown in %d pieces, rest %d of %d bytes", s.Skipped, at, len(s.Pieces), s.Rest, len(raw))
+	}
+	if printable([]byte(text.String())) != text.Len() {
+		t.Errorf("%q shows an unprintable byte", text.String())
+	}
+	if want := escaped(raw[s.Skipped:at]); text.String() != want {
+		t.Errorf("shown: %q; want %q", text.String(), want)
+	}
+}
+
+func same(s Side) string {
+	var b strings.Builder
+	for _, p := range s.Pieces {
+		if !p.Changed {
+			b.WriteString(p.Text)
 		}
 	}
-	return s.String()
+	return b.String()
 }
 
 func escaped(raw []byte) string {
-	var b bytes.Buffer
+	var b strings.Builder
 	for _, c := range raw {
 		if isPrintable(rune(c)) {
 			b.WriteByte(c)

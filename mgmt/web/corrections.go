@@ -16,7 +16,7 @@ type correction struct {
 	Action, Element, Note     string
 	Service, Client, Server   string
 	BeforeTitle, AfterTitle   string
-	Before, After             []visible.Piece
+	Before, After             visible.Side
 	BeforeLength, AfterLength int
 	BeforeCut, AfterCut       bool   // longer than what is kept
 	Nothing                   string // in place of After, when there is none
@@ -48,10 +48,9 @@ func viewCorrection(r wire.Record) correction {
 	if c.Shadow {
 		c.AfterTitle += " (would have; shadow changes nothing)"
 	}
-	// The reply of a reject is no edited copy: every byte of both differs.
+	// The reply of a reject is no edited copy: there is nothing to compare.
 	if e.Action == "reject" {
-		c.Before, _ = visible.Pair(e.Before, nil)
-		_, c.After = visible.Pair(nil, e.After)
+		c.Before, c.After = visible.One(e.Before, true), visible.One(e.After, true)
 	} else {
 		c.Before, c.After = visible.Pair(e.Before, e.After)
 	}
