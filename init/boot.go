@@ -35,10 +35,19 @@ type box struct {
 	stopping  chan stopReason
 }
 
+func newBox() *box {
+	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1)}
+	b.published.wake = make(chan struct{}, 1)
+	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Changed: b.changed,
+		Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }}
+	b.journal.Changed = b.changed
+	return b
+}
+
 // boot brings the box up and stays. It does not return: a first process that
 // ends takes the kernel with it.
 func boot(ctx context.Context) {
-	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1)}
+	b := newBox()
 	b.journal.SetConsoles(os.Stderr)
 	defer b.rebootAfterPanic()
 	// Signals first: children may end, and the power button be pressed, at once.
@@ -57,7 +66,8 @@ func (b *box) bringUp(ctx context.Context) {
 	b.journal.Logf("firmware %s, kernel %s", b.release.Version, b.release.Kernel)
 	b.loadModules()
 	b.readBoard()
-	b.published.data = b.mountData()
+	data := b.mountData()
+	b.note(func(p *published) { p.data = data })
 	b.readSettings()
 	b.step("host name", func() error { return unix.Sethostname([]byte(b.settings.Hostname)) })
 	b.bringUpPorts()
@@ -126,16 +136,9 @@ func (b *box) readBoard() {
 		d = &board.Board{Name: b.release.Board, Consoles: []board.Console{{Device: "ttyS0"}, {Device: "tty1"}}}
 	}
 	b.board = d
-	b.guardPublish()
-}
-
-// guardPublish begins to publish the box's state: from here on there is a
-// board and a release to tell of.
-func (b *box) guardPublish() {
-	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }, Changed: b.changed}
-	b.published.wake = make(chan struct{}, 1)
-	b.journal.Changed = b.changed
+	// From here on there is a board and a release to tell of.
 	b.guard("state", b.publish)
+	b.changed()
 }
 
 // state is the box as others may read it.

@@ -41,13 +41,13 @@ func (b *box) manage(ctx context.Context) {
 	b.step("management: bring up", func() error { return netlink.LinkSetUp(l) })
 	b.guard("management link", func() { b.watchLink(ctx) })
 	if m.Mode == "static" {
-		b.step("management: static address", func() error { return b.address(l, m, 0) })
+		b.step("management: static address", func() error { return b.configure(l, m, 0) })
 		b.journal.Logf("management: address %s, static", m.Address)
 		return
 	}
 	c := dhcp.Client{Interface: mgmtPort, Hostname: b.settings.Hostname, Logf: b.journal.Logf,
 		Apply: func(a dhcp.Address) error {
-			return b.address(l, settings.Management{Address: a.Prefix, Gateway: a.Gateway, DNS: a.DNS}, a.Lease)
+			return b.configure(l, settings.Management{Address: a.Prefix, Gateway: a.Gateway, DNS: a.DNS}, a.Lease)
 		},
 		Withdraw: func() { b.withdraw(l) },
 	}
@@ -62,9 +62,17 @@ func loopbackUp() error {
 	return netlink.LinkSetUp(lo)
 }
 
-// address gives the port its address, gateway and name servers, for the given
-// time (0: for good), and publishes it. To set the same again is no fault.
-func (b *box) address(l netlink.Link, m settings.Management, valid time.Duration) error {
+// configure gives the port its address, gateway and name servers, for the given
+// time (0: for good), and publishes it.
+func (b *box) configure(l netlink.Link, m settings.Management, valid time.Duration) error {
+	if err := writeFile(resolvConf, []byte(resolver(m.DNS)), 0o644); err != nil {
+		return fmt.Errorf("set name servers: %w", err)
+	}
+	return b.setAddress(l, m, valid)
+}
+
+// setAddress sets address and gateway. To set the same again is no fault.
+func (b *box) setAddress(l netlink.Link, m settings.Management, valid time.Duration) error {
 	a := &netlink.Addr{IPNet: ipNet(m.Address), ValidLft: int(valid.Seconds()), PreferedLft: int(valid.Seconds())}
 	if err := netlink.AddrReplace(l, a); err != nil {
 		return fmt.Errorf("set address %s: %w", m.Address, err)
@@ -74,9 +82,6 @@ func (b *box) address(l netlink.Link, m settings.Management, valid time.Duration
 		if err := netlink.RouteReplace(r); err != nil {
 			return fmt.Errorf("set gateway %s: %w", m.Gateway, err)
 		}
-	}
-	if err := writeFile(resolvConf, []byte(resolver(m.DNS)), 0o644); err != nil {
-		return fmt.Errorf("set name servers: %w", err)
 	}
 	b.note(func(p *published) {
 		p.management.Address, p.management.Gateway = m.Address.String(), ""
@@ -95,20 +100,26 @@ func resolver(servers []netip.Addr) string {
 	return s.String()
 }
 
-// withdraw takes all IPv4 addresses, and with them their routes, off the port.
+// withdraw takes the address and the name servers away again.
 func (b *box) withdraw(l netlink.Link) {
+	err := clearAddresses(l)
+	if e := os.Remove(resolvConf); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		b.journal.Logf("management: withdraw address: %v", err)
+	}
+	b.note(func(p *published) { p.management.Address, p.management.Gateway = "", "" })
+}
+
+// clearAddresses takes all IPv4 addresses, and with them their routes, off the port.
+func clearAddresses(l netlink.Link) error {
 	all, err := netlink.AddrList(l, netlink.FAMILY_V4)
 	errs := []error{err}
 	for _, a := range all {
 		errs = append(errs, netlink.AddrDel(l, &a))
 	}
-	if err := os.Remove(resolvConf); err != nil && !errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		b.journal.Logf("management: withdraw address: %v", err)
-	}
-	b.note(func(p *published) { p.management.Address, p.management.Gateway = "", "" })
+	return errors.Join(errs...)
 }
 
 // watchLink publishes whether the management port's cable is in.

@@ -73,7 +73,8 @@ func (m *Menu) Run(ctx context.Context) error {
 }
 
 func (m *Menu) show(ctx context.Context) {
-	m.printf("\n%s\n", m.statusLine(ctx))
+	m.printf("\n")
+	m.wrapped("%s", m.statusLine(ctx))
 	var all []string
 	for i, it := range m.items {
 		if m.offered(i) {

@@ -80,7 +80,7 @@ func (m *Menu) statusLine(ctx context.Context) string {
 	if u := url(box.Management); u != "" {
 		parts = append(parts, u)
 	}
-	return fit(strings.Join(parts, " | "))
+	return strings.Join(parts, " | ")
 }
 
 func (m *Menu) status(ctx context.Context) {
@@ -180,9 +180,9 @@ func (m *Menu) log(context.Context) {
 }
 
 func process(p state.Process) string {
-	text := fmt.Sprintf("%s %s, started %d times", p.Name, p.State, p.Restarts+1)
+	text := fmt.Sprintf("%s %s, restarts %d", p.Name, p.State, p.Restarts)
 	if p.LastExit != "" {
-		text += fmt.Sprintf(", last ended %s (%s)", p.ExitedAt.UTC().Format("15:04:05"), p.LastExit)
+		text += fmt.Sprintf(", last at %s: %s", p.ExitedAt.UTC().Format("15:04:05"), p.LastExit)
 	}
 	return text
 }

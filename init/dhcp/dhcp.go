@@ -40,10 +40,18 @@ type Client struct {
 	Apply     func(Address) error // gives the port this address, or the same one anew
 	Withdraw  func()              // takes it away
 	Logf      func(format string, a ...any)
+
+	// Time, for tests.
+	now     func() time.Time
+	wait    func(context.Context, time.Duration) bool
+	timeout time.Duration // for the first answer; doubled at each of three tries
 }
 
 // Run keeps the address until ctx ends.
 func (c *Client) Run(ctx context.Context) {
+	if c.now == nil {
+		c.now, c.wait, c.timeout = time.Now, wait, 2*time.Second
+	}
 	pause := time.Second
 	var said string
 	for ctx.Err() == nil {
@@ -60,7 +68,7 @@ func (c *Client) Run(ctx context.Context) {
 			c.Logf("management: no address by DHCP on %s: %v; is the port wired, and is there a DHCP server? Trying on", c.Interface, err)
 			said = text
 		}
-		wait(ctx, pause)
+		c.wait(ctx, pause)
 		pause = min(2*pause, 30*time.Second)
 	}
 }
@@ -68,7 +76,7 @@ func (c *Client) Run(ctx context.Context) {
 // hold gets a lease and keeps it. It returns nil when a lease was held and has
 // ended, an error when there was none.
 func (c *Client) hold(ctx context.Context) error {
-	client, err := nclient4.New(c.Interface, nclient4.WithTimeout(2*time.Second), nclient4.WithRetry(3))
+	client, err := nclient4.New(c.Interface, nclient4.WithTimeout(c.timeout), nclient4.WithRetry(3))
 	if err != nil {
 		return fmt.Errorf("open %s: %w", c.Interface, err)
 	}
@@ -92,14 +100,14 @@ func (c *Client) hold(ctx context.Context) error {
 
 // keep renews until the lease has ended or ctx has.
 func (c *Client) keep(ctx context.Context, client *nclient4.Client, lease *nclient4.Lease, a Address) {
-	granted := time.Now()
+	granted := c.now()
 	for {
-		next := retry(a, time.Since(granted))
+		next := retry(a, c.now().Sub(granted))
 		if next <= 0 {
 			c.Logf("management: the lease of %s has run out", a.Prefix)
 			return
 		}
-		if !wait(ctx, next) {
+		if !c.wait(ctx, next) {
 			return
 		}
 		again, err := client.Renew(ctx, lease, c.options)
@@ -120,7 +128,7 @@ func (c *Client) keep(ctx context.Context, client *nclient4.Client, lease *nclie
 			c.Logf("management: set address %s: %v", b.Prefix, err)
 			return
 		}
-		lease, a, granted = again, b, time.Now()
+		lease, a, granted = again, b, c.now()
 	}
 }
 
