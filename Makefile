@@ -1,0 +1,54 @@
+# `make help` lists what there is. Everything built lies in out/.
+
+# run and demo tell how long the first correction took, from here on.
+export WIREPATCH_STARTED := $(shell date +%s)
+export WIREPATCH_RUN := $(if $(wildcard out/initramfs.cpio.zst),later,first)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo console test check bench setup image test-image generated clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ready ## build the appliance, boot it with a lab around it, show corrections, serve until Ctrl-C
+	@out/qemu run
+
+demo: ready ## the same, checked step by step; ends with status 0 or 1
+	@out/qemu demo
+
+console: ## attach this terminal to the serial console of the appliance that make run started
+	@go run ./qemu console
+
+test: setup check image test-image ## all tests: units, namespaces, the image in QEMU (as root)
+	go test -timeout 20m ./...
+
+check: generated ## formatting, vet, staticcheck, generated files
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not formatted with gofmt:" $$bad; exit 1; }
+	go vet ./...
+	cd qemu/portal && go vet . && go vet -modfile=patched.mod -tags=patched .
+	go tool staticcheck ./...
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+setup: ## install the Debian packages that are missing for all of this
+	@qemu/setup.sh test
+
+image: ## the appliance's image for QEMU, in out/
+	@go run ./images/build -board qemu -out out
+
+test-image: image ## the same with a root shell on the console, for tests, in out/test
+	@mkdir -p out/test && ln -sfn ../cache out/test/cache
+	@go run ./images/build -board qemu -out out/test -debug-shell
+
+generated: ## do the BPF programs in the repository fit their source? (where clang is installed)
+	@qemu/generated.sh
+
+clean: ## remove everything built
+	rm -rf out
+
+.PHONY: ready
+ready:
+	@qemu/setup.sh run
+	@$(MAKE) --no-print-directory image
+	@go build -o out/qemu ./qemu

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Fails when generated files are not what their sources make. Leaves the
+# working tree as it found it.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! command -v clang-14 >/dev/null; then
+	echo "generated: clang-14 is not installed; the BPF programs are not checked (Debian packages clang-14 llvm-14 libbpf-dev)"
+	exit 0
+fi
+dir=dataplane/port
+old=$(mktemp -d)
+trap 'cp -p "$old"/* $dir/; rm -rf "$old"' EXIT
+trap 'exit 1' INT TERM HUP
+cp -p $dir/wire_bpfel.go $dir/wire_bpfel.o "$old"
+go generate ./$dir
+for f in wire_bpfel.go wire_bpfel.o; do
+	cmp -s "$old/$f" "$dir/$f" || {
+		echo "generated: $dir/$f is stale; run: go generate ./$dir" >&2
+		exit 1
+	}
+done

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: for "run", or for "test" too.
+# Silent when nothing is missing. As root, or through sudo if it asks for no
+# password; otherwise says what to type.
+set -eu
+PATH="$PATH:/usr/sbin:/sbin"
+
+missing=
+need() { # PROGRAM PACKAGE
+	command -v "$1" >/dev/null || missing="$missing $2"
+}
+need qemu-system-x86_64 qemu-system-x86
+need mkfs.ext4 e2fsprogs
+need dpkg-deb dpkg
+test -e /etc/ssl/certs/ca-certificates.crt || missing="$missing ca-certificates"
+if [ "${1:-run}" = test ]; then
+	need curl curl
+	need nginx nginx-light
+	need chromium chromium
+	need ip iproute2
+fi
+command -v go >/dev/null || {
+	echo "setup: Go is missing; install it from https://go.dev/dl/ (1.21 or later: it fetches the version it needs)" >&2
+	exit 1
+}
+[ -n "$missing" ] || exit 0
+
+echo "setup: installing Debian packages:$missing"
+if [ "$(id -u)" = 0 ]; then
+	root=
+elif sudo -n true 2>/dev/null; then
+	root="sudo -n"
+else
+	echo "setup: that needs root; run this, then make again:" >&2
+	echo "    sudo apt-get update && sudo apt-get install --no-install-recommends -y$missing" >&2
+	exit 1
+fi
+
+# What is installed must not start by itself (nginx would take port 80).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap '$root rm -f "$policy"' EXIT
+	trap 'exit 1' INT TERM HUP
+	printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+	$root chmod 755 "$policy"
+fi
+
+install() {
+	# shellcheck disable=SC2086 # both are lists of words
+	$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
+		install --no-install-recommends $missing
+}
+# The lists of packages may be absent or older than what the mirror still has.
+install || { $root apt-get -q update && install; } || {
+	echo "setup: apt-get could not install:$missing; see above" >&2
+	exit 1
+}
