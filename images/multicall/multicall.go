@@ -128,7 +128,11 @@ func rewrite(o Options, pkgs []*packages.Package) (names []string, overlay map[s
 		// Ours keep their place, so that internal packages and embedded files
 		// stay within reach; foreign ones cannot be overlaid in the module cache.
 		at, as := filepath.Dir(p.GoFiles[0]), p.PkgPath
-		if p.PkgPath != module && !strings.HasPrefix(p.PkgPath, module+"/") {
+		if strings.HasPrefix(p.PkgPath, module+"/") {
+			if err := hideTests(at, overlay); err != nil {
+				return nil, nil, err
+			}
+		} else {
 			at, as = filepath.Join(o.Root, virtual, name), path.Join(module, virtual, name)
 		}
 		for _, f := range p.CompiledGoFiles {
@@ -144,6 +148,16 @@ func rewrite(o Options, pkgs []*packages.Package) (names []string, overlay map[s
 		return nil, nil, err
 	}
 	return names, overlay, os.WriteFile(file, text, 0o644)
+}
+
+// hideTests takes a program's test files out of the build: they still say
+// package main beside files that no longer do.
+func hideTests(dir string, overlay map[string]string) error {
+	all, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	for _, f := range all {
+		overlay[f] = ""
+	}
+	return err
 }
 
 // mainSource is the source of the binary's main package.
