@@ -49,7 +49,7 @@ func (d *Decoder) faulty(b []byte, f fault) bool {
 	h := d.turn.h
 	request := h.dir == session.ToServer
 	breaksOff := !request && f == faultTruncated
-	if d.o.Exceed == ExceedReset && !breaksOff {
+	if (d.o.Exceed == ExceedReset || d.queue.owesReply()) && !breaksOff {
 		return d.giveUp(f, b)
 	}
 	parseHead(&h.head, b, request)
