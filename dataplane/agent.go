@@ -74,7 +74,7 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, SpeedMbit: i.SpeedMbit, Attach: "tcx",
 			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
-			Dropped: c.DroppedClosed + c.DroppedTags + c.DroppedConfig + c.TxFailed,
+			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
 		})
 	}
 	return out

@@ -19,6 +19,9 @@ func (l *loop) event(e session.Event) {
 			ev.Text += " (" + x.Mode + ": nothing was changed)"
 		} else {
 			l.corrections++
+			if x.Action != "report" {
+				l.markEdited(e.Conn)
+			}
 		}
 		l.perPatch[x.Definition]++
 	case session.Passed:

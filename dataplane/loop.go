@@ -26,6 +26,7 @@ const (
 // it functions to run between two frames (do); they share no lock with it.
 type loop struct {
 	port   *port.Port
+	out    output
 	engine *session.Engine
 	events *control.Log
 	tasks  chan func()
@@ -36,14 +37,16 @@ type loop struct {
 	draining    []port.Service // no longer protected, but with sessions under way
 	drainNames  []string
 	drainAt     session.Instant
+	doomed      doomed
+	markFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition
 }
 
 func newLoop(p *port.Port, events *control.Log) *loop {
-	l := &loop{port: p, events: events, tasks: make(chan func(), 16), began: time.Now(),
+	l := &loop{port: p, out: output{p}, events: events, tasks: make(chan func(), 16), began: time.Now(),
 		buf: make([]byte, port.BufferSize), current: &generation{}, perPatch: map[string]uint64{}}
-	l.engine = session.NewEngine(session.Config{Output: output{p}, Event: l.event})
+	l.engine = session.NewEngine(session.Config{Output: l.out, Event: l.event})
 	return l
 }
 
@@ -89,6 +92,9 @@ func (l *loop) receive(s port.Side) error {
 		}
 		if err != nil {
 			return err
+		}
+		if len(l.doomed) > 0 && l.refuse(s, frame) {
+			continue
 		}
 		l.engine.Handle(session.Side(s), v, frame, l.now())
 	}

@@ -35,11 +35,16 @@ func run(ctx context.Context, o options) error {
 	defer p.Close()
 	events := control.NewLog()
 	l := newLoop(p, events)
+	if l.doomed, err = adoptEdited(p); err != nil {
+		return err
+	}
 	if settingsErr != nil {
 		slog.Error("settings are not in force: nothing is protected", "error", settingsErr)
 		l.report("settings", fmt.Sprintf("nothing is protected: %v", settingsErr))
 	}
-	l.install(b.build(set))
+	if err := l.install(b.build(set)); err != nil {
+		return err
+	}
 	return serve(ctx, o, b, l)
 }
 

@@ -87,7 +87,7 @@ type Definition struct {
 type Event struct {
 	ID   uint64    `json:"id"` // from 1, without gaps
 	Time time.Time `json:"time"`
-	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "settings", "link"
+	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "settings", "link", "wire"
 	Text string    `json:"text"` // one line for people
 	// Of corrections and what else concerns one session:
 	Service  string            `json:"service,omitempty"`

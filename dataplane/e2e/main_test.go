@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,9 @@ func build(m *testing.M) (int, error) {
 			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", name, name)
 		}
 	}
+	if err := watch(); err != nil {
+		return 1, err
+	}
 	dir, err := os.MkdirTemp("", "e2e")
 	if err != nil {
 		return 1, err
@@ -38,4 +42,15 @@ func build(m *testing.M) (int, error) {
 		return 1, fmt.Errorf("build the dataplane: %w", err)
 	}
 	return m.Run(), nil
+}
+
+// watch looks at the program's sources, so that the go command, which notes what
+// a test looks at, runs the tests anew when the program has changed.
+func watch() error {
+	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }

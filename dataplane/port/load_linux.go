@@ -123,7 +123,7 @@ func updateLink(l link.Link, ifindex int, prog *ebpf.Program) error {
 func isMap(name string) bool { return !strings.HasPrefix(name, "link_") }
 
 func (o *wireObjects) mapPin(name string) *ebpf.Map {
-	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine,
+	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpEdited: o.WpEdited,
 		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices}[name]
 }
 

@@ -128,6 +128,7 @@ type Counts struct {
 	Forwarded          uint64 // redirected in the kernel
 	HandedUp           uint64 // given to the engine
 	DroppedClosed      uint64 // of a fail-closed service while the engine was gone
+	DroppedEdited      uint64 // of a session that an engine that is gone had edited
 	DroppedTags        uint64 // with more VLAN tags than can be walked
 	DroppedConfig      uint64 // came in on a port that is none of ours
 	TxPackets, TxBytes uint64 // sent by the engine
@@ -149,6 +150,7 @@ func (p *Port) Counters() ([2]Counts, error) {
 			c.Forwarded += v.Forwarded
 			c.HandedUp += v.HandedUp
 			c.DroppedClosed += v.DropClosed
+			c.DroppedEdited += v.DropEdited
 			c.DroppedTags += v.DropTags
 			c.DroppedConfig += v.DropConfig
 		}

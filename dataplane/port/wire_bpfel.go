@@ -28,8 +28,17 @@ type wireCounts struct {
 	Forwarded  uint64
 	HandedUp   uint64
 	DropClosed uint64
+	DropEdited uint64
 	DropTags   uint64
 	DropConfig uint64
+}
+
+type wireFlowKey struct {
+	_      structs.HostLayout
+	Family uint8
+	Pad    [3]uint8
+	Port   [2]uint16
+	Addr   [2][16]uint8
 }
 
 type wirePolicy struct {
@@ -60,6 +69,7 @@ type wireServiceKey struct {
 const (
 	wireMapWpAddresses = "wp_addresses"
 	wireMapWpCounts    = "wp_counts"
+	wireMapWpEdited    = "wp_edited"
 	wireMapWpEngine    = "wp_engine"
 	wireMapWpPorts     = "wp_ports"
 	wireMapWpServices  = "wp_services"
@@ -117,6 +127,7 @@ type wireProgramSpecs struct {
 type wireMapSpecs struct {
 	WpAddresses *ebpf.MapSpec `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
+	WpEdited    *ebpf.MapSpec `ebpf:"wp_edited"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
@@ -150,6 +161,7 @@ func (o *wireObjects) Close() error {
 type wireMaps struct {
 	WpAddresses *ebpf.Map `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
+	WpEdited    *ebpf.Map `ebpf:"wp_edited"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
@@ -159,6 +171,7 @@ func (m *wireMaps) Close() error {
 	return _WireClose(
 		m.WpAddresses,
 		m.WpCounts,
+		m.WpEdited,
 		m.WpEngine,
 		m.WpPorts,
 		m.WpServices,

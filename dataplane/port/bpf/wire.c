@@ -50,9 +50,16 @@ struct policy {
 	__u32 fail_closed;
 };
 
+// The two ends of a session, whichever is which.
+struct flow_key {
+	__u8 family, pad[3];
+	__be16 port[2];
+	__u8 addr[2][16];
+};
+
 struct counts {
 	__u64 rx_packets, rx_bytes, forwarded, handed_up;
-	__u64 drop_closed, drop_tags, drop_config;
+	__u64 drop_closed, drop_edited, drop_tags, drop_config;
 };
 
 struct {
@@ -98,6 +105,16 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } wp_counts SEC(".maps");
 
+// Sessions that the engine has edited: their two ends no longer count alike, so
+// without the engine nothing of them may pass.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} wp_edited SEC(".maps");
+
 // What the frame is, as far as its fate depends on it.
 enum kind {
 	KIND_OTHER,   // nothing that a service could be in
@@ -108,7 +125,8 @@ enum kind {
 
 struct view {
 	__u8 family, proto;
-	__u32 l4; // offset of the TCP or UDP header
+	__u32 l4;       // offset of the TCP or UDP header
+	__be16 port[2]; // source, destination: set by by_service
 	__u8 src[16], dst[16];
 };
 
@@ -216,16 +234,15 @@ static __always_inline struct policy *by_service(struct __sk_buff *skb, struct v
 {
 	struct service_key k = { .prefixlen = 160, .family = v->family, .proto = v->proto };
 	struct policy *p;
-	__be16 port[2];
 
-	if (bpf_skb_load_bytes(skb, v->l4, port, sizeof(port)))
+	if (bpf_skb_load_bytes(skb, v->l4, v->port, sizeof(v->port)))
 		return 0;
-	k.port = port[1];
+	k.port = v->port[1];
 	__builtin_memcpy(k.addr, v->dst, 16);
 	p = bpf_map_lookup_elem(&wp_services, &k);
 	if (p)
 		return p;
-	k.port = port[0];
+	k.port = v->port[0];
 	__builtin_memcpy(k.addr, v->src, 16);
 	return bpf_map_lookup_elem(&wp_services, &k);
 }
@@ -241,6 +258,45 @@ static __always_inline struct policy *by_address(struct view *v)
 		return p;
 	__builtin_memcpy(k.addr, v->src, 16);
 	return bpf_map_lookup_elem(&wp_addresses, &k);
+}
+
+static __always_inline void flow_of(struct view *v, int from, struct flow_key *k)
+{
+	__builtin_memset(k, 0, sizeof(*k));
+	k->family = v->family;
+	k->port[0] = from ? v->port[1] : v->port[0];
+	k->port[1] = from ? v->port[0] : v->port[1];
+	__builtin_memcpy(k->addr[0], from ? v->dst : v->src, 16);
+	__builtin_memcpy(k->addr[1], from ? v->src : v->dst, 16);
+}
+
+// A SYN begins another session between the same ends.
+static __always_inline int opens(struct __sk_buff *skb, struct view *v)
+{
+	__u8 flags;
+
+	return v->proto == PROTO_TCP && !bpf_skb_load_bytes(skb, v->l4 + 13, &flags, 1) && (flags & 0x12) == 0x02;
+}
+
+static __always_inline int is_edited(struct view *v)
+{
+	struct flow_key k;
+
+	flow_of(v, 0, &k);
+	if (bpf_map_lookup_elem(&wp_edited, &k))
+		return 1;
+	flow_of(v, 1, &k);
+	return bpf_map_lookup_elem(&wp_edited, &k) != 0;
+}
+
+static __always_inline void forget_edited(struct view *v)
+{
+	struct flow_key k;
+
+	flow_of(v, 0, &k);
+	bpf_map_delete_elem(&wp_edited, &k);
+	flow_of(v, 1, &k);
+	bpf_map_delete_elem(&wp_edited, &k);
 }
 
 static __always_inline int engine_alive(void)
@@ -272,6 +328,7 @@ int wire(struct __sk_buff *skb)
 	struct policy *p = 0;
 	struct counts *c;
 	struct view v = {};
+	enum kind kind;
 
 	if (port && port->ifindex != ifindex) {
 		index = 1;
@@ -286,9 +343,12 @@ int wire(struct __sk_buff *skb)
 		c->drop_config += n;
 		return DROP;
 	}
-	switch (parse(skb, &v)) {
+	kind = parse(skb, &v);
+	switch (kind) {
 	case KIND_L4:
 		p = by_service(skb, &v);
+		if (p && opens(skb, &v))
+			forget_edited(&v);
 		break;
 	case KIND_ADDRESS:
 		p = by_address(&v);
@@ -305,6 +365,10 @@ int wire(struct __sk_buff *skb)
 	}
 	if (p && p->fail_closed) {
 		c->drop_closed += n;
+		return DROP;
+	}
+	if (p && kind == KIND_L4 && is_edited(&v)) {
+		c->drop_edited += n;
 		return DROP;
 	}
 	c->forwarded += n;
