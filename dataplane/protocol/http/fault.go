@@ -17,26 +17,32 @@ package http
 //	folded field line                   decode   decode    5.2: reads as one blank
 //	either of the two, and the head     refuse   decode    who reads the line otherwise sees another body length:
 //	  speaks of a body length                                the classic way to smuggle a request
-//	bare CR, NUL in the head            refuse   refuse    2.2, 5.5: ends a line for some, is text for others
+//	bare CR, NUL in the head            refuse   decode    2.2, 5.5: ends a line for some, is text for others
 //	request or status line out of form  refuse   refuse    3, 4: blanks, tabs, controls split differently
-//	field line without colon, bad name  refuse   refuse    5.1: dropped, kept or fatal
-//	blank before the colon              refuse   refuse    5.1: another name for some
-//	line of blanks only, fold at top    refuse   refuse    5.2, 2.2: end of head for some
+//	field line without colon, bad name  refuse   decode    5.1: dropped, kept or fatal
+//	blank before the colon              refuse   decode    5.1: another name for some
+//	line of blanks only, fold at top    refuse   decode    5.2, 2.2: end of head for some
 //	Content-Length not 1*DIGIT          refuse   refuse    6.3: sign, 0x, underscore, list
 //	Content-Lengths that differ         refuse   refuse    6.3
 //	equal Content-Lengths, repeated     decode   decode    6.3: one value
+//	the same as a list in one field     refuse   decode    6.3: one value, but not all servers read lists
+//	folded framing field                refuse   refuse    5.2, 6.3
 //	Content-Length, Transfer-Encoding   refuse   decode    6.1: the latter wins for clients; servers differ
 //	several Transfer-Encoding lines     refuse   refuse    6.1: first, last or joined
 //	Transfer-Encoding, not chunked last refuse   decode    6.3: for a response, until close
 //	Transfer-Encoding in HTTP/1.0       refuse   refuse    6.1: faulty framing
 //	chunk size not 1*HEXDIG, too large  refuse   refuse    7.1: blank, sign, 0x, underscore, overflow
+//	blanks behind a chunk size          refuse   decode    7.1: old servers pad it
 //	chunk line ended by LF alone        refuse   decode    7.1: some skip to CRLF and so over data
 //	no CRLF behind a chunk              refuse   refuse    7.1
 //	chunk line or trailers too long     refuse   refuse    bounded memory
 //	head too long                       refuse   refuse    bounded memory
 //	stream ends within a head or a      refuse   pass      some servers act on half a request; a client
 //	  body that is held                                      sees the break itself
-//	response without a request          refuse             no telling what the client takes it for
+//	response without a request                   refuse    no telling what the client takes it for
+//
+// Responses are read more leniently where the length of the body is not at
+// stake: clients take what sloppy servers send, and so must the box between.
 type fault uint8
 
 const (
@@ -95,6 +101,15 @@ var faultText = [...]string{
 	faultTruncated:       "stream ended within the message",
 	faultUnasked:         "response without a request",
 	faultOutstanding:     "too many requests outstanding",
+}
+
+// sloppy says whether a fault is one that clients put up with in a response.
+func (f fault) sloppy() bool {
+	switch f {
+	case faultBareCR, faultNUL, faultNoColon, faultName, faultBlankColon, faultBlankLine:
+		return true
+	}
+	return false
 }
 
 func (f fault) String() string { return faultText[f] }

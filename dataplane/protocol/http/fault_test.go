@@ -132,7 +132,9 @@ var faultyResponses = []struct{ name, b string }{
 	{"odd status", "HTTP/1.1 2x0 OK\r\n\r\n"},
 	{"short status line", "HTTP/1.1 20\r\n\r\n"},
 	{"coding in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-	{"bare CR", "HTTP/1.1 200 OK\r\nA: \rb\r\n\r\n"},
+	{"sloppy and odd length", "HTTP/1.1 200 OK\r\njunk\r\nContent-Length: 0x\r\n\r\nok"},
+	{"sloppy and odd status", "HTTP/1.1 2OO OK\r\nA: \x00\r\nContent-Length: 0\r\n\r\n"},
+	{"folded length", "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nok"},
 	{"odd chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n"},
 }
 
@@ -148,6 +150,27 @@ func TestFaultyResponses(t *testing.T) {
 			play(w, []part{c(get), s(tc.b)}, split)
 			if got := w.toClient(); got != tc.b {
 				t.Errorf("%s, policy pass: got %q; want %q", tc.name, got, tc.b)
+			}
+		}
+	}
+}
+
+// What sloppy servers send reaches the client as it is, and inspection goes on.
+func TestSloppyResponses(t *testing.T) {
+	rules := ruleSet{when("response.header", "X-Bad", protocol.Remove, protocol.Correction{})}
+	for _, fields := range []string{"junk\r\n", "A : b\r\n", "A b: c\r\n", "A: \x00\r\n", "A: b\rc\r\n", " fold\r\n", "A: b\r\n \r\n", "A: b\n"} {
+		for _, split := range []func(string) []string{wholly, bytewise} {
+			head := "HTTP/1.1 200 OK\r\n" + fields
+			w := newWire(t, rules, Options{})
+			play(w, []part{c(get + get), s(head + "Content-Length: 2\r\n" + xbad + "\r\nok" + head + xbad + "Content-Length : 2\r\n\r\nok")}, split)
+			want := head + "Content-Length: 2\r\n\r\nok" + head + "Content-Length : 2\r\n\r\nok"
+			if got := w.toClient(); got != want || w.end != 0 {
+				t.Errorf("%q: got %q, end %d; want %q", fields, got, w.end, want)
+			}
+			w = newWire(t, rules, Options{Ambiguous: AmbiguousRefuse})
+			play(w, []part{c(get), s(head + "Content-Length: 2\r\n\r\nok")}, split)
+			if w.end != session.Reset {
+				t.Errorf("%q, refused: end = %d; want reset", fields, w.end)
 			}
 		}
 	}

@@ -55,12 +55,12 @@ type head struct {
 	minor                       int
 	status                      int
 
-	fault   fault // the first that was found
+	fault   fault // the first that was found, one that is not sloppy before others
 	lenient bool  // a lone LF or a folded line was read as RFC 9112 says
 }
 
 func (h *head) fail(f fault) {
-	if h.fault == faultNone {
+	if h.fault == faultNone || h.fault.sloppy() && !f.sloppy() {
 		h.fault = f
 	}
 }

@@ -15,11 +15,12 @@ func (d *Decoder) gotHead(b []byte) bool {
 	} else {
 		h.framing, h.left, f = h.head.responseFraming(b, d.queue.front())
 	}
+	sloppy := !request && h.head.fault.sloppy()
 	switch {
-	case h.head.fault != faultNone:
+	case h.head.fault != faultNone && !sloppy:
 		f = h.head.fault
 	case f != faultNone:
-	case h.head.lenient && d.o.Ambiguous == AmbiguousRefuse:
+	case (h.head.lenient || sloppy) && d.o.Ambiguous == AmbiguousRefuse:
 		f = faultLenient
 	case request && (d.queue.n >= d.o.MaxOutstanding || d.queue.bytes > 8*d.o.MaxHead+2*d.o.MaxBody):
 		f = faultOutstanding
