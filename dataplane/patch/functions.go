@@ -106,3 +106,12 @@ func repeat(s, n ref.Val) ref.Val {
 	}
 	return types.String(strings.Repeat(text, int(times)))
 }
+
+// Functions names the functions that this package adds to CEL.
+func Functions() []string {
+	var names []string
+	for _, f := range functions {
+		names = append(names, f.name)
+	}
+	return names
+}

@@ -27,11 +27,12 @@ func (f Failure) Error() string {
 	s := f.Pos.String() + ": "
 	if f.Test != "" {
 		s += "test " + strconv.Quote(f.Test)
+		if f.How != "" {
+			s += ", " + f.How
+		}
+		s += ": "
 	}
-	if f.How != "" {
-		s += ", " + f.How
-	}
-	return s + ": " + f.Text
+	return s + f.Text
 }
 
 // Test runs a definition's own tests through a real decoder, each with the

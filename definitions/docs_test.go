@@ -1,0 +1,73 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/patch"
+)
+
+// The page for authors names every element, field, variable and function that
+// there is.
+func TestPageIsWhole(t *testing.T) {
+	b, err := os.ReadFile("../docs/definitions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	for protocol, d := range decoders() {
+		need(t, page, "`"+protocol+"`", "protocol")
+		for kind, e := range d.Schema.Elements {
+			row := line(page, "| `"+kind+"` |")
+			if row == "" {
+				t.Errorf("the page has no row for element %s", kind)
+			}
+			for field, f := range e.Fields {
+				need(t, row, "`"+field+"`", kind+" field")
+				if f.Settable {
+					need(t, row, "`"+field+"`*", kind+" settable field")
+				}
+			}
+		}
+		for name := range d.Schema.Vars {
+			need(t, page, "`"+name+"`", "variable")
+		}
+	}
+	for _, f := range patch.Functions() {
+		need(t, page, f+"(", "function")
+	}
+}
+
+func need(t *testing.T, page, text, what string) {
+	t.Helper()
+	if !strings.Contains(page, text) {
+		t.Errorf("the page does not name %s %s", what, text)
+	}
+}
+
+func line(page, start string) string {
+	for l := range strings.SplitSeq(page, "\n") {
+		if strings.HasPrefix(l, start) {
+			return l
+		}
+	}
+	return ""
+}
+
+// The page's example is a definition that an appliance would load.
+func TestPageExample(t *testing.T) {
+	b, err := os.ReadFile("../docs/definitions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	d, err := patch.Parse("docs/definitions.md", []byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range patch.Test(d, decoders()[d.Protocol]) {
+		t.Error(f)
+	}
+}
