@@ -18,14 +18,14 @@ const Interval = 2 * time.Second
 // Figures are the system's figures at one moment. What could not be read is
 // zero.
 type Figures struct {
-	CPUs         int           `json:"cpus"`
-	CPUBusy      float64       `json:"cpu_busy"` // share of all processors over the last Interval, 0 to 1
-	Load         [3]float64    `json:"load"`     // over 1, 5 and 15 minutes
-	MemTotal     uint64        `json:"mem_total"`
-	MemAvailable uint64        `json:"mem_available"` // bytes
-	Uptime       time.Duration `json:"uptime"`        // nanoseconds
-	DataTotal    uint64        `json:"data_total"`    // of the file system with the settings, bytes
-	DataFree     uint64        `json:"data_free"`
+	CPUs         int        `json:"cpus"`
+	CPUBusy      float64    `json:"cpu_busy"`  // share of all processors over the last Interval, 0 to 1
+	Load         [3]float64 `json:"load"`      // over 1, 5 and 15 minutes
+	MemTotal     uint64     `json:"mem_total"` // bytes
+	MemAvailable uint64     `json:"mem_available"`
+	Uptime       int64      `json:"uptime"`     // seconds since power-on
+	DataTotal    uint64     `json:"data_total"` // of the file system with the settings, bytes
+	DataFree     uint64     `json:"data_free"`
 }
 
 // Sampler reads the figures again and again.
@@ -104,7 +104,7 @@ func (s *Sampler) sample() {
 func (s *Sampler) processors(f *Figures) {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil {
-		f.Uptime = time.Duration(info.Uptime) * time.Second
+		f.Uptime = info.Uptime
 	}
 	st, err := s.fs.Stat()
 	if err != nil {

@@ -35,57 +35,57 @@ type Side struct {
 	Rest    int // bytes behind the last piece
 }
 
-// Pair returns both sides of a correction with what differs marked: all that
-// lies between the common beginning and the common end.
+// Pair returns both sides of a correction with what differs marked.
 func Pair(before, after []byte) (b, a Side) {
-	head := commonPrefix(before, after)
-	tail := commonSuffix(before[head:], after[head:])
-	return side(before, head, tail), side(after, head, tail)
+	inB, inA, head := changes(before, after)
+	return side(before, inB, head), side(after, inA, head)
 }
 
 // One returns bytes that are not compared with others; changed marks them all.
 func One(data []byte, changed bool) Side {
+	in := make([]bool, len(data))
 	if changed {
-		return side(data, 0, 0)
+		fill(in)
 	}
-	return side(data, len(data), 0)
+	return side(data, in, 0)
 }
 
-func side(data []byte, head, tail int) Side {
+// side shows data, in which the bytes in are marked and the first head ones are
+// not.
+func side(data []byte, in []bool, head int) Side {
 	var s Side
 	if head > 2*lead && head < len(data) {
 		s.Skipped = head - lead
 	}
-	end := min(len(data), s.Skipped+MaxBytes)
-	cut := func(from, to int) []byte { return data[min(from, end):min(to, end)] }
-	s.Pieces = pieces(s.Pieces, cut(s.Skipped, head), false)
-	s.Pieces = pieces(s.Pieces, cut(head, len(data)-tail), true)
-	s.Pieces = pieces(s.Pieces, cut(len(data)-tail, len(data)), false)
-	s.Rest = len(data) - s.Skipped
-	for _, p := range s.Pieces {
-		s.Rest -= p.Bytes
+	at, end := s.Skipped, min(len(data), s.Skipped+MaxBytes)
+	for at < end && len(s.Pieces) < maxPieces {
+		n := 1
+		for at+n < end && in[at+n] == in[at] {
+			n++
+		}
+		p := firstPiece(data[at : at+n])
+		p.Changed = in[at]
+		s.Pieces = append(s.Pieces, p)
+		at += p.Bytes
 	}
+	s.Rest = len(data) - at
 	return s
 }
 
-func pieces(to []Piece, data []byte, changed bool) []Piece {
-	for len(data) > 0 && len(to) < maxPieces {
-		n := printable(data)
-		if n > 0 {
-			to = append(to, Piece{Text: string(data[:n]), Changed: changed, Bytes: n})
-		} else {
-			n = bytes.IndexFunc(data, isPrintable)
-			if n < 0 {
-				n = len(data)
-			}
-			if nl := bytes.IndexByte(data[:n], '\n'); nl >= 0 {
-				n = nl + 1
-			}
-			to = append(to, Piece{Text: escape(data[:n]), Escape: true, Changed: changed, Bytes: n, Break: data[n-1] == '\n'})
-		}
-		data = data[n:]
+// firstPiece takes the longest run at the beginning of data that is shown
+// alike. data is not empty.
+func firstPiece(data []byte) Piece {
+	if n := printable(data); n > 0 {
+		return Piece{Text: string(data[:n]), Bytes: n}
 	}
-	return to
+	n := bytes.IndexFunc(data, isPrintable)
+	if n < 0 {
+		n = len(data)
+	}
+	if nl := bytes.IndexByte(data[:n], '\n'); nl >= 0 {
+		n = nl + 1
+	}
+	return Piece{Text: escape(data[:n]), Escape: true, Bytes: n, Break: data[n-1] == '\n'}
 }
 
 func isPrintable(r rune) bool { return r >= ' ' && r <= '~' }
@@ -112,22 +112,6 @@ func escape(data []byte) string {
 		}
 	}
 	return s.String()
-}
-
-func commonPrefix(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
-func commonSuffix(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
-		n++
-	}
-	return n
 }
 
 // Line makes one line of text fit to be shown: control characters, invisible

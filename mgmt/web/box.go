@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"time"
 
 	"wirepatch/mgmt/visible"
 	"wirepatch/mgmt/wire"
@@ -67,7 +68,7 @@ func (s *Site) boxView(st wire.State) boxView {
 		}
 	}
 	v.Facts = append(v.Facts,
-		figure{"Running for", span(f.Uptime), ""},
+		figure{"Running for", span(time.Duration(f.Uptime) * time.Second), ""},
 		figure{"Load (1, 5, 15 min)", load, ""},
 		figure{"Certificate SHA-256", s.Fingerprint, ""})
 	if d := st.Dataplane.Status; d != nil {

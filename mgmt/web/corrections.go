@@ -22,12 +22,16 @@ type correction struct {
 	Nothing                   string // in place of After, when there is none
 }
 
-func corrections(list []wire.Record) []correction {
+// correctionList is split, so that the page stays short.
+type correctionList struct{ Latest, Older []correction }
+
+func corrections(list []wire.Record) correctionList {
 	var out []correction
 	for _, r := range list {
 		out = append(out, viewCorrection(r))
 	}
-	return out
+	n := min(len(out), latestCorrections)
+	return correctionList{out[:n], out[n:]}
 }
 
 func viewCorrection(r wire.Record) correction {

@@ -92,6 +92,13 @@ func (l *lab) advance(d time.Duration) {
 	l.clock = l.clock.Add(d)
 }
 
+// set changes what the dataplane will answer.
+func (l *lab) set(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 // Status and Reload are what the control server asks.
 func (l *lab) Status(context.Context) (control.Status, error) {
 	l.mu.Lock()

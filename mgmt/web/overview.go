@@ -10,8 +10,9 @@ import (
 
 // How much the overview lists.
 const (
-	shownCorrections = 20
-	shownEvents      = 40
+	shownCorrections  = 30
+	latestCorrections = 6 // of them, open to the eye
+	shownEvents       = 40
 )
 
 // overview is what the page shows: text and numbers, ready to print.
@@ -23,7 +24,7 @@ type overview struct {
 	Sessions    []figure
 	Services    []serviceRow
 	Definitions []definitionRow
-	Corrections []correction
+	Corrections correctionList
 	Events      []eventRow
 	Box         boxView
 }

@@ -99,4 +99,4 @@ func eventRows(list []wire.Record) []eventRow {
 	return rows
 }
 
-var kindClass = map[string]string{"restart": "bad", "reset": "warn", "passed": "warn", "link": "warn", "definition": "warn", "start": "good"}
+var kindClass = map[string]string{"restart": "bad", "reset": "warn", "passed": "warn", "definition": "warn", "start": "good"}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -43,6 +44,8 @@ func TestBrowser(t *testing.T) {
 	l.poller.Poll(t.Context())
 	b.do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
 
+	b.keepsPlace()
+
 	if got := b.complained(); len(got) > 0 {
 		t.Errorf("the browser complains: %q; want nothing", got)
 	}
@@ -72,6 +75,23 @@ func (b *browser) escapes() {
 	}
 	if text := ask(b, chromedp.Text(css("#corrections"))); !strings.Contains(text, "<script>alert(1)</script>") {
 		b.Errorf("hostile bytes are not shown as text in %q", text)
+	}
+}
+
+// keepsPlace opens the list of ports by keyboard and checks that it stays open,
+// with the keyboard on it, while its figures change.
+func (b *browser) keepsPlace() {
+	b.Helper()
+	b.do("open the ports", chromedp.Focus(css("#ports summary")), chromedp.KeyEvent("\r"), chromedp.WaitVisible(css("#ports table")))
+	b.set(func() { b.status.Ports[0].Dropped = 4711 })
+	b.poller.Poll(b.Context())
+	changed := `document.querySelector("#ports")?.innerText.includes("4\u202f711")`
+	b.do("wait for the figure", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Poll[bool](changed)(ctx, t)
+		return chromedp.Void{}, err
+	})
+	if !ask(b, chromedp.Evaluate[bool](`document.querySelector("#ports").open && document.activeElement === document.querySelector("#ports summary")`)) {
+		b.Error("the list of ports is shut, or has lost the keyboard, after a refresh")
 	}
 }
 

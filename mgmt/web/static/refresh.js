@@ -10,12 +10,19 @@ const fresh = document.getElementById("fresh");
 let paused = false;
 let timer = 0;
 
-// busy says whether the reader is at work in this part: selecting text, or with
-// the keyboard inside. It is exchanged later.
+// busy says whether the reader is selecting text in this part. It is exchanged
+// later.
 function busy(part) {
   const s = document.getSelection();
-  return part.contains(document.activeElement) ||
-    (s && !s.isCollapsed && s.anchorNode && part.contains(s.anchorNode));
+  return s && !s.isCollapsed && s.anchorNode && part.contains(s.anchorNode);
+}
+
+// keepFocus gives the keyboard back to the element at the same place.
+const focusable = "a[href], button, summary, [tabindex]";
+function keepFocus(from, to, focused) {
+  const at = [...from.querySelectorAll(focusable)].indexOf(focused);
+  const same = at < 0 ? null : to.querySelectorAll(focusable)[at];
+  if (same) same.focus({ preventScroll: true });
 }
 
 // keepOpen carries over which details the reader has opened and how far lists
@@ -27,9 +34,10 @@ function keepOpen(from, to) {
   }
 }
 
+const scrolled = ".scroll, pre.bytes";
 function keepScroll(from, to) {
-  const old = from.querySelectorAll(".scroll");
-  to.querySelectorAll(".scroll").forEach((n, i) => {
+  const old = from.querySelectorAll(scrolled);
+  to.querySelectorAll(scrolled).forEach((n, i) => {
     if (old[i]) { n.scrollTop = old[i].scrollTop; n.scrollLeft = old[i].scrollLeft; }
   });
 }
@@ -45,8 +53,10 @@ function exchange(html) {
     shown.set(part.id, markup);
     const next = document.importNode(part, true);
     keepOpen(old, next);
+    const focused = document.activeElement;
     old.replaceWith(next);
     keepScroll(old, next);
+    keepFocus(old, next, focused);
   }
 }
 
