@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -72,7 +73,7 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 		}
 		out = append(out, control.Port{
 			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, SpeedMbit: i.SpeedMbit, Attach: "tcx",
-			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, HandedUp: c.HandedUp,
+			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
 			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
 		})
@@ -118,15 +119,32 @@ func (a *agent) reloadOn(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// watch reports when a wire port gets or loses its link.
+// watch reports when a wire port gets or loses its link. It fails only when a
+// port is gone: a subscription that broke off is made anew.
 func (a *agent) watch(ctx context.Context) error {
-	return a.loop.port.WatchLinks(ctx, func(s port.Side, up bool) {
-		state := "has link"
-		if !up {
-			state = "has no link"
+	var known [2]string
+	for {
+		err := a.loop.port.WatchLinks(ctx, func(s port.Side, up bool) {
+			state := "has link"
+			if !up {
+				state = "has no link"
+			}
+			if known[s] == state {
+				return
+			}
+			known[s] = state
+			text := fmt.Sprintf("wire port %s (%s) %s", s, a.loop.port.Name(s), state)
+			slog.Info(text)
+			a.loop.report("link", text)
+		})
+		if err == nil || errors.Is(err, port.ErrGone) {
+			return err
 		}
-		text := fmt.Sprintf("wire port %s (%s) %s", s, a.loop.port.Name(s), state)
-		slog.Info(text)
-		a.loop.report("link", text)
-	})
+		slog.Warn("links are watched anew", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
 }

@@ -33,10 +33,14 @@ type loop struct {
 	began  time.Time
 	buf    []byte
 
-	current     *generation
-	draining    []port.Service // no longer protected, but with sessions under way
-	drainNames  []string
-	drainAt     session.Instant
+	current    *generation
+	draining   []port.Service // no longer protected, but with sessions under way
+	drainNames []string
+	drainAt    session.Instant
+	lastBeat   session.Instant
+	bypassed   uint64        // by the ports' counters, when last looked at
+	before     session.Stats // of engines that were given up
+
 	doomed      doomed
 	markFailed  bool
 	corrections uint64
@@ -46,8 +50,12 @@ type loop struct {
 func newLoop(p *port.Port, events *control.Log) *loop {
 	l := &loop{port: p, out: output{p}, events: events, tasks: make(chan func(), 16), began: time.Now(),
 		buf: make([]byte, port.BufferSize), current: &generation{}, perPatch: map[string]uint64{}}
-	l.engine = session.NewEngine(session.Config{Output: l.out, Event: l.event})
+	l.engine = l.newEngine(nil)
 	return l
+}
+
+func (l *loop) newEngine(services []*session.Service) *session.Engine {
+	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services})
 }
 
 // output hands the engine's frames to the ports. What a port does not take is
@@ -66,7 +74,9 @@ func (l *loop) run(ctx context.Context) error {
 		now := l.now()
 		next := l.engine.Tick(now)
 		l.drain(now)
-		l.port.Heartbeat()
+		if err := l.beat(); err != nil {
+			return err
+		}
 		ready, err := l.port.Wait(min(time.Duration(next-now), pulse))
 		if err != nil {
 			return err

@@ -9,13 +9,14 @@ import (
 
 // snapshot runs on the loop.
 func (l *loop) snapshot() snapshot {
-	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
+	s := snapshot{generation: l.current, stats: l.stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
 	s.counters, s.err = l.port.Counters()
 	return s
 }
 
 func sessionsOf(s session.Stats) control.Sessions {
-	return control.Sessions{Open: s.Open, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, HeldBytes: s.Held}
+	return control.Sessions{Open: s.Open, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset,
+		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 
 func servicesOf(s snapshot) []control.Service {

@@ -43,6 +43,7 @@ type Port struct {
 	RxPackets uint64 `json:"rx_packets"`
 	RxBytes   uint64 `json:"rx_bytes"`
 	Forwarded uint64 `json:"forwarded"`  // packets redirected in the kernel
+	Bypassed  uint64 `json:"bypassed"`   // of Forwarded: those of fail-open services while the engine was gone
 	HandedUp  uint64 `json:"handed_up"`  // packets given to the engine
 	TxPackets uint64 `json:"tx_packets"` // packets that the engine sent out of this port
 	TxBytes   uint64 `json:"tx_bytes"`
@@ -69,6 +70,10 @@ type Sessions struct {
 	PickedUp  uint64 `json:"picked_up"` // first seen in the middle
 	Reset     uint64 `json:"reset"`     // by us
 	HeldBytes uint64 `json:"held_bytes"`
+	// Frames of protected services that the engine did not let pass:
+	BadChecksum uint64 `json:"bad_checksum"`
+	Malformed   uint64 `json:"malformed"`
+	Refused     uint64 `json:"refused"`
 }
 
 // Definition is one inline patch as it is loaded.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,4 +83,40 @@ func stale(t *testing.T, b *box, l net.Listener) {
 		t.Fatal(err)
 	}
 	s.Close()
+}
+
+// TestStoppedAndContinued holds the process up without ending it: what its
+// sessions did meanwhile it has not seen, so it starts over.
+func TestStoppedAndContinued(t *testing.T) {
+	const size = 30 << 20
+	b := newBox(t)
+	dir := startNginx(t, b.Server)
+	writeFile(t, filepath.Join(dir, "big"), content(size), size)
+	edited, plain := dial(t, b.Client, "10.77.0.2:80"), dial(t, b.Client, "10.77.0.2:80")
+	edited.get(t, "/echo", "X-Removed: yes\r\n", nil)
+	plain.get(t, "/echo", "", nil)
+	download := startFetch(t, b.Client, "http://10.77.0.2/big")
+
+	b.process.Process.Signal(syscall.SIGSTOP)
+	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
+		t.Errorf("fail-open request while the process is stopped = %q; want it to reach the server", got)
+	}
+	plain.get(t, "/echo", "X-Kept: unseen\r\n", nil)
+	b.process.Process.Signal(syscall.SIGCONT)
+	b.event(t, "wire", "went past")
+
+	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "refused by the patch\n" {
+		t.Errorf("request after the process goes on = %q; want it refused", got)
+	}
+	if got := plain.get(t, "/echo", "X-Removed: yes\r\nX-Kept: seen\r\n", nil); !strings.Contains(got, "removed=[] kept=[seen]") {
+		t.Errorf("request on a session that went on meanwhile = %q; want it corrected", got)
+	}
+	fmt.Fprint(edited, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+	if n, err := edited.Read(make([]byte, 100)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read on an edited session = %d bytes, %v; want a reset", n, err)
+	}
+	download.finish(t, "download", sum(t, content(size)))
+	if s := b.status(t); s.Ports[0].Bypassed == 0 || s.Sessions.Edited < 2 {
+		t.Errorf("status = %+v, %+v; want packets that went past, and the edited session from before", s.Sessions, s.Ports[0])
+	}
 }

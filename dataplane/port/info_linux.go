@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/safchain/ethtool"
@@ -41,8 +42,12 @@ func Describe(name string) (Info, error) {
 
 func hasLink(l netlink.Link) bool { return l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 }
 
+// ErrGone says that a wire port's interface is no longer there.
+var ErrGone = errors.New("interface is gone")
+
 // WatchLinks calls changed whenever a wire port's link comes or goes, until ctx
-// is done. It is first called for the state at the beginning.
+// is done. It is first called for the state at the beginning. An interface that
+// has gone (ErrGone) needs a new Open, also if one of its name comes back.
 func (p *Port) WatchLinks(ctx context.Context, changed func(s Side, up bool)) error {
 	updates, done := make(chan netlink.LinkUpdate, 64), make(chan struct{})
 	defer close(done)
@@ -65,13 +70,16 @@ func (p *Port) WatchLinks(ctx context.Context, changed func(s Side, up bool)) er
 			return fmt.Errorf("watch links: %w", err)
 		case u, ok := <-updates:
 			if !ok {
-				return fmt.Errorf("watch links: the kernel closed the subscription")
+				return errors.New("watch links: the kernel closed the subscription")
 			}
 			for s := range p.sides {
-				if int(u.Index) != p.sides[s].ifindex {
+				if int(u.Index) != p.sides[s].ifindex || u.Family == unix.AF_BRIDGE {
 					continue
 				}
-				up := u.Header.Type != unix.RTM_DELLINK && hasLink(u.Link)
+				if u.Header.Type == unix.RTM_DELLINK {
+					return fmt.Errorf("wire port %s (%s): %w", Side(s), p.sides[s].name, ErrGone)
+				}
+				up := hasLink(u.Link)
 				if !known[s] || up != state[s] {
 					known[s], state[s] = true, up
 					changed(Side(s), up)

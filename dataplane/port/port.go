@@ -126,6 +126,7 @@ func (p *Port) Close() error {
 type Counts struct {
 	RxPackets, RxBytes uint64
 	Forwarded          uint64 // redirected in the kernel
+	Bypassed           uint64 // of Forwarded: those of protected services, while the engine was gone
 	HandedUp           uint64 // given to the engine
 	DroppedClosed      uint64 // of a fail-closed service while the engine was gone
 	DroppedEdited      uint64 // of a session that an engine that is gone had edited
@@ -148,6 +149,7 @@ func (p *Port) Counters() ([2]Counts, error) {
 			c.RxPackets += v.RxPackets
 			c.RxBytes += v.RxBytes
 			c.Forwarded += v.Forwarded
+			c.Bypassed += v.Bypassed
 			c.HandedUp += v.HandedUp
 			c.DroppedClosed += v.DropClosed
 			c.DroppedEdited += v.DropEdited

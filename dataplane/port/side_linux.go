@@ -12,8 +12,8 @@ import (
 	"wirepatch/dataplane/packet"
 )
 
-// tapQueue is how many packets a TAP holds for the engine.
-const tapQueue = 4096
+// TapQueue is how many frames a TAP holds for the engine.
+const TapQueue = 4096
 
 // sendBuffer bounds what the kernel holds for one port of what the engine sent,
 // in bytes. Beyond it a frame is lost, as on a wire.
@@ -95,7 +95,7 @@ func (d *side) openTap(name string) error {
 	if err := netlink.LinkSetDown(l); err != nil {
 		return fmt.Errorf("set down: %w", err)
 	}
-	if err := netlink.LinkSetTxQLen(l, tapQueue); err != nil {
+	if err := netlink.LinkSetTxQLen(l, TapQueue); err != nil {
 		return fmt.Errorf("set queue length: %w", err)
 	}
 	if err := netlink.LinkSetARPOff(l); err != nil {

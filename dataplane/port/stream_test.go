@@ -21,7 +21,7 @@ func forward(t *testing.T, p *Port) (stop func() [2]int) {
 	done := make(chan struct{})
 	buf := make([]byte, BufferSize)
 	drain := func(s Side) {
-		for {
+		for range 128 { // and then the heartbeat
 			v, frame, err := p.Recv(s, buf)
 			if errors.Is(err, ErrAgain) {
 				return
@@ -118,7 +118,8 @@ func TestStreamsThroughEngine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c[B].HandedUp < 2*size/1460 || c[B].Forwarded < size/1460 || c[A].TxFailed != 0 {
+			// On a busy machine the loop may be late, and packets bypass it.
+			if c[B].HandedUp == 0 || c[B].HandedUp+c[B].Bypassed < 2*size/1460 || c[B].Forwarded-c[B].Bypassed < size/1460 || c[A].TxFailed != 0 {
 				t.Errorf("Counters()[B] = %+v; want at least %d packets up, %d forwarded; TxFailed of A = %d, want 0", c[B], 2*size/1460, size/1460, c[A].TxFailed)
 			}
 		})

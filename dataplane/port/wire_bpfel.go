@@ -27,6 +27,7 @@ type wireCounts struct {
 	RxBytes    uint64
 	Forwarded  uint64
 	HandedUp   uint64
+	Bypassed   uint64
 	DropClosed uint64
 	DropEdited uint64
 	DropTags   uint64

@@ -59,6 +59,7 @@ struct flow_key {
 
 struct counts {
 	__u64 rx_packets, rx_bytes, forwarded, handed_up;
+	__u64 bypassed; // of forwarded: those of protected services, while the engine was gone
 	__u64 drop_closed, drop_edited, drop_tags, drop_config;
 };
 
@@ -371,6 +372,8 @@ int wire(struct __sk_buff *skb)
 		c->drop_edited += n;
 		return DROP;
 	}
+	if (p)
+		c->bypassed += n;
 	c->forwarded += n;
 	return bpf_redirect(port->peer, 0);
 }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
+)
+
+// beat sends the heartbeat. When the last one is so long ago that the ports may
+// have given the engine up in between, and frames of protected services have
+// gone past it, what the engine knows of its sessions is no longer true.
+func (l *loop) beat() error {
+	now := l.now()
+	late := l.lastBeat == 0 || time.Duration(now-l.lastBeat) > port.StaleAfter/2
+	l.port.Heartbeat()
+	gap := time.Duration(now - l.lastBeat)
+	first := l.lastBeat == 0
+	l.lastBeat = now
+	if !late {
+		return nil
+	}
+	n, err := l.countBypassed()
+	if err != nil || n == 0 || first {
+		return err
+	}
+	l.report("wire", fmt.Sprintf("inspection had stopped for %v: %d packets of protected services went past it", gap.Round(time.Millisecond), n))
+	return l.startOver()
+}
+
+// countBypassed returns how many packets have gone past the engine since it was
+// last called.
+func (l *loop) countBypassed() (uint64, error) {
+	c, err := l.port.Counters()
+	if err != nil {
+		return 0, err
+	}
+	sum := c[port.A].Bypassed + c[port.B].Bypassed
+	n := sum - l.bypassed
+	l.bypassed = sum
+	return n, nil
+}
+
+// startOver does what a restarted process does: sessions are picked up anew,
+// those that were edited are reset.
+func (l *loop) startOver() error {
+	var err error
+	if l.doomed, err = adoptEdited(l.port); err != nil {
+		return err
+	}
+	// What still waits was overtaken by what went past. Its senders send it again.
+	for _, s := range []port.Side{port.A, port.B} {
+		if err := l.discard(s); err != nil {
+			return err
+		}
+	}
+	l.before = l.stats()
+	l.before.Open, l.before.Held, l.before.PerService = 0, 0, nil
+	l.engine = l.newEngine(l.current.services)
+	return nil
+}
+
+// discard reads what waits on side s, at most a TAP's queue.
+func (l *loop) discard(s port.Side) error {
+	for range port.TapQueue {
+		_, _, err := l.port.Recv(s, l.buf)
+		if errors.Is(err, port.ErrAgain) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stats adds what engines that were given up had counted.
+func (l *loop) stats() session.Stats {
+	s, b := l.engine.Stats(), &l.before
+	s.Total += b.Total
+	s.Edited += b.Edited
+	s.Passed += b.Passed
+	s.PickedUp += b.PickedUp
+	s.Reset += b.Reset
+	s.BadChecksum += b.BadChecksum
+	s.Malformed += b.Malformed
+	s.Refused += b.Refused
+	return s
+}
