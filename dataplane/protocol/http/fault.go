@@ -26,7 +26,8 @@ package http
 //	Content-Lengths that differ         refuse   refuse    6.3
 //	equal Content-Lengths, repeated     decode   decode    6.3: one value
 //	the same as a list in one field     refuse   decode    6.3: one value, but not all servers read lists
-//	folded framing field                refuse   refuse    5.2, 6.3
+//	folded framing field, or a blank    refuse   refuse    5.1, 5.2, 6.3
+//	  before its colon
 //	Content-Length, Transfer-Encoding   refuse   decode    6.1: the latter wins for clients; servers differ
 //	several Transfer-Encoding lines     refuse   refuse    6.1: first, last or joined
 //	Transfer-Encoding, not chunked last refuse   decode    6.3: for a response, until close
@@ -48,6 +49,7 @@ type fault uint8
 const (
 	faultNone fault = iota
 	faultLenientLength
+	faultBlankLength
 	faultLenient
 	faultBareCR
 	faultNUL
@@ -77,6 +79,7 @@ const (
 var faultText = [...]string{
 	faultNone:            "",
 	faultLenientLength:   "lone LF or folded line in a head that speaks of a body length",
+	faultBlankLength:     "blank before the colon of a framing field",
 	faultLenient:         "lone LF or folded line",
 	faultBareCR:          "bare CR in the head",
 	faultNUL:             "NUL in the head",

@@ -134,6 +134,7 @@ var faultyResponses = []struct{ name, b string }{
 	{"coding in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
 	{"sloppy and odd length", "HTTP/1.1 200 OK\r\njunk\r\nContent-Length: 0x\r\n\r\nok"},
 	{"sloppy and odd status", "HTTP/1.1 2OO OK\r\nA: \x00\r\nContent-Length: 0\r\n\r\n"},
+	{"blank before the colon of a length", "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"},
 	{"folded length", "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nok"},
 	{"odd chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n"},
 }
@@ -162,8 +163,8 @@ func TestSloppyResponses(t *testing.T) {
 		for _, split := range []func(string) []string{wholly, bytewise} {
 			head := "HTTP/1.1 200 OK\r\n" + fields
 			w := newWire(t, rules, Options{})
-			play(w, []part{c(get + get), s(head + "Content-Length: 2\r\n" + xbad + "\r\nok" + head + xbad + "Content-Length : 2\r\n\r\nok")}, split)
-			want := head + "Content-Length: 2\r\n\r\nok" + head + "Content-Length : 2\r\n\r\nok"
+			play(w, []part{c(get + get), s(head + "Content-Length: 2\r\n" + xbad + "\r\nok" + head + xbad + "Content-Length: 2\r\n\r\nok")}, split)
+			want := head + "Content-Length: 2\r\n\r\nok" + head + "Content-Length: 2\r\n\r\nok"
 			if got := w.toClient(); got != want || w.end != 0 {
 				t.Errorf("%q: got %q, end %d; want %q", fields, got, w.end, want)
 			}

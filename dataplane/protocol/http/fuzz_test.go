@@ -86,6 +86,9 @@ func FuzzRequest(f *testing.F) {
 // elsewhere.
 func compareFields(t *testing.T, ours map[string][]string, theirs http.Header) {
 	for name, values := range theirs {
+		if !isToken(name) {
+			continue // it keeps blanks that are no part of a name
+		}
 		got := ours[strings.ToLower(name)]
 		if len(got) != len(values) && name != "Content-Length" {
 			t.Errorf("field %q: %q; net/http reads %q", name, got, values)

@@ -142,6 +142,9 @@ func (h *head) parseField(b []byte, line protocol.Span, end int) {
 	}
 	f.value.Start, f.value.End = trim(b, colon+1, end)
 	f.known = knownName(b[f.name.Start:f.name.End])
+	if nameEnd < colon && (f.known == contentLength || f.known == transferEncoding) {
+		h.fail(faultBlankLength)
+	}
 	h.fields = append(h.fields, f)
 }
 
