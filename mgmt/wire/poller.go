@@ -15,7 +15,7 @@ import (
 const Interval = time.Second
 
 // answerTime is how long the dataplane may take to answer.
-const answerTime = 2 * time.Second
+const answerTime = 5 * time.Second
 
 // Poller keeps the copy. Its methods are safe for use by many goroutines;
 // Poll is called by one.
@@ -220,5 +220,5 @@ func endText(p state.Process) string {
 	if cause == "" {
 		cause = "cause unknown"
 	}
-	return fmt.Sprintf("%s ended (%s) and was started again, restart %d since power-on", p.Name, cause, p.Restarts)
+	return fmt.Sprintf("%s ended (%s); init starts it again, restart %d since power-on", p.Name, cause, p.Restarts)
 }

@@ -248,7 +248,7 @@ func TestBox(t *testing.T) {
 	l.box(state.Box{Version: "1", Processes: []state.Process{proc}})
 	l.poll()
 	l.poll()
-	l.want("events", l.poller.Events(9), "dataplane ended (signal: killed) and was started again, restart 1 since power-on")
+	l.want("events", l.poller.Events(9), "dataplane ended (signal: killed); init starts it again, restart 1 since power-on")
 	if err := os.WriteFile(l.path("box.json"), []byte("{torn"), 0o644); err != nil {
 		t.Fatal(err)
 	}
