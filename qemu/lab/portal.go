@@ -27,6 +27,9 @@ type Portal struct {
 // BuildPortals builds the vulnerable and the patched portal from the source
 // below root, the repository's top, into folder out, and returns their paths.
 func BuildPortals(ctx context.Context, root, out string) (vulnerable, patched string, err error) {
+	if out, err = filepath.Abs(out); err != nil { // the build runs in another folder
+		return "", "", err
+	}
 	vulnerable = filepath.Join(out, "portal")
 	patched = filepath.Join(out, "portal-patched")
 	if err := build(ctx, root, "-o", vulnerable); err != nil {
