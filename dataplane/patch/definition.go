@@ -12,7 +12,6 @@ const (
 	MaxRules    = 64        // rules of one definition
 	MaxTests    = 256       // tests of one definition
 	MaxText     = 64 << 10  // bytes of one scalar of the file
-	MaxDepth    = 12        // nesting of the file
 	MaxVector   = 1 << 20   // bytes of one side of a test, with its templates filled in
 	MaxCost     = 30_000    // CEL cost of one evaluation, by the measure of cost.go
 	MaxFiles    = 20_000    // definitions in one folder

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -66,7 +67,7 @@ func (r *reader) document(b []byte) *Definition {
 		return nil
 	}
 	if p, ok := tooDeep(b); !ok {
-		r.fail(Pos{r.file, p, 1}, "nesting is too deep; want at most %d levels", MaxDepth)
+		r.fail(Pos{r.file, p, 1}, "too much in one file: more than %d blanks before a line, %d entries in a line or %d brackets; want less", maxIndent, maxInline, maxBrackets)
 		return nil
 	}
 	tree, err := parser.ParseBytes(b, 0)
@@ -100,20 +101,25 @@ func (r *reader) syntax(err error) {
 	r.fail(Pos{r.file, 1, 1}, "%s; want valid YAML", strings.SplitN(err.Error(), "\n", 2)[0])
 }
 
+// Bounds of what can nest in a file, generous beside what a definition needs.
+const (
+	maxIndent   = 200  // blanks before a line
+	maxInline   = 1000 // what may open a level, in one line
+	maxBrackets = 4096 // brackets and braces in all
+)
+
 // tooDeep bounds the recursion of the YAML parser before it starts: brackets and
-// indentation both nest. It may count more than there is, never less.
+// indentation both nest. It counts more than there is, never less.
 func tooDeep(b []byte) (line int, ok bool) {
-	const flow, block, dashes = 64, 200, 16
-	for i, l := range strings.Split(string(b), "\n") {
-		indent := len(l) - len(strings.TrimLeft(l, " \t"))
-		open := strings.Count(l, "[") + strings.Count(l, "{")
-		nest := strings.Count(l, "- ") + strings.Count(l, "? ") + strings.Count(l, ": ")
-		if indent > block || open > flow*8 || nest > flow*dashes {
-			return i + 1, false
+	brackets := 0
+	for l := range bytes.Lines(b) {
+		line++
+		inline := bytes.Count(l, []byte("- ")) + bytes.Count(l, []byte("? ")) + bytes.Count(l, []byte(": "))
+		brackets += bytes.Count(l, []byte("[")) + bytes.Count(l, []byte("{"))
+		indent := len(l) - len(bytes.TrimLeft(l, " \t"))
+		if indent > maxIndent || inline > maxInline || brackets > maxBrackets {
+			return line, false
 		}
-	}
-	if strings.Count(string(b), "[") > 4096 || strings.Count(string(b), "{") > 4096 {
-		return 1, false
 	}
 	return 0, true
 }
