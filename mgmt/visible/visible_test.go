@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -83,6 +85,17 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: skipped, shown, rest = %d, %d, %d; want %d, %d, %d", tt.name, b.Skipped, got, b.Rest, tt.skipped, tt.shown, tt.rest)
 		}
 	}
+}
+
+// FuzzLine checks that a line holds nothing but visible characters.
+func FuzzLine(f *testing.F) {
+	f.Add("a\x1b[31m\u202e\xff")
+	f.Fuzz(func(t *testing.T, in string) {
+		out := Line(in)
+		if !utf8.ValidString(out) || strings.ContainsFunc(out, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+			t.Errorf("Line(%q) = %q; want graphic characters only", in, out)
+		}
+	})
 }
 
 // FuzzPair checks that what is shown is the bytes, in order, none of them raw,

@@ -85,14 +85,14 @@ func twoUnits(a int64, unitA string, b int64, unitB string) string {
 func percent(v float64) string { return fmt.Sprintf("%.0f %%", v*100) }
 
 // moment is a time as a page shows it; the zero time is "".
-type moment struct{ Machine, Text, Short string }
+type moment struct{ Machine, Text string }
 
 func at(t time.Time) moment {
 	if t.IsZero() {
 		return moment{}
 	}
 	t = t.UTC()
-	return moment{t.Format(time.RFC3339Nano), t.Format("2006-01-02 15:04:05 UTC"), t.Format("15:04:05")}
+	return moment{t.Format(time.RFC3339Nano), t.Format("2006-01-02 15:04:05 UTC")}
 }
 
 // sentence makes an error's text one for people.

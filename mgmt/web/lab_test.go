@@ -31,7 +31,7 @@ const (
 // lab is the site with real neighbours: the dataplane's own control server on
 // a unix socket, and a supervisor file.
 type lab struct {
-	*testing.T
+	testing.TB
 	dir     string
 	site    *Site
 	handler http.Handler
@@ -45,9 +45,9 @@ type lab struct {
 	status control.Status
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	dir := t.TempDir()
-	l := &lab{T: t, dir: dir, clock: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), status: testStatus()}
+	l := &lab{TB: t, dir: dir, clock: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), status: testStatus()}
 	l.writeBox(testBox())
 	l.startDataplane("one")
 	cert, err := certs.Load(dir, func() certs.Names { return certs.Own(nil) })

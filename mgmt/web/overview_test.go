@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -121,6 +122,8 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	l.writeBox(b)
 	l.poller.Poll(t.Context())
 	has("faults", live(), "Port B (lan0) has no link", "No service is protected", "do not outlast a power cycle", "WP-2025-24358", "test 2 of 4 failed")
+	l.must(os.WriteFile(l.site.Settings, []byte("[service x]\nport = 99999\n"), 0o644))
+	has("bad settings", live(), "settings cannot be read", "want a number from 1 to 65535")
 	l.server.Close()
 	l.poller.Poll(t.Context())
 	has("away", live(), "has not answered since", "1\u202f281", "those of its last answer")

@@ -80,19 +80,16 @@ func modeClass(mode string) string {
 }
 
 type eventRow struct {
-	Seq               uint64
 	Time              moment
-	Kind, Class       string
-	Text              string
+	Kind, Class, Text string
 	Service, From, To string
-	Severe            bool
 }
 
 func eventRows(list []wire.Record) []eventRow {
 	var rows []eventRow
 	for _, r := range list {
 		rows = append(rows, eventRow{
-			Seq: r.Seq, Time: at(r.Time), Kind: visible.Line(r.Kind), Class: kindClass[r.Kind], Text: visible.Line(r.Text),
+			Time: at(r.Time), Kind: visible.Line(r.Kind), Class: kindClass[r.Kind], Text: visible.Line(r.Text),
 			Service: visible.Line(r.Service), From: visible.Line(r.Client), To: visible.Line(r.Server),
 		})
 	}
