@@ -40,7 +40,7 @@ package http
 //	head too long                       refuse   refuse    bounded memory
 //	stream ends within a head or a      refuse   pass      some servers act on half a request; a client
 //	  body that is held                                      sees the break itself
-//	response without a request                   refuse    no telling what the client takes it for
+//	response without a request                   pass      408 to an idle client; nothing of ours depends on it
 //
 // Responses are read more leniently where the length of the body is not at
 // stake: clients take what sloppy servers send, and so must the box between.
@@ -72,7 +72,6 @@ const (
 	faultHeadLong
 	faultBodyLong
 	faultTruncated
-	faultUnasked
 	faultOutstanding
 )
 
@@ -102,7 +101,6 @@ var faultText = [...]string{
 	faultHeadLong:        "head is over the limit",
 	faultBodyLong:        "body that rules ask for is over the limit",
 	faultTruncated:       "stream ended within the message",
-	faultUnasked:         "response without a request",
 	faultOutstanding:     "too many requests outstanding",
 }
 

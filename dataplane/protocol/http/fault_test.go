@@ -190,8 +190,8 @@ func TestAmbiguousRefuse(t *testing.T) {
 func TestUnaskedResponse(t *testing.T) {
 	w := newWire(t, ruleSet{removeX}, Options{})
 	w.feed(session.ToClient, ok2, false)
-	if w.end != session.Reset {
-		t.Errorf("response without request: end = %d; want reset", w.end)
+	if got := w.toClient(); got != ok2 || w.end != session.Continue {
+		t.Errorf("response without request: got %q, end %d; want it to pass", got, w.end)
 	}
 	w = newWire(t, ruleSet{removeX, rejectBad}, Options{MidStream: true})
 	w.feed(session.ToClient, "the rest of a response", false)
@@ -199,5 +199,12 @@ func TestUnaskedResponse(t *testing.T) {
 	w.feed(session.ToClient, ok2, false)
 	if got, want := w.toClient(), "the rest of a response"+deny3+ok2; got != want || w.end != 0 {
 		t.Errorf("picked up in the middle: got %q, end %d; want %q", got, w.end, want)
+	}
+	w = newWire(t, ruleSet{removeX, rejectBad}, Options{MidStream: true})
+	w.feed(session.ToServer, "{the rest of a request's body}", false)
+	w.feed(session.ToServer, bad+get, false)
+	w.feed(session.ToClient, ok2, false)
+	if got, want := w.toClient(), deny3+ok2; got != want || w.end != 0 {
+		t.Errorf("picked up within a request: got %q, end %d; want %q", got, w.end, want)
 	}
 }

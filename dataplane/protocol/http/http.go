@@ -68,7 +68,7 @@ type Decoder struct {
 	queue   queue   // requests without a response, oldest first
 	passing bool    // inspection is over, all passes
 	ended   session.End
-	synced  bool // a request was seen, so responses have a meaning
+	synced  bool // where messages begin is known
 
 	turn turn
 	msg  protocol.Message

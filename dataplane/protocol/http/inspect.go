@@ -139,6 +139,12 @@ func (d *Decoder) stepHead() bool {
 		return false
 	}
 	if bad := h.scan.check(rest[:min(len(rest), d.o.MaxHead)], h.dir == session.ToServer); bad > 0 {
+		if !d.synced && h.dir == session.ToServer {
+			// The rest of a body that was under way when we met the session.
+			h.scan = headScan{}
+			d.consume(len(rest), false)
+			return false
+		}
 		if rest[bad-1] == '\n' && h.dir == session.ToServer {
 			return d.faulty(rest[:bad], faultNotHTTP) // HTTP/0.9 has a target too
 		}
@@ -187,8 +193,8 @@ func (d *Decoder) skipEmptyLines() {
 }
 
 // expectResponse says whether the bytes to the client are to be read as a
-// response. Before the first request of a session that was picked up under way
-// they belong to something that we have not seen.
+// response. Without a request they pass: they answer one that was sent before
+// we met the session, or the server says good-bye (408) to an idle client.
 func (d *Decoder) expectResponse() bool {
 	t := &d.turn
 	d.insertReplies()
@@ -197,11 +203,8 @@ func (d *Decoder) expectResponse() bool {
 		return false
 	case d.queue.n > 0:
 		return true
-	case !d.synced:
-		d.consume(len(t.rest()), false)
-		return false
 	}
-	d.giveUp(faultUnasked, t.rest()[:1])
+	d.consume(len(t.rest()), false)
 	return false
 }
 
