@@ -29,14 +29,15 @@ type box struct {
 	settingsFile string
 	ports        ports
 	stopPrograms context.CancelFunc
-	powered      time.Time // when the machine came up
+	forwarding   chan struct{} // closed once the wire has forwarded
+	powered      time.Time     // when the machine came up
 
 	published published
 	stopping  chan stopReason
 }
 
 func newBox() *box {
-	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1)}
+	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1), forwarding: make(chan struct{})}
 	b.published.wake = make(chan struct{}, 1)
 	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Changed: b.changed,
 		Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }}

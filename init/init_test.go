@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -212,6 +213,31 @@ func TestKernelSettingsExist(t *testing.T) {
 		if _, err := os.Stat(filepath.Dir(p)); err != nil && !strings.HasPrefix(s[0], "kernel.yama.") {
 			t.Errorf("%s: %v; want a kernel parameter", s[0], err)
 		}
+	}
+}
+
+func TestListens(t *testing.T) {
+	// A network namespace is a thread's own, and other tests change theirs.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	read := func() string {
+		text, err := os.ReadFile("/proc/thread-self/net/tcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if !listens(read(), port) {
+		t.Errorf("listens(%d) = false while something does; want true", port)
+	}
+	l.Close()
+	if listens(read(), port) {
+		t.Errorf("listens(%d) = true after it was closed; want false", port)
 	}
 }
 

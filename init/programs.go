@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"time"
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
@@ -15,19 +17,34 @@ const (
 	dataplanePath = "/bin/dataplane"
 	mgmtPath      = "/bin/mgmt"
 	definitions   = "/etc/wirepatch/definitions"
-	listen        = ":443"
+	pagePort      = 443
 )
 
-// startPrograms starts the dataplane first: the wire must not wait for the page.
+// mgmtHeadStart is how long the management page waits for the wire: on a slow
+// processor the two would take each other's time at power-on.
+const mgmtHeadStart = 10 * time.Second
+
+// startPrograms starts the dataplane, and mgmt when the wire forwards or has had
+// its chance.
 func (b *box) startPrograms(ctx context.Context) {
 	ctx, b.stopPrograms = context.WithCancel(ctx)
+	headStart := mgmtHeadStart
 	if b.ports.wireA && b.ports.wireB {
 		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
 			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder)
 	} else {
 		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
+		headStart = 0
 	}
-	b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", listen, "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
+	b.guard("start of mgmt", func() {
+		select {
+		case <-b.forwarding:
+		case <-time.After(headStart):
+		case <-ctx.Done():
+			return
+		}
+		b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", fmt.Sprintf(":%d", pagePort), "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
+	})
 }
 
 // The dataplane is root, because BPF and pins belong to root, with only the

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,7 @@ const certificate = mgmtFolder + "/cert.pem"
 // watch says on the console when the wire forwards and where the page is. Who
 // sets up the box, and tests, wait for these two lines.
 func (b *box) watch(ctx context.Context) {
-	forwarding, page := false, ""
+	forwarding, page := b.hasForwarded(), ""
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -29,6 +31,7 @@ func (b *box) watch(ctx context.Context) {
 		if !forwarding {
 			if s, err := wireStatus(ctx); err == nil && attached(s) {
 				forwarding = true
+				close(b.forwarding)
 				b.journal.Logf("forwarding, %.2f s after power-on", uptime().Seconds())
 			}
 		}
@@ -43,14 +46,26 @@ func (b *box) watch(ctx context.Context) {
 	}
 }
 
+func (b *box) hasForwarded() bool {
+	select {
+	case <-b.forwarding:
+		return true
+	default:
+		return false
+	}
+}
+
 // page is the management page's address and its certificate's fingerprint, ""
-// while one of them is missing.
+// while it is not served or has no address.
 func (b *box) page() string {
 	b.published.mu.Lock()
 	a, err := netip.ParsePrefix(b.published.management.Address)
 	b.published.mu.Unlock()
+	if err != nil || !serving() {
+		return ""
+	}
 	f := fingerprint()
-	if err != nil || f == "" {
+	if f == "" {
 		return ""
 	}
 	host := a.Addr().String()
@@ -58,6 +73,30 @@ func (b *box) page() string {
 		host = "[" + host + "]"
 	}
 	return "https://" + host + "  certificate SHA-256 " + f
+}
+
+// serving says whether something listens on the page's port. Asking the kernel
+// rather than connecting keeps half-open connections out of mgmt's log.
+func serving() bool {
+	for _, table := range []string{"/proc/net/tcp6", "/proc/net/tcp"} {
+		text, err := os.ReadFile(table)
+		if err == nil && listens(string(text), pagePort) {
+			return true
+		}
+	}
+	return false
+}
+
+// listens looks for a listening socket in the kernel's table of TCP sockets:
+// Documentation/networking/proc_net_tcp.rst.
+func listens(table string, port int) bool {
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) > 3 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+			return true
+		}
+	}
+	return false
 }
 
 // fingerprint is the SHA-256 of the certificate, hexadecimal. The file is in a
