@@ -44,7 +44,7 @@ func Open(dir string) (*Account, error) {
 	p, err := parseHash(strings.TrimSpace(string(text)))
 	if err != nil {
 		// Not treated as "no password": damage must not open the set-up page.
-		return nil, fmt.Errorf("%s: %w; remove the file on the serial console to set a new password", a.path(passwordFile), err)
+		return nil, fmt.Errorf("%s: %w; remove the file from the data partition to set a new password", a.path(passwordFile), err)
 	}
 	a.saved = &p
 	// A power cut between setting the password and removing the code leaves both.

@@ -22,7 +22,7 @@ func alerts(st wire.State, setErr error) []alert {
 		a = append(a, patchAlerts(s)...)
 	}
 	if setErr != nil {
-		a = append(a, alert{true, "The settings cannot be read: " + visible.Line(setErr.Error()), "Correct appliance.ini on the serial console."})
+		a = append(a, alert{true, "The settings cannot be read: " + visible.Line(setErr.Error()), "Correct appliance.ini on the data partition; until then the one of the image is used."})
 	}
 	return append(a, boxAlerts(st)...)
 }

@@ -72,7 +72,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, password 
 	}
 	if !ok {
 		s.Log.Warn("sign-in refused", "from", from(r))
-		return http.StatusUnauthorized, errors.New("wrong password; if it is lost, it can be set anew on the serial console")
+		return http.StatusUnauthorized, errors.New("wrong password; if it is lost, docs/management.md says how to set a new one")
 	}
 	s.Throttle.Success(from(r))
 	s.Sessions.End(v.id) // a new session at each sign-in
@@ -90,7 +90,7 @@ func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
 	}
 	seconds := int(math.Ceil(wait.Seconds()))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return fmt.Errorf("too many attempts; wait %s, then try again, or use the serial console", time.Duration(seconds)*time.Second)
+	return fmt.Errorf("too many attempts; wait %s, then try again", time.Duration(seconds)*time.Second)
 }
 
 func (s *Site) logout(w http.ResponseWriter, r *http.Request, v visit) {
