@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wirepatch/mgmt/web"
+	"wirepatch/mgmt/wire"
+)
+
+var (
+	setupCode   = regexp.MustCompile(`setup_code=(\S+)`)
+	fingerprint = regexp.MustCompile(`certificate SHA-256 ([0-9a-f]{64})`)
+	formToken   = regexp.MustCompile(`name="token" value="([^"]+)"`)
+)
+
+// management is a signed-in visitor of the management page.
+type management struct {
+	*testing.T
+	*http.Client
+	base string
+}
+
+// signedIn sets the password, as the first visitor does.
+var signedIn = sync.OnceValues(func() (*http.Client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	print, _, err := appliance.VM.Serial.WaitFrom(ctx, 0, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	code, _, err := appliance.VM.Serial.WaitFrom(ctx, 0, setupCode)
+	if err != nil {
+		return nil, err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(print[1])}}
+	base := "https://" + appliance.Management
+	page, err := get(c, base+"/setup")
+	if err != nil {
+		return nil, err
+	}
+	token := formToken.FindStringSubmatch(page)
+	if token == nil {
+		return nil, fmt.Errorf("no form on the set-up page:\n%s", page)
+	}
+	const password = "four plain words here"
+	form := url.Values{"token": {token[1]}, "code": {code[1]}, "password": {password}, "repeat": {password}}
+	req, err := http.NewRequest("POST", base+"/setup", nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Body = io.NopCloser(strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", base)
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(resp.Body)
+		return nil, fmt.Errorf("set-up answers %s\n%s", resp.Status, body)
+	}
+	return c, nil
+})
+
+// pinned accepts the one certificate that the serial console names.
+func pinned(sum string) *tls.Config {
+	return &tls.Config{
+		InsecureSkipVerify: true, // VerifyConnection does
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if got := fmt.Sprintf("%x", sha256.Sum256(s.PeerCertificates[0].Raw)); got != sum {
+				return fmt.Errorf("certificate SHA-256 is %s; the console says %s", got, sum)
+			}
+			return nil
+		},
+	}
+}
+
+func get(c *http.Client, url string) (string, error) {
+	resp, err := c.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return string(body), err
+}
+
+// manage returns the signed-in visitor.
+func manage(t *testing.T) *management {
+	t.Helper()
+	c, err := signedIn()
+	if err != nil {
+		t.Fatalf("signing in to the management page: %v", err)
+	}
+	return &management{t, c, "https://" + appliance.Management}
+}
+
+func (m *management) json(path string, into any) {
+	m.Helper()
+	body, err := get(m.Client, m.base+path)
+	if err == nil {
+		err = json.Unmarshal([]byte(body), into)
+	}
+	if err != nil {
+		m.Fatalf("GET %s: %v\n%s", path, err, body)
+	}
+}
+
+func (m *management) status() (s web.Status) {
+	m.Helper()
+	m.json("/api/v1/status", &s)
+	return s
+}
+
+// events returns the records above since.
+func (m *management) events(since uint64) (all []wire.Record) {
+	m.Helper()
+	m.json(fmt.Sprintf("/api/v1/events?since=%d", since), &all)
+	return all
+}
+
+// last returns the number of the newest record.
+func (m *management) last() (n uint64) {
+	m.Helper()
+	for {
+		all := m.events(n)
+		if len(all) == 0 {
+			return n
+		}
+		n = all[len(all)-1].Seq
+	}
+}
