@@ -70,6 +70,7 @@ func (l *loop) now() session.Instant { return int64(time.Since(l.began)) + 1 }
 
 // run moves frames until ctx is done.
 func (l *loop) run(ctx context.Context) error {
+	favour()
 	for ctx.Err() == nil {
 		now := l.now()
 		next := l.engine.Tick(now)
