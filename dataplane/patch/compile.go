@@ -17,7 +17,7 @@ type compiler struct {
 	schema *protocol.Schema
 	at     string // kind of the rule's element
 	errs   []error
-	reads  []string // message variables that the rule reads
+	reads  []string // message variables of the rule that are elements, too
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -38,7 +38,7 @@ type rule struct {
 	cut    int
 	match  *regexp.Regexp // replace
 	reply  *reply
-	reads  []string // message variables
+	reads  []string // message variables that are elements, too
 }
 
 type reply struct {

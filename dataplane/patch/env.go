@@ -8,6 +8,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 
 	"wirepatch/dataplane/protocol"
@@ -111,6 +113,7 @@ func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Pro
 	}
 	native := ast.NativeRep()
 	c.variables(t, native, kind)
+	c.lowerCaseNames(t, native)
 	p, err := env.Program(ast, append(costOptions(native), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		c.fail(t.Pos, "%v; want an expression that can be evaluated", err)
@@ -134,8 +137,45 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 		if v.Dir > dir {
 			c.fail(t.Pos, "%s is not known when %s is decided; want a variable of the request", ref.Name, kind)
 		}
-		c.reads = append(c.reads, ref.Name)
+		if _, held := c.schema.Elements[ref.Name]; held {
+			c.reads = append(c.reads, ref.Name)
+		}
 	}
+}
+
+// lowerCaseNames refuses comparisons of a name with a text that has capitals,
+// which never hold.
+func (c *compiler) lowerCaseNames(t Text, a *celast.AST) {
+	if _, ok := c.schema.Elements[c.at].Fields[nameField]; !ok {
+		return
+	}
+	check := func(name, text celast.Expr) {
+		if name.Kind() != celast.IdentKind || name.AsIdent() != nameField || text.Kind() != celast.LiteralKind {
+			return
+		}
+		if s, ok := text.AsLiteral().(types.String); ok && lowerASCII(string(s)) != string(s) {
+			c.fail(t.Pos, "name is in lower case, so it is never %q; want %q", string(s), lowerASCII(string(s)))
+		}
+	}
+	celast.PreOrderVisit(a.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.CallKind {
+			return
+		}
+		call := e.AsCall()
+		switch args := call.Args(); call.FunctionName() {
+		case operators.Equals, operators.NotEquals:
+			check(args[0], args[1])
+			check(args[1], args[0])
+		case operators.In:
+			if args[1].Kind() == celast.ListKind {
+				for _, item := range args[1].AsList().Elements() {
+					check(args[0], item)
+				}
+			}
+		case "contains", "startsWith", "endsWith":
+			check(call.Target(), args[0])
+		}
+	}))
 }
 
 // explain adds to CEL's message what the author can use instead.

@@ -25,6 +25,7 @@ type feed struct {
 	dirs     [2]stream
 	end      session.End
 	evidence []session.Evidence
+	shown    []byte // what the decoder was shown last
 }
 
 // stream is one direction.
@@ -99,9 +100,9 @@ func (f *feed) settle(dir session.Direction) error {
 // inspect asks once and carries the verdict out.
 func (f *feed) inspect(dir session.Direction) error {
 	s := &f.dirs[dir]
-	shown := slices.Clone(s.pending)
-	v := f.in.Inspect(dir, shown, s.eof)
-	clear(shown) // a decoder must not keep what it was shown
+	f.shown = append(f.shown[:0], s.pending...)
+	v := f.in.Inspect(dir, f.shown, s.eof)
+	clear(f.shown) // a decoder must not keep what it was shown
 	released := int(min(v.Release, int64(len(s.pending))))
 	if v.Release < 0 {
 		return fmt.Errorf("decoder released %d bytes", v.Release)

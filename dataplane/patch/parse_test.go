@@ -41,6 +41,8 @@ func TestCompileFaults(t *testing.T) {
 		{"unknown variable in a block", "  - at: request.header\n    when: |-\n      name == \"a\" &&\n      valeu == \"b\"\n    do: drop", `want one of index, name, request.headers, request.path, value, date`},
 		{"not a condition", "  - {at: request.header, when: name, do: drop}", `t.yaml:14:32: expression has type string; want bool`},
 		{"wrong types", "  - {at: request.header, when: name == 1, do: drop}", `found no matching overload`},
+		{"name with capitals", "  - {at: request.header, when: name == 'Host', do: drop}", `name is in lower case, so it is never "Host"; want "host"`},
+		{"names with capitals", "  - {at: request.header, when: 'name in [\"a\", \"B\"]', do: drop}", `never "B"; want "b"`},
 		{"too early", "  - {at: request.header, when: response.status == 1, do: drop}", `response.status is not known when request.header is decided`},
 		{"not settable", "  - {at: request.header, do: {set: {field: name, to: x}}}", `field: "name" of request.header cannot be changed; want one of value`},
 		{"bad pattern", "  - {at: request.header, do: {replace: {field: value, pattern: '(', with: x}}}", `t.yaml:14:65: pattern: error parsing regexp`},

@@ -131,7 +131,7 @@ func (s *Set) index() {
 	}
 	for _, r := range s.rules {
 		for _, v := range r.reads {
-			// A variable named like an element, a body, is known only where the
+			// A variable that is an element, too, a body, is known only where the
 			// decoder publishes the element.
 			s.kinds[v] = true
 		}
