@@ -51,7 +51,7 @@ func (b *box) startPrograms(ctx context.Context) {
 // capabilities that the wire takes. Its group is that of the control socket,
 // so it makes the socket without being allowed to give files away.
 var dataplane = confine.Options{User: 0, Group: controlGroup, OOM: -900,
-	Capabilities: []string{"net_admin", "net_raw", "bpf", "perfmon", "sys_resource", "ipc_lock"}}
+	Capabilities: []string{"net_admin", "net_raw", "bpf", "perfmon", "sys_nice", "sys_resource", "ipc_lock"}}
 
 // mgmt is exposed to the management network: no rights, and the first to go
 // when memory runs out.

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -17,6 +18,7 @@ import (
 func shell(in *os.File, out, errs io.Writer) error {
 	// Ctrl-C is for what runs in it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	defer giveTerminalBack(in)
 	r, err := interp.New(interp.StdIO(in, out, errs))
 	if err != nil {
 		return err
@@ -49,4 +51,12 @@ func shell(in *os.File, out, errs io.Writer) error {
 		fmt.Fprintln(errs, err)
 		p = syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	}
+}
+
+// giveTerminalBack lets go of the terminal before the shell ends: the kernel
+// hangs up the line of a session's leader that ends with it, and what was typed
+// ahead for the menu would be lost.
+func giveTerminalBack(tty *os.File) {
+	signal.Ignore(syscall.SIGHUP)
+	unix.IoctlSetInt(int(tty.Fd()), unix.TIOCNOTTY, 0)
 }

@@ -24,6 +24,7 @@ var capabilities = map[string]uintptr{
 	"net_raw":      unix.CAP_NET_RAW,
 	"bpf":          unix.CAP_BPF,
 	"perfmon":      unix.CAP_PERFMON,
+	"sys_nice":     unix.CAP_SYS_NICE,
 	"sys_resource": unix.CAP_SYS_RESOURCE,
 	"ipc_lock":     unix.CAP_IPC_LOCK,
 }
