@@ -17,13 +17,7 @@ const (
 // pure: it carries nothing else. It says whether that is news for r's sender.
 func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 	out := r.outOffset(f.Ack())
-	if out > r.sent {
-		if !s.midStream || !r.untouched() {
-			return false // acknowledges what was never sent
-		}
-		r.skipTo(out) // went past before we were here
-	}
-	if out < r.una {
+	if out > r.sent || out < r.una {
 		return false
 	}
 	edge := out + int64(f.Window())<<h.scale
@@ -31,14 +25,20 @@ func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 	switch {
 	case out > r.una:
 		r.progress(out)
+		s.recovering(r, h)
 		s.arm(r)
 		news = true
 	case pure && edge == r.edge && r.answer > r.una:
 		if r.dups++; r.dups == 3 {
+			r.recover, r.again = min(r.snd, r.answer), r.una
 			s.retransmit(r, h)
 		}
 	}
-	r.edge = edge
+	if edge <= out {
+		r.tries = 0 // a closed window may stay closed as long as it likes
+	}
+	r.edge, r.reach = edge, max(r.reach, edge)
+	h.window = f.Window()
 	return news
 }
 
@@ -72,6 +72,22 @@ func (s *Session) arm(h *half) {
 	h.resend = s.e.now + h.rto
 }
 
+// recovering goes on with a retransmission after a partial acknowledgement, as
+// more than one segment may be lost (RFC 6582).
+func (s *Session) recovering(h, r *half) {
+	h.again = max(h.again, h.una)
+	for range 2 {
+		at := h.store.next(h.again)
+		if at < 0 || at >= h.recover || at >= h.snd || at >= h.edge {
+			return
+		}
+		b := h.store.at(at)
+		n := min(int64(len(b)), int64(h.mss(r, 12)), h.snd-at, h.edge-at)
+		s.origin(h, r, at, b[:n], packet.ACK|packet.PSH, nil)
+		h.again = at + n
+	}
+}
+
 // retransmit sends the oldest unacknowledged bytes once more: one segment. With
 // a closed window it probes with one byte (RFC 9293, 3.8.6.1).
 func (s *Session) retransmit(h, r *half) {
@@ -84,6 +100,7 @@ func (s *Session) retransmit(h, r *half) {
 			n = 1
 		}
 		s.origin(h, r, at, b[:n], packet.ACK|packet.PSH, nil)
+		h.again = at + n
 	case h.blocked && at >= 0 && h.snd == h.una:
 		s.origin(h, r, h.snd, h.store.at(h.snd)[:1], packet.ACK|packet.PSH, nil)
 		h.snd++
@@ -154,12 +171,19 @@ func (s *Session) tick() {
 func (s *Session) timedOut(h, r *half) {
 	h.resend = 0
 	if h.tries++; h.tries > maxTries {
-		if !s.ended {
-			s.kill("the receiver no longer acknowledges")
+		if s.ended {
+			s.resetTo(h, r)
+			s.gone = true
+			return
 		}
+		s.kill("the receiver no longer acknowledges")
 		return
 	}
+	if h.tries >= 3 {
+		h.narrow = true // RFC 2923, 2.1: perhaps only long segments are lost
+	}
 	h.cwnd = 2 * 1400
+	h.recover = min(h.snd, h.answer)
 	h.rto = min(2*h.rto, maxRTO)
 	s.retransmit(h, r)
 	s.arm(h)

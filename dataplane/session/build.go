@@ -15,8 +15,8 @@ func (s *Session) segment(h, r *half, q *held, out int64, payload []byte, flags 
 // origin sends a segment of our own in the name of h's sender. sack, if given,
 // is a frame kept ahead in r that the acknowledgement is to name.
 func (s *Session) origin(h, r *half, out int64, payload []byte, flags uint8, sack *held) {
-	if len(h.header) == 0 {
-		return // nothing was heard of the sender yet
+	if len(h.header) == 0 && !h.mirror(r) {
+		return // nothing was heard of either yet
 	}
 	e := s.e
 	b := append(e.hdr[:0], h.header...)
@@ -38,6 +38,34 @@ func (s *Session) origin(h, r *half, out int64, payload []byte, flags uint8, sac
 	s.build(h, r, &f, 0, out, payload, flags, false)
 }
 
+// mirror makes headers for a sender that was not heard yet, in a session that
+// was picked up in its middle: those of the other one, turned round.
+func (h *half) mirror(r *half) bool {
+	if len(r.header) == 0 {
+		return false
+	}
+	b := append(h.header[:0], r.header[:r.l3]...)
+	copy(b, r.header[6:12])
+	copy(b[6:], r.header[:6])
+	ip := r.header[r.l3:]
+	if r.v6 {
+		b = append(b, ip[:40]...)
+		b[r.l3+6] = 6
+		copy(b[r.l3+8:], ip[24:40])
+		copy(b[r.l3+24:], ip[8:24])
+	} else {
+		b = append(b, ip[:20]...)
+		b[r.l3] = 0x45
+		copy(b[r.l3+12:], ip[16:20])
+		copy(b[r.l3+16:], ip[12:16])
+	}
+	h.header, h.l3, h.v6 = b, r.l3, r.v6
+	copy(h.ports[:], r.ports[2:])
+	copy(h.ports[2:], r.ports[:2])
+	h.window = max(h.window, 1<<10)
+	return true
+}
+
 // appendSACK adds a selective acknowledgement (RFC 2018) for what was kept
 // ahead in r: the block that q, the latest, belongs to.
 func appendSACK(b []byte, h, r *half, q *held) []byte {
@@ -49,6 +77,9 @@ func appendSACK(b []byte, h, r *half, q *held) []byte {
 		if a := &r.ahead[i]; a.off <= to && a.end >= from {
 			from, to = min(from, a.off), max(to, a.end)
 		}
+	}
+	if from == to {
+		return b // a FIN alone
 	}
 	b = append(b, 1, 1, 5, 10)
 	b = binary.BigEndian.AppendUint32(b, r.seq(r.edits.outFrom(from))) // translated back by build
@@ -103,6 +134,8 @@ func (s *Session) one(h, r *half, like *packet.Frame, gso int, out int64, payloa
 	if n > 0 {
 		h.sent = max(h.sent, out+n)
 	}
+	h.spoke = true
+	s.refresh(h, r, &f, v, kept)
 	s.translate(h, r, v, &f, out)
 	s.stamp(h, &f, v, kept)
 	f.PutPartialChecksum()

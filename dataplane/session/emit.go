@@ -33,15 +33,14 @@ func (s *Session) flush(h, r *half) {
 func (s *Session) emit(h, r *half, q *held, done bool) {
 	ours := h.blocked || q.end <= h.acked && q.end > q.off
 	start := h.edits.outFrom(max(q.off, q.skip))
-	if done && !ours && !q.delivered && h.snd >= 0 && (h.snd == start || q.off == q.end && h.sent == start) &&
-		!h.edits.touches(q.off, q.end) {
+	unsent := h.store.next(h.snd)
+	if done && !ours && !q.delivered && (unsent < 0 || unsent >= start) && s.genuine(h, q) {
 		s.forward(h, r, q, h.edits.outFrom(q.off))
 		h.snd = max(h.snd, h.edits.outTo(q.end))
 		return
 	}
 	if !q.delivered && q.off < q.skip {
-		body := q.f.Body()[:q.skip-q.off]
-		s.segment(h, r, q, h.edits.outFrom(q.off), body, q.f.Flags&^(packet.FIN|packet.PSH))
+		s.resend(h, r, q, h.edits.outFrom(q.off), h.edits.outFrom(q.skip), q.f.Flags&^(packet.FIN|packet.PSH))
 	}
 	q.delivered = true
 	fin := q.fin && done
@@ -53,9 +52,23 @@ func (s *Session) emit(h, r *half, q *held, done bool) {
 		if fin {
 			h.finOut = to
 		}
+		h.blocked = h.blocked || unsent >= 0 && unsent < to
 		return // sendMore does it, as the receiver's window allows
 	}
 	s.pieces(h, r, q, to, fin)
+}
+
+// genuine says whether q may go on as it came: no edit touches it, and what it
+// holds of bytes seen before is the same as then.
+func (s *Session) genuine(h *half, q *held) bool {
+	if h.edits.touches(q.off, q.end) {
+		return false
+	}
+	if q.off >= q.skip {
+		return true
+	}
+	out := h.edits.outFrom(q.off)
+	return (out >= h.una || !s.edited) && h.matches(out, q.f.Body()[:q.skip-q.off])
 }
 
 // pieces sends the stored bytes up to output offset to with the headers of q.
@@ -126,9 +139,7 @@ func (h *half) room() int64 {
 // that pass unseen. What was inspected is sent as it was decided, whatever the
 // segment holds.
 func (s *Session) repeat(h, r *half, q *held) {
-	if q.fin && h.fin < 0 && q.end < h.next {
-		h.fin = q.end
-	}
+	s.lateFIN(h, q)
 	h.top = max(h.top, min(q.end, h.next))
 	if q.end <= h.acked && h.edits.inAcked(h.una) < q.end || q.end > h.rel {
 		s.ackNow(h, r, nil) // the acknowledgement was lost, or comes late
@@ -141,11 +152,27 @@ func (s *Session) repeat(h, r *half, q *held) {
 	case q.end <= h.rel && hi <= h.una && !q.fin && s.edited:
 		// Only to make the receiver answer: what it holds is not what we hold.
 		s.segment(h, r, q, min(lo, h.una-1), nil, q.f.Flags&^packet.PSH)
-	case q.end <= h.rel && !h.edits.touches(q.off, q.end) && h.matches(lo, q.f.Body()):
+	case q.end <= h.rel && !h.edits.touches(q.off, q.end) && (lo >= h.una || !s.edited) && h.matches(lo, q.f.Body()):
 		s.forward(h, r, q, lo)
 	default:
 		s.again(h, r, q, lo, hi)
 	}
+}
+
+// lateFIN notes the FIN of a segment that passes unseen, and takes off one that
+// stands elsewhere than the stream was seen to end.
+func (s *Session) lateFIN(h *half, q *held) {
+	if !q.fin || q.end == h.fin {
+		return
+	}
+	if h.fin < 0 && q.end < h.next && q.end >= h.top {
+		h.fin = q.end
+		return
+	}
+	q.fin = false
+	q.f.Flags &^= packet.FIN
+	word := [2]byte{q.f.Data[q.f.L4+12], q.f.Flags}
+	q.f.Rewrite(12, word[:], q.v.Flags&packet.VNetNeedsCsum != 0)
 }
 
 // matches says whether b is what was sent at output offset out, as far as that
@@ -161,11 +188,18 @@ func (h *half) matches(out int64, b []byte) bool {
 	return true
 }
 
-// again sends output [lo,hi) once more, with the headers of q: stored bytes
-// from the store, bytes that pass unseen from q.
+// again sends output [lo,hi) once more, and the FIN if q has it.
 func (s *Session) again(h, r *half, q *held, lo, hi int64) {
+	s.resend(h, r, q, lo, hi, q.f.Flags&^packet.FIN)
+	if q.fin && q.end <= h.rel && !h.blocked {
+		s.segment(h, r, q, h.edits.outFrom(q.end), nil, q.f.Flags)
+	}
+}
+
+// resend sends output [lo,hi) with the headers of q: stored bytes from the
+// store, as far as they were sent before, bytes that pass unseen from q.
+func (s *Session) resend(h, r *half, q *held, lo, hi int64, flags uint8) {
 	body := q.f.Body()
-	flags := q.f.Flags &^ packet.FIN
 	for out := max(lo, h.una); out < hi; {
 		if b := h.store.at(out); b != nil {
 			n := min(int64(len(b)), hi-out, h.snd-out)
@@ -189,9 +223,6 @@ func (s *Session) again(h, r *half, q *held, lo, hi int64) {
 		s.segment(h, r, q, out, body[from:to], flags)
 		out = next
 	}
-	if q.fin && q.end <= h.rel && !h.blocked {
-		s.segment(h, r, q, h.edits.outFrom(q.end), nil, q.f.Flags)
-	}
 }
 
 // forward sends the frame as it is but for what translation demands.
@@ -204,9 +235,25 @@ func (s *Session) forward(h, r *half, q *held, out int64) {
 	if n > 0 {
 		h.sent = max(h.sent, out+n)
 	}
+	h.spoke = true
+	s.refresh(h, r, f, q.v, q.kept)
 	s.translate(h, r, q.v, f, out)
 	s.stamp(h, f, q.v, q.kept)
 	s.e.cfg.Output.Send(h.to, q.v, f.Data)
+}
+
+// refresh gives a frame that was held the latest acknowledgement and window of
+// its sender: an old window would count, as it comes with new bytes.
+func (s *Session) refresh(h, r *half, f *packet.Frame, v packet.VNet, wasKept bool) {
+	if !wasKept || f.Flags&packet.ACK == 0 || r.outOffset(f.Ack()) > r.una {
+		return
+	}
+	partial := v.Flags&packet.VNetNeedsCsum != 0
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], r.seq(r.una))
+	f.Rewrite(8, b[:], partial)
+	binary.BigEndian.PutUint16(b[:], h.window)
+	f.Rewrite(14, b[:2], partial)
 }
 
 // stamp keeps timestamps from running backwards: a frame that was held would be

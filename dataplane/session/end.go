@@ -34,13 +34,14 @@ func (s *Session) close() {
 	s.origin(v, c, v.sent, nil, packet.RST|packet.ACK, nil)
 	v.drop()
 	v.store = store{}
-	v.answer, v.resend = 0, 0
+	v.answer, v.resend, v.blocked = 0, 0, false
 	if v.fin >= 0 {
 		v.next = max(v.next, v.fin+1)
 	}
 	v.acked = v.next
 	c.drop()
 	c.finOut = c.edits.outFrom(c.rel)
+	c.window = 1<<16 - 1 // what the client still sends is ours to discard
 	s.ended = true
 	s.e.stats.Reset++
 	s.flush(c, v)

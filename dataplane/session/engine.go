@@ -68,7 +68,7 @@ func (e *Engine) SetServices(services []*Service) { e.cfg.Services = services }
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.Open = uint64(len(e.sessions))
+	s.Open = uint64(len(e.sessions) - e.lists[closing].n)
 	s.Held = uint64(e.memory)
 	s.PerService = maps.Clone(e.stats.PerService)
 	return s
@@ -144,15 +144,16 @@ func (e *Engine) sendAll(to Side, v packet.VNet, frames [][]byte) {
 func (e *Engine) segment(from Side, v packet.VNet) {
 	f := &e.in
 	s := e.find(f)
-	if s == nil {
-		if s = e.open(from, f); s == nil {
-			e.cfg.Output.Send(from^1, v, f.Data)
-			return
-		}
+	if s == nil && e.serviceOf(f) == nil {
+		e.cfg.Output.Send(from^1, v, f.Data)
+		return
 	}
 	if v.Flags&(packet.VNetNeedsCsum|packet.VNetDataValid) == 0 && !f.ValidChecksum() {
 		e.stats.BadChecksum++
 		return
+	}
+	if s == nil {
+		s = e.open(from, f)
 	}
 	before := s.memory()
 	s.handle(from, v, f)
@@ -193,16 +194,12 @@ func (e *Engine) match(addr [16]byte, port uint16) *Service {
 	return best
 }
 
-// open makes a session for a segment that belongs to none, unless it belongs
-// to no service.
+// open makes a session for a segment that belongs to none, but to a service.
 func (e *Engine) open(from Side, f *packet.Frame) *Session {
 	toServer := true
 	svc := e.match(f.Dst, f.DstPort)
 	if svc == nil {
-		if svc = e.match(f.Src, f.SrcPort); svc == nil {
-			return nil
-		}
-		toServer = false
+		svc, toServer = e.match(f.Src, f.SrcPort), false
 	}
 	e.makeRoom()
 	s := newSession(e, svc, from, f, toServer)

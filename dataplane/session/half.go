@@ -36,15 +36,20 @@ type half struct {
 	sent   int64 // behind the highest byte (or FIN) sent
 	una    int64 // the receiver acknowledged what is below
 	edge   int64 // the receiver's window ends here
+	reach  int64 // the farthest that edge ever was
 	window uint16
 	raw    int64 // bytes below may have passed unseen, so are not all stored
 	answer int64 // what is below and not acknowledged is ours to retransmit
 	finOut int64 // of a FIN that we send or answer for ourselves, -1: none
 
+	spoke   bool    // a frame went to the receiver since the sender's last one came
+	narrow  bool    // long segments seem not to get through
 	blocked bool    // stored bytes wait for the receiver's window
 	cwnd    int64   // bytes that we send on our own before they are acknowledged
 	rto     int64   // present retransmission time-out, ns
 	resend  Instant // time of the next retransmission; 0: none
+	recover int64   // what was sent below is to be retransmitted as far as it was ours
+	again   int64   // what is below has been
 	tries   int
 	dups    int
 
@@ -63,7 +68,7 @@ type held struct {
 	f         packet.Frame
 	v         packet.VNet
 	off, end  int64 // input offsets of its payload
-	skip      int64 // what is below in it passed unseen, so is not stored
+	skip      int64 // what is below in it was seen already, or passes unseen
 	fin       bool
 	kept      bool // f.Data is our copy
 	delivered bool // part of it has been sent
@@ -82,15 +87,18 @@ func (h *half) outOffset(ack uint32) int64 {
 // seq is the sequence number of an output (or input) offset.
 func (h *half) seq(off int64) uint32 { return h.isn + uint32(off) }
 
+// minMSS is what every path takes (RFC 9293, 3.7.1), by whether it is IPv6.
+var minMSS = map[bool]int{false: 536, true: 1220}
+
 // mss is how many payload bytes a segment to the receiver may have, given its
 // header's options. peer is the receiver's half.
 func (h *half) mss(peer *half, options int) int {
 	m := int(peer.hs.MSS)
 	if m == 0 {
-		m = 536
-		if h.v6 {
-			m = 1220
-		}
+		m = minMSS[h.v6]
+	}
+	if h.narrow {
+		m = min(m, minMSS[h.v6])
 	}
 	return max(m-options, 64)
 }
@@ -127,7 +135,6 @@ func (h *half) learn(f *packet.Frame) {
 	h.l3 = f.L3
 	h.v6 = f.V6
 	copy(h.ports[:], f.Data[f.L4:])
-	h.window = f.Window()
 	if at := packet.TimestampAt(f.Options()); at >= 0 {
 		v := be32(f.Options()[at:])
 		if !h.stamped || int32(v-h.stampIn) > 0 {

@@ -8,29 +8,31 @@ import (
 
 // data takes a segment of an established session: acknowledgement, payload, FIN.
 func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
-	h.learn(f)
-	s.resetSeen = false
 	q := held{f: *f, v: v, off: h.offset(f.Seq()), fin: f.Flags&packet.FIN != 0}
 	q.end = q.off + int64(f.End-f.Payload)
+	if s.stray(h, r, &q) || !s.plausible(r, f) {
+		s.e.stats.Refused++
+		return
+	}
+	h.learn(f)
+	s.resetSeen, h.spoke = false, false
 	news := false
 	if f.Flags&packet.ACK != 0 {
 		news = s.acknowledge(h, r, f, q.off == q.end && !q.fin)
 	}
-	sent := true
 	switch {
 	case q.off == q.end && !q.fin:
 		s.pureAck(h, r, &q)
 	case h.fin >= 0 && q.end > h.fin:
-		sent = false // beyond the end of the stream: the receiver would discard it
+		// Beyond the end of the stream: the receiver would discard it.
 	case q.end < h.next || q.end == h.next && !(q.fin && h.fin < 0 && h.rel != Forever):
 		s.repeat(h, r, &q)
 	case q.off > h.next:
 		s.keepAhead(h, r, &q)
-		sent = false
 	default:
-		sent = s.accept(h, r, &q)
+		s.accept(h, r, &q)
 	}
-	if news && !sent {
+	if news && !h.spoke && !s.ended {
 		// The acknowledgement must not wait with the payload.
 		s.bareAck(h, r)
 	}
@@ -39,9 +41,37 @@ func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
 	s.settle(r, h)
 }
 
+// plausible says whether f acknowledges only what r's sender was seen to send.
+// Else its receiver would discard it (RFC 9293, 3.10.7.4), and so do we.
+func (s *Session) plausible(r *half, f *packet.Frame) bool {
+	if f.Flags&packet.ACK == 0 {
+		return true
+	}
+	out := r.outOffset(f.Ack())
+	if out > r.sent && s.midStream && r.untouched() {
+		r.skipTo(out) // went past before we were here
+	}
+	return out <= r.sent
+}
+
+// stray says whether a segment lies so far from the receiver's window that its
+// sender, which hears of that window through us, cannot have meant it.
+func (s *Session) stray(h, r *half, q *held) bool {
+	slack := int64(1<<16)<<r.scale + int64(s.e.cfg.Limits.Held)
+	if s.midStream {
+		slack = 1 << 30
+	}
+	out := h.edits.outFrom(q.off)
+	return out > max(h.reach, h.sent)+slack || out < h.una-slack
+}
+
 // settle tells the sender of h what it would otherwise never hear, and notes
 // since when bytes are held.
 func (s *Session) settle(h, r *half) {
+	if s.gone {
+		return
+	}
+	s.arm(h)
 	if h.owed {
 		h.owed = false
 		if h.edits.inAcked(h.una) > h.told {
@@ -59,34 +89,48 @@ func (s *Session) settle(h, r *half) {
 // pureAck sends on an acknowledgement without payload.
 func (s *Session) pureAck(h, r *half, q *held) {
 	out := h.edits.outFrom(q.off)
-	if q.off >= h.rel {
+	switch {
+	case q.off >= h.rel:
 		out = min(out, h.sent)
+	case q.off < min(h.next, h.top) && out >= h.sent:
+		out = h.sent - 1 // a keep-alive probe, behind a deletion
 	}
 	s.forward(h, r, q, out)
 }
 
 // accept takes a segment with the byte the decoder waits for, and what was
-// kept ahead of it. It says whether a segment went out.
-func (s *Session) accept(h, r *half, q *held) bool {
-	before := h.sent
+// kept ahead of it.
+func (s *Session) accept(h, r *half, q *held) {
 	s.take(h, q)
 	s.inspect(h, r)
-	for len(h.ahead) > 0 && h.ahead[0].off <= h.next {
-		a := h.ahead[0]
-		h.ahead = slices.Delete(h.ahead, 0, 1)
-		if a.end > h.next || a.fin && h.fin < 0 {
-			s.take(h, &a)
-			s.inspect(h, r)
-		}
+	// A verdict may let the other direction's bytes pass, too.
+	for s.drain(h, r) || s.drain(r, h) {
 	}
 	s.flush(h, r)
-	if len(h.pend) > s.e.cfg.Limits.Held {
+	if len(h.pend) > s.e.cfg.Limits.Held && !s.ended {
 		s.exceed("more bytes than allowed await a verdict")
 	}
 	for i := range h.queue {
 		h.queue[i].keep()
 	}
-	return h.sent != before
+}
+
+// drain takes the first segment kept ahead, if it is its turn.
+func (s *Session) drain(h, r *half) bool {
+	if s.ended || len(h.ahead) == 0 || h.ahead[0].off > h.next {
+		return false
+	}
+	a := h.ahead[0]
+	h.ahead = slices.Delete(h.ahead, 0, 1)
+	switch {
+	case h.fin >= 0 && a.end > h.fin:
+	case a.end > h.next || a.end == h.next && a.fin && h.fin < 0:
+		s.take(h, &a)
+		s.inspect(h, r)
+	default:
+		s.repeat(h, r, &a)
+	}
+	return true
 }
 
 // take adds a segment's new bytes to what awaits a verdict.
@@ -227,8 +271,9 @@ func (s *Session) replace(h *half, from, to int64, with []byte) {
 	h.edits.add(edit{h.rel + from, h.rel + to, out, out + int64(len(with))})
 	h.store.append(out, with)
 	h.advance()
-	if from == to {
-		// No retransmission of the sender will bring it again.
+	if int64(len(with)) > to-from {
+		// No retransmission of the sender brings an insertion again; and where a
+		// change has made a segment too long for the path, only we can know.
 		h.answer = max(h.answer, out+int64(len(with)))
 	}
 	s.changed()

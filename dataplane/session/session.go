@@ -65,8 +65,8 @@ func (s *Session) stage() int {
 	switch {
 	case s.resetSeen || s.ended || s.half[0].finAcked() && s.half[1].finAcked():
 		return closing
-	case s.half[0].known && s.half[1].known:
-		return established
+	case len(s.half[0].header) > 0 && len(s.half[1].header) > 0:
+		return established // both ends were heard, so neither address is forged
 	}
 	return embryonic
 }
@@ -140,8 +140,11 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 		s.begin(f)
 	}
 	h.learn(f)
-	h.window >>= h.scale // a SYN's window is not scaled, those of our own segments are
-	h.edge, r.edge = max(h.edge, 1), max(r.edge, 1+int64(f.Window()))
+	if !same {
+		h.window = f.Window() >> h.scale // a SYN's window is not scaled, those of our own segments are
+		h.edge, r.edge = 1, 1+int64(f.Window())
+		h.reach, r.reach = h.edge, r.edge
+	}
 	s.e.cfg.Output.Send(h.to, v, f.Data)
 }
 
@@ -207,8 +210,11 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	}
 	off := h.offset(f.Seq())
 	out := h.edits.outFrom(off)
-	if off >= h.rel && len(h.pend) > 0 {
+	switch {
+	case off >= h.rel && len(h.pend) > 0:
 		out = h.sent + max(off-h.next, 0)
+	case off < min(h.next, h.top) && out >= h.sent:
+		out = h.sent - 1 // not the right one before a deletion, nor behind it
 	}
 	if out >= h.una && out <= h.sent {
 		s.resetSeen = true

@@ -23,7 +23,7 @@ func (s *Session) translate(h, r *half, v packet.VNet, f *packet.Frame, out int6
 	in := max(r.edits.inAcked(ackOut), r.acked)
 	r.told = max(r.told, in)
 	if r.edits.none() && r.acked <= ackOut && ackOut == r.outOffset(f.Ack()) {
-		return
+		return // with what the header says already
 	}
 	if ack := r.seq(in); ack != f.Ack() {
 		binary.BigEndian.PutUint32(b[:], ack)
@@ -36,7 +36,7 @@ func (s *Session) translate(h, r *half, v packet.VNet, f *packet.Frame, out int6
 		binary.BigEndian.PutUint16(b[:], w)
 		f.Rewrite(14, b[:2], partial)
 	}
-	s.translateSACK(r, f, partial)
+	s.translateSACK(r, f, in, partial)
 }
 
 // windowFor is the window field to tell the sender of r when its receiver, h's
@@ -44,6 +44,9 @@ func (s *Session) translate(h, r *half, v packet.VNet, f *packet.Frame, out int6
 // right edge, where the receiver's buffer ends, stays where it is: what edits
 // have added and what we acknowledged in advance is taken off.
 func (s *Session) windowFor(r, h *half, ackOut, in int64, window uint16) uint16 {
+	if s.ended {
+		return window
+	}
 	win := int64(window) << h.scale
 	reached := min(r.rel, r.top)
 	grown := (r.edits.outTo(reached) - ackOut) - (reached - r.edits.inAcked(ackOut))
@@ -59,8 +62,9 @@ func (s *Session) windowFor(r, h *half, ackOut, in int64, window uint16) uint16 
 }
 
 // translateSACK turns the blocks, output offsets of r, into input offsets. A
-// block of which nothing remains is taken out.
-func (s *Session) translateSACK(r *half, f *packet.Frame, partial bool) {
+// block of which nothing remains is taken out; so is one below acked, which
+// we acknowledge ourselves: it would read as a report of a duplicate (RFC 2883).
+func (s *Session) translateSACK(r *half, f *packet.Frame, acked int64, partial bool) {
 	blocks := packet.SACKBlocks(f.Options())
 	if blocks == nil {
 		return
@@ -72,7 +76,7 @@ func (s *Session) translateSACK(r *half, f *packet.Frame, partial bool) {
 	for i := 0; i < len(blocks); i += 8 {
 		from := r.edits.inFrom(r.outOffset(be32(blocks[i:])))
 		to := r.edits.inAcked(r.outOffset(be32(blocks[i+4:])))
-		if from >= to {
+		if from >= to || to <= acked && acked == r.acked {
 			continue
 		}
 		binary.BigEndian.PutUint32(blocks[keep:], r.seq(from))
