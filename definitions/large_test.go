@@ -17,13 +17,16 @@ func TestLargeValues(t *testing.T) {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	var all = map[string]string{"request.query": strings.Repeat("a&", most/2) + "n=a%22"}
+	var all = map[string]any{"request.query": strings.Repeat("a&", most/2) + "n=a%22", "request.method": "POST", "request.version": "HTTP/1.1", "request.headers": map[string][]string{}}
 	tests := []struct {
 		id, kind, name, value string
 	}{
 		{"WP-2023-26125", "request.header", "x-forwarded-prefix", strings.Repeat("/.x", most/3)},
 		{"WP-2023-26125", "request.header", "x-forwarded-prefix", strings.Repeat("a", most) + "."},
 		{"WP-2022-32149", "request.header", "accept-language", strings.Repeat("-", most)},
+		{"WP-2025-25200", "request.header", "x-forwarded-for", strings.Repeat(" ,", most/2-64) + strings.Repeat(" ", 128)},
+		{"WP-2025-32442", "request.header", "content-type", "Application/json;" + strings.Repeat("a;", most/2)},
+		{"WP-2022-41919", "request.header", "content-type", "a/b;" + strings.Repeat("a;", most/2) + "text/plain"},
 		{"WP-2023-29401", "response.header", "content-disposition", `attachment; filename="a""`},
 	}
 	for _, tt := range tests {
@@ -36,8 +39,8 @@ func TestLargeValues(t *testing.T) {
 			v, ok := all[name]
 			return v, ok
 		}
-		if got := set.Match(m); len(got) != 1 || got[0].Definition != tt.id {
-			t.Errorf("Match of a %s of %d bytes = %v; want one correction of %s", tt.name, len(tt.value), got, tt.id)
+		if got := set.Match(m); len(got) == 0 || got[0].Definition != tt.id {
+			t.Errorf("Match of a %s of %d bytes = %v; want a correction of %s", tt.name, len(tt.value), got, tt.id)
 		}
 	}
 	for _, d := range set.Definitions() {
