@@ -12,9 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"go/format"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -40,6 +38,7 @@ type Options struct {
 	Output   string            // the binary
 	Packages []string          // import paths of the commands
 	Aliases  map[string]string // further name to command
+	Version  string            // what our programs' variable version is set to
 	Log      io.Writer         // what the compiler says
 }
 
@@ -121,14 +120,17 @@ func rewrite(o Options, pkgs []*packages.Package) (names []string, overlay map[s
 		if slices.Contains(names, name) {
 			return nil, nil, fmt.Errorf("two programs have the name %s", name)
 		}
-		dir := filepath.Join(o.Work, name)
+		dir, ours := filepath.Join(o.Work, name), strings.HasPrefix(p.PkgPath, module+"/")
+		if ours {
+			setVersion(p.Syntax, o.Version)
+		}
 		if err := bbinternal.NewPackage(name, p).Rewrite(dir, "github.com/u-root/gobusybox/src/pkg/bb/bbmain"); err != nil {
 			return nil, nil, fmt.Errorf("rewrite %s: %w", p.PkgPath, err)
 		}
 		// Ours keep their place, so that internal packages and embedded files
 		// stay within reach; foreign ones cannot be overlaid in the module cache.
 		at, as := filepath.Dir(p.GoFiles[0]), p.PkgPath
-		if strings.HasPrefix(p.PkgPath, module+"/") {
+		if ours {
 			if err := hideTests(at, overlay); err != nil {
 				return nil, nil, err
 			}
@@ -158,31 +160,4 @@ func hideTests(dir string, overlay map[string]string) error {
 		overlay[f] = ""
 	}
 	return err
-}
-
-// mainSource is the source of the binary's main package.
-func mainSource(imports []string, aliases map[string]string) ([]byte, error) {
-	var b strings.Builder
-	b.WriteString("package main\n\nimport (\n\"fmt\"\n\"os\"\n\"path/filepath\"\n\n\"github.com/u-root/gobusybox/src/pkg/bb/bbmain\"\n")
-	for _, i := range imports {
-		fmt.Fprintf(&b, "_ %q\n", i)
-	}
-	b.WriteString(")\n\n// names: a program may have several.\nvar names = map[string]string{\n")
-	for _, a := range slices.Sorted(maps.Keys(aliases)) {
-		fmt.Fprintf(&b, "%q: %q,\n", a, aliases[a])
-	}
-	b.WriteString(`}
-
-func main() {
-	name := filepath.Base(os.Args[0])
-	if n, ok := names[name]; ok {
-		name = n
-	}
-	if err := bbmain.Run(name); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: no such program in this image\n", name)
-		os.Exit(127)
-	}
-}
-`)
-	return format.Source([]byte(b.String()))
 }

@@ -1,9 +1,14 @@
 package multicall
 
 import (
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,5 +51,30 @@ func TestBuildFaults(t *testing.T) {
 		if _, err := Build(t.Context(), Options{Root: "../..", Work: dir, Output: filepath.Join(dir, "bb"), Packages: []string{p}, Log: os.Stderr}); err == nil {
 			t.Errorf("Build of %s = nil; want an error", p)
 		}
+	}
+}
+
+func TestSetVersion(t *testing.T) {
+	const source = `package main
+
+var (
+	version = "development"
+	other   = "development"
+)
+
+func main() { version := "local"; _ = version }
+`
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "main.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setVersion([]*ast.File{f}, "1.2.3")
+	var b strings.Builder
+	if err := format.Node(&b, fset, f); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), strings.Replace(source, "development", "1.2.3", 1); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
+		t.Errorf("setVersion made:\n%s\nwant only the package's variable changed", got)
 	}
 }
