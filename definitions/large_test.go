@@ -13,7 +13,11 @@ import (
 // would cost too much: values as long as a head may be are still corrected.
 func TestLargeValues(t *testing.T) {
 	const most = 64 << 10 // the decoder's limit of a head
-	set, errs := patch.Load(".", decoders(), nil)
+	modes := map[string]string{}
+	for _, d := range definitions(t) {
+		modes[d.ID] = patch.Correct
+	}
+	set, errs := patch.Load(".", decoders(), modes)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -48,4 +52,14 @@ func TestLargeValues(t *testing.T) {
 			t.Errorf("%s: %d evaluations failed or cost too much; want none", d.ID, d.Errors)
 		}
 	}
+}
+
+// definitions tells what is in this folder.
+func definitions(t *testing.T) []patch.Info {
+	t.Helper()
+	set, errs := patch.Load(".", decoders(), nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return set.Definitions()
 }

@@ -77,6 +77,7 @@ type Definition struct {
 	Behaviour       string   // what the vendor's patch does
 	Sources         []string // where that is to be read: advisories, commits
 	Limits          []string // where the server behind the box still differs from the patched one
+	Default         string   // mode where the owner's settings name none: Off, Shadow or Correct
 	Protocol        string
 	Proof           string // how equivalence was shown; "vectors only" when it was not
 	Rules           []Rule

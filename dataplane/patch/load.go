@@ -37,7 +37,7 @@ func Load(dir string, decoders map[string]Decoder, modes map[string]string) (set
 	errs = append(errs, more...)
 	for _, a := range aside {
 		errs = append(errs, a.err)
-		set.defs = append(set.defs, &loaded{Definition: a.def, mode: modeOf(modes, a.def.ID), err: a.err.Error()})
+		set.defs = append(set.defs, &loaded{Definition: a.def, mode: modeOf(modes, a.def), err: a.err.Error()})
 	}
 	slices.SortStableFunc(set.defs, func(a, b *loaded) int { return byID(a.Definition, b.Definition) })
 	return set, errs

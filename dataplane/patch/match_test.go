@@ -92,6 +92,30 @@ func TestMatchInOrder(t *testing.T) {
 	}
 }
 
+// The owner's word on the mode goes before the definition's own.
+func TestDefaultMode(t *testing.T) {
+	for _, tt := range []struct {
+		own   string
+		modes map[string]string
+		want  string
+	}{
+		{"", nil, Correct},
+		{"default: off\n", nil, Off},
+		{"default: shadow\n", nil, Shadow},
+		{"default: off\n", map[string]string{"WP-2099-1": Correct}, Correct},
+		{"", map[string]string{"WP-2099-1": Off}, Off},
+	} {
+		d := mustParse(t, "WP-2099-1", "  - {at: request.header, do: drop}\n"+tt.own)
+		s := mustCompile(t, tt.modes, d)
+		if got := s.Definitions()[0].Mode; got != tt.want {
+			t.Errorf("mode with %q and settings %v = %q; want %q", tt.own, tt.modes, got, tt.want)
+		}
+		if got, want := s.Wants("request.header"), tt.want != Off; got != want {
+			t.Errorf("in mode %s Wants = %v; want %v", tt.want, got, want)
+		}
+	}
+}
+
 func TestEvaluationErrorMatchesNothing(t *testing.T) {
 	for _, when := range []string{
 		`request.headers["absent"][0] == "x"`,

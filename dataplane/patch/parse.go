@@ -19,6 +19,7 @@ var (
 	reVulnerability = regexp.MustCompile(`^[A-Z]+-[0-9A-Za-z-]{4,40}$`)
 	reCPE           = regexp.MustCompile(`^cpe:2\.3:[aho]:[^:\s]+:[^:\s]+(:[^:\s]+){0,8}$`)
 	reRange         = regexp.MustCompile(`^(<|<=|>|>=|=)[0-9][0-9A-Za-z.+-]*( (<|<=|>|>=|=)[0-9][0-9A-Za-z.+-]*)*$`)
+	reMode          = regexp.MustCompile(`^(off|shadow|correct)$`)
 	reSource        = regexp.MustCompile(`^https://[^\s]+$`)
 )
 
@@ -86,7 +87,7 @@ func (r *reader) document(b []byte) *Definition {
 		r.fail(start, "found %d YAML documents; want one definition", docs)
 		return nil
 	}
-	d := &Definition{Pos: start}
+	d := &Definition{Pos: start, Default: Correct}
 	r.definition(d, body)
 	return d
 }
@@ -124,7 +125,7 @@ func tooDeep(b []byte) (line int, ok bool) {
 	return 0, true
 }
 
-var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "protocol", "proof", "rules", "tests"}
+var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "protocol", "proof", "rules", "tests"}
 
 func (r *reader) definition(d *Definition, n ast.Node) {
 	found := map[string]bool{}
@@ -148,6 +149,8 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 			d.Sources = r.allMatching(e.node, "sources", reSource, "an https:// address")
 		case "limits":
 			d.Limits = r.texts(e.node, "limits")
+		case "default":
+			d.Default = r.matching(e.node, "default", reMode, "off, shadow or correct").Value
 		case "protocol":
 			t := r.text(e.node, "protocol")
 			d.Protocol, d.protocolPos = t.Value, t.Pos
@@ -160,7 +163,7 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 		}
 	}
 	for _, k := range definitionKeys {
-		if !found[k] && k != "limits" {
+		if !found[k] && k != "limits" && k != "default" {
 			r.fail(d.Pos, "definition: key %q is missing", k)
 		}
 	}

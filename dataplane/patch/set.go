@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,7 +53,7 @@ type Info struct {
 }
 
 // Compile makes a Set of definitions. schemas are by protocol, modes by
-// definition id; a definition without a mode is in Correct. Errors are for what
+// definition id; a definition without one is in its own default mode. Errors are for what
 // was left out: a definition with a fault is set aside whole, with its reason in
 // Definitions, and the others go on.
 func Compile(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string) (*Set, []error) {
@@ -70,7 +71,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	sorted := slices.Clone(defs)
 	slices.SortStableFunc(sorted, byID)
 	for _, d := range sorted {
-		l := &loaded{Definition: d, mode: modeOf(modes, d.ID)}
+		l := &loaded{Definition: d, mode: modeOf(modes, d)}
 		s.defs = append(s.defs, l)
 		rules, err := compileDefinition(envs, l, schemas)
 		if ids[d.ID] {
@@ -106,11 +107,12 @@ func compileDefinition(envs *environments, l *loaded, schemas map[string]protoco
 	return out, errors.Join(c.errs...)
 }
 
-func modeOf(modes map[string]string, id string) string {
-	if m, ok := modes[id]; ok {
+// modeOf is a definition's mode: the owner's word, else its own default.
+func modeOf(modes map[string]string, d *Definition) string {
+	if m, ok := modes[d.ID]; ok {
 		return m
 	}
-	return Correct
+	return cmp.Or(d.Default, Correct)
 }
 
 func (s *Set) index() {
