@@ -34,7 +34,7 @@ func serve(ctx context.Context, o *options) error {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "\n%s\n", o.red("the demonstration failed: "+err.Error()))
 		}
-		o.announce(b)
+		o.announce(ctx, b)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -122,10 +122,13 @@ func (o *options) show(ctx context.Context, b *bed.Bed) error {
 	return nil
 }
 
-func (o *options) announce(b *bed.Bed) {
+func (o *options) announce(ctx context.Context, b *bed.Bed) {
 	fmt.Printf("\nServing, until Ctrl-C:\n")
 	fmt.Printf("    straight to the vulnerable server   %s\n", bed.URL("http", b.Vulnerable.Address))
 	fmt.Printf("    through the appliance               %s\n", bed.URL("http", b.Through))
 	fmt.Printf("    management                          %s\n", bed.URL("https", b.Management))
+	m := b.Manage(ctx)
+	fmt.Printf("        set-up code for the first visit %s\n", m.SetupCode)
+	fmt.Printf("        certificate's SHA-256           %s\n", m.Fingerprint)
 	fmt.Printf("    serial console                      make console\n")
 }

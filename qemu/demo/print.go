@@ -13,11 +13,11 @@ type Printer struct {
 }
 
 const (
-	bold   = "1"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	faint  = "2"
+	plain = "0"
+	bold  = "1"
+	faint = "2"
+	red   = "31"
+	green = "32"
 )
 
 func (p *Printer) paint(code, text string) string {
@@ -42,7 +42,7 @@ func (p *Printer) line(label, colour, text string) {
 		if i > 0 {
 			label = ""
 		}
-		fmt.Fprintf(p.W, "    %-17s %s\n", label, p.paint(colour, l))
+		fmt.Fprintf(p.W, "    %-19s %s\n", label, p.paint(colour, l))
 	}
 }
 
@@ -61,14 +61,14 @@ func (p *Printer) step(n int, r *result) {
 		return
 	}
 	p.title(n, r.step)
-	p.line("sent", "0", digest(r.request, r.shown))
-	if got := changed(r); got != "" {
-		p.line("server received", yellow, got)
-	}
-	p.line("straight", p.verdictColour(r), r.straight.answer.Status+"   "+r.telling(r.straight.answer))
+	p.line("sent", plain, digest(r.request, r.shown))
+	p.line("straight", p.straightColour(r), r.straight.answer.Status+"   "+r.telling(r.straight.answer))
 	p.line("through", green, r.through.answer.Status+"   "+r.telling(r.through.answer))
+	if got := changed(r); got != "" {
+		p.line("server received", green, got)
+	}
 	if r.after != "" {
-		p.line("then, same session", green, requestLine(r.after)+"   "+r.through.rest.Status)
+		p.line("same session, next", green, requestLine(r.after)+"   "+r.through.rest.Status)
 	}
 	if len(r.faults) > 0 {
 		for _, f := range r.faults {
@@ -80,10 +80,11 @@ func (p *Printer) step(n int, r *result) {
 		p.line("ok", green, fmt.Sprintf("%d bytes to the server and %d back are the same on both sides of the appliance", len(r.received), len(r.got)))
 		return
 	}
-	p.line("ok", green, "the build with the vendor's patch gives the same answer")
+	p.line("ok", green, "the build with the vendor's patch gives the same answer as the appliance")
 }
 
-func (p *Printer) verdictColour(r *result) string {
+// straightColour is red where the vulnerable server shows its flaw.
+func (p *Printer) straightColour(r *result) string {
 	if r.alike {
 		return green
 	}
@@ -95,7 +96,7 @@ func (p *Printer) failed(n int, s *step, err error) {
 		return
 	}
 	p.title(n, s)
-	p.line("sent", "0", digest(s.request, s.shown))
+	p.line("sent", plain, digest(s.request, s.shown))
 	p.line("FAILED", red, err.Error())
 }
 

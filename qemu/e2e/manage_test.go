@@ -21,11 +21,7 @@ import (
 	"wirepatch/mgmt/wire"
 )
 
-var (
-	setupCode   = regexp.MustCompile(`setup_code=(\S+)`)
-	fingerprint = regexp.MustCompile(`certificate SHA-256 ([0-9a-f]{64})`)
-	formToken   = regexp.MustCompile(`name="token" value="([^"]+)"`)
-)
+var formToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
 // management is a signed-in visitor of the management page.
 type management struct {
@@ -38,19 +34,12 @@ type management struct {
 var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	print, _, err := appliance.VM.Serial.WaitFrom(ctx, 0, fingerprint)
-	if err != nil {
-		return nil, err
-	}
-	code, _, err := appliance.VM.Serial.WaitFrom(ctx, 0, setupCode)
-	if err != nil {
-		return nil, err
-	}
+	box := appliance.Manage(ctx)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(print[1])}}
+	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(box.Fingerprint)}}
 	base := "https://" + appliance.Management
 	page, err := get(c, base+"/setup")
 	if err != nil {
@@ -61,7 +50,7 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 		return nil, fmt.Errorf("no form on the set-up page:\n%s", page)
 	}
 	const password = "four plain words here"
-	form := url.Values{"token": {token[1]}, "code": {code[1]}, "password": {password}, "repeat": {password}}
+	form := url.Values{"token": {token[1]}, "code": {box.SetupCode}, "password": {password}, "repeat": {password}}
 	req, err := http.NewRequest("POST", base+"/setup", nil)
 	if err != nil {
 		return nil, err
