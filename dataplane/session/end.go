@@ -5,7 +5,7 @@ import "wirepatch/dataplane/packet"
 // reply puts the verdict's reply behind what was released the other way, and
 // ends the session if the verdict says so. It returns what is wrong with it.
 func (s *Session) reply(h, r *half, v Verdict) string {
-	if len(v.Reply) > 0 {
+	if len(v.Reply) > 0 && r.fin < 0 { // behind a FIN nothing would be read
 		if len(r.pend) > 0 || r.next > r.top || !r.known {
 			return "decoder replied in the middle of a message"
 		}

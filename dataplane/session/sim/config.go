@@ -132,8 +132,14 @@ func FromSeed(seed uint64) Config {
 		c.Total = 3000
 		c.Policy = session.Policy(r.IntN(2))
 	}
+	if c.Policy == session.PolicyPass && c.Held+c.Total > 0 {
+		c.Hostile = 0 // what is not inspected is not protected
+	}
 	if chance(.05) {
 		c.Shrink, c.Path = 1+r.Int64N(300*ms), 600
+		if c.V6 {
+			c.Path = 1300
+		}
 	}
 	return c
 }

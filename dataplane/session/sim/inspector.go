@@ -24,6 +24,7 @@ type inspector struct {
 type stream struct {
 	pos      int    // input decided, or to pass unseen
 	shown    int    // bytes shown beyond pos
+	unseen   int64  // what is below passes unseen
 	need     int    // bytes to wait for
 	expected []byte // what the receiver is to get, so far
 	eof      bool   // everything is decided, and the sender has closed
@@ -107,7 +108,7 @@ func (p *inspector) decide(dir session.Direction, data []byte, eof bool) session
 // mayReply says whether nothing of dir is held or still to pass unseen.
 func (p *inspector) mayReply(dir session.Direction) bool {
 	d := &p.dirs[dir]
-	return d.shown == 0 && !d.forever && !d.eof && d.pos <= p.s.arrived[dir].contiguous()-1
+	return d.shown == 0 && !d.forever && !d.eof && d.unseen <= int64(p.s.arrived[dir].contiguous()-1)
 }
 
 func (p *inspector) bytes(n int) []byte {
@@ -164,6 +165,7 @@ func (p *inspector) apply(dir session.Direction, data []byte, eof bool, v *sessi
 			d.forever = true
 		} else {
 			to = min(to, d.pos+int(v.Release)-n)
+			d.unseen = int64(d.pos) + v.Release - int64(n)
 		}
 		d.expected = append(d.expected, script[d.pos:to]...)
 		d.pos = to
