@@ -57,3 +57,21 @@ func TestResetFor(t *testing.T) {
 		}
 	}
 }
+
+func FuzzResetFor(f *testing.F) {
+	f.Add(segment(false))
+	f.Add(segment(true))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var in, out packet.Frame
+		if in.Parse(b) != nil {
+			return
+		}
+		_, reset := resetFor(&in)
+		if err := out.Parse(reset); err != nil {
+			t.Fatalf("reset for %x does not parse: %v: %x", b, err, reset)
+		}
+		if out.Src != in.Dst || out.DstPort != in.SrcPort || out.Flags != packet.RST {
+			t.Errorf("reset for %x = %x; want it to answer the segment", b, reset)
+		}
+	})
+}

@@ -57,7 +57,7 @@ func (l *loop) startOver() error {
 		}
 	}
 	l.before = l.stats()
-	l.before.Open, l.before.Held, l.before.PerService = 0, 0, nil
+	l.before.Open, l.before.Closing, l.before.Held, l.before.PerService = 0, 0, 0, nil
 	l.engine = l.newEngine(l.current.services)
 	return nil
 }

@@ -15,7 +15,7 @@ func (l *loop) snapshot() snapshot {
 }
 
 func sessionsOf(s session.Stats) control.Sessions {
-	return control.Sessions{Open: s.Open, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset,
+	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset,
 		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 

@@ -36,21 +36,25 @@ fail = closed
 // box is a bed with the dataplane running in its middle.
 type box struct {
 	*netns.Bed
-	control  *control.Client
-	settings string // path of appliance.ini
-	args     []string
-	process  *process
+	control     *control.Client
+	settings    string // path of appliance.ini
+	definitions string // folder, a copy of testdata/definitions
+	args        []string
+	process     *process
 }
 
 // newBox makes a bed, starts the dataplane and waits until it inspects.
 func newBox(t *testing.T) *box {
 	t.Helper()
 	dir := t.TempDir()
-	b := &box{Bed: netns.NewBed(t), settings: filepath.Join(dir, "appliance.ini")}
+	b := &box{Bed: netns.NewBed(t), settings: filepath.Join(dir, "appliance.ini"), definitions: filepath.Join(dir, "definitions")}
+	if err := os.CopyFS(b.definitions, os.DirFS("testdata/definitions")); err != nil {
+		t.Fatal(err)
+	}
 	b.write(t, settingsText)
 	socket := filepath.Join(dir, "dataplane.sock")
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
-	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", b.settings, "-definitions", "testdata/definitions", "-socket", socket, "-pin", pins}
+	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", b.settings, "-definitions", b.definitions, "-socket", socket, "-pin", pins}
 	b.control = control.Dial(socket)
 	t.Cleanup(b.control.Close)
 	b.start(t)

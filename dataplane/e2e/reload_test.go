@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,5 +87,36 @@ func TestFaultySettingsAtStart(t *testing.T) {
 	b.event(t, "settings", "nothing is protected")
 	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
 		t.Errorf("request = %q; want it to reach the server", got)
+	}
+}
+
+// TestFaultyDefinitionIsSetAside: one definition whose own test fails does not
+// keep the others from being in force.
+func TestFaultyDefinitionIsSetAside(t *testing.T) {
+	b := newBox(t)
+	startNginx(t, b.Server)
+	path := filepath.Join(b.definitions, "WP-2026-request", "patch.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.Replace(string(text), `name == "x-removed"`, `name == "x-other"`, 1)
+	if err := os.WriteFile(path, []byte(broken), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.control.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.event(t, "definition", "WP-2026-request")
+	for _, d := range b.status(t).Definitions {
+		if aside := d.ID == "WP-2026-request"; (d.Error != "") != aside {
+			t.Errorf("definition %s: error %q; want one only for WP-2026-request", d.ID, d.Error)
+		}
+	}
+	if got := once(t, b, "/echo", "X-Removed: stays\r\n"); !strings.Contains(got, "removed=[stays]") {
+		t.Errorf("request = %q; want the definition that was set aside not in force", got)
+	}
+	if got := once(t, b, "/refused", ""); !strings.Contains(got, "refused by the patch") {
+		t.Errorf("request = %q; want the other definitions in force", got)
 	}
 }
