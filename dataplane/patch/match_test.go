@@ -178,7 +178,7 @@ func TestNoAllocationWhenNothingMatches(t *testing.T) {
 	if got := s.Match(harmless); got != nil {
 		t.Fatalf("Match = %v; want nothing", got)
 	}
-	if n := testing.AllocsPerRun(100, func() { s.Match(harmless) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Match(harmless) }); n != 0 && !raceDetector {
 		t.Errorf("Match of a harmless message makes %v allocations; want 0", n)
 	}
 	hit := request("POST", "/x/cgi-199", "X-196", strings.Repeat("a", 101), "Cookie", "a; BAD197=; bad197=", "A", "evil/198.")
