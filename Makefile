@@ -49,6 +49,9 @@ clean: ## remove everything built
 
 .PHONY: ready
 ready:
+	@qemu/phase.sh setup 'the Debian packages that it needs'
 	@qemu/setup.sh run
+	@qemu/phase.sh image 'kernel and programs of the appliance'
 	@$(MAKE) --no-print-directory image
+	@qemu/phase.sh build 'the lab'
 	@go build -o out/qemu ./qemu

@@ -94,18 +94,6 @@ func (b *Bed) checkImage(context.Context) error {
 	return nil
 }
 
-// folder makes the temporary folder. Its path is short, because a unix
-// socket's may have 107 bytes at most.
-func (b *Bed) folder(context.Context) error {
-	dir, err := os.MkdirTemp("", "wirepatch-")
-	if err != nil {
-		return err
-	}
-	b.Dir = dir
-	b.onClose(func() error { return os.RemoveAll(dir) })
-	return nil
-}
-
 func (b *Bed) portals(ctx context.Context) error {
 	b.config.Say("build", "the vulnerable portal and the patched one")
 	if err := os.MkdirAll(b.config.Out, 0o755); err != nil {
