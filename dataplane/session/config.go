@@ -93,6 +93,7 @@ type Event struct {
 type Stats struct {
 	Open, Total, Edited, Passed, PickedUp, Reset uint64
 	BadChecksum, Malformed, Refused              uint64
+	Closing                                      uint64 // of Open, those that both ends have done with
 	Held                                         uint64 // bytes held, ahead and unacknowledged now
 	PerService                                   map[string]uint64
 }

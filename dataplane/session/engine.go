@@ -68,7 +68,8 @@ func (e *Engine) SetServices(services []*Service) { e.cfg.Services = services }
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.Open = uint64(len(e.sessions) - e.lists[closing].n)
+	s.Open = uint64(len(e.sessions))
+	s.Closing = uint64(e.lists[closing].n)
 	s.Held = uint64(e.memory)
 	s.PerService = maps.Clone(e.stats.PerService)
 	return s
