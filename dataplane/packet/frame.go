@@ -188,6 +188,9 @@ func (f *Frame) walk(ip []byte, next byte, at, nextAt int) error {
 }
 
 func (f *Frame) parseTCP() error {
+	if f.L4 > f.End { // an extension header is longer than the packet
+		return ErrTruncated
+	}
 	tcp := f.Data[f.L4:f.End]
 	if len(tcp) < tcpMinLen {
 		return ErrTruncated
