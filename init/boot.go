@@ -31,6 +31,7 @@ type box struct {
 	stopPrograms context.CancelFunc
 	forwarding   chan struct{} // closed once the wire has forwarded
 	powered      time.Time     // when the machine came up
+	started      time.Time     // when the programs were
 
 	published published
 	stopping  chan stopReason

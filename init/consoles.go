@@ -30,12 +30,14 @@ func (b *box) openConsoles(ctx context.Context) {
 	}
 }
 
-// serve shows the menu on one console for good.
+// serve shows the menu on one console for good. It lets the boot say what it
+// has to say first.
 func (b *box) serve(ctx context.Context, c board.Console) {
+	b.awaitWire(ctx)
 	for ctx.Err() == nil {
 		f, err := console.Open(c)
 		if err == nil {
-			console.New(b.menu(c), f).Run(ctx)
+			console.New(b.menu(ctx, c), f).Run(ctx)
 			f.Close()
 		}
 		// The line hung up, or the device is gone for now.
@@ -43,10 +45,10 @@ func (b *box) serve(ctx context.Context, c board.Console) {
 	}
 }
 
-func (b *box) menu(c board.Console) console.Box {
+func (b *box) menu(ctx context.Context, c board.Console) console.Box {
 	m := console.Box{State: b.state, Wire: wireStatus, Events: lastEvents, Log: b.journal.Lines, Fingerprint: fingerprint,
-		Reboot:   func() { b.reboot("restart asked for on " + c.Device) },
-		PowerOff: func() { b.powerOff("power-off asked for on " + c.Device) },
+		Reboot:   func() { b.reboot("restart asked for on " + c.Device); <-ctx.Done() },
+		PowerOff: func() { b.powerOff("power-off asked for on " + c.Device); <-ctx.Done() },
 	}
 	if b.release.DebugShell {
 		m.Shell = func() error { return b.runShell(c) }

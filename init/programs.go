@@ -20,29 +20,35 @@ const (
 	pagePort      = 443
 )
 
-// mgmtHeadStart is how long the management page waits for the wire: on a slow
-// processor the two would take each other's time at power-on.
-const mgmtHeadStart = 10 * time.Second
+// headStart is how long the management page and the menu wait for the wire: on a
+// slow processor they would take each other's time at power-on.
+const headStart = 10 * time.Second
+
+// awaitWire waits until the wire forwards or has had its chance.
+func (b *box) awaitWire(ctx context.Context) {
+	if !b.ports.wireA || !b.ports.wireB {
+		return
+	}
+	select {
+	case <-b.forwarding:
+	case <-time.After(headStart - time.Since(b.started)):
+	case <-ctx.Done():
+	}
+}
 
 // startPrograms starts the dataplane, and mgmt when the wire forwards or has had
 // its chance.
 func (b *box) startPrograms(ctx context.Context) {
 	ctx, b.stopPrograms = context.WithCancel(ctx)
-	headStart := mgmtHeadStart
+	b.started = time.Now()
 	if b.ports.wireA && b.ports.wireB {
 		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
 			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder)
 	} else {
 		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
-		headStart = 0
 	}
 	b.guard("start of mgmt", func() {
-		select {
-		case <-b.forwarding:
-		case <-time.After(headStart):
-		case <-ctx.Done():
-			return
-		}
+		b.awaitWire(ctx)
 		b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", fmt.Sprintf(":%d", pagePort), "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
 	})
 }
@@ -62,7 +68,11 @@ func (b *box) run(ctx context.Context, name string, o confine.Options, argv ...s
 		b.journal.Logf("%s is not in this image", name)
 		return
 	}
+	tmp := "/tmp"
+	if len(o.Write) > 0 {
+		tmp = o.Write[0] // it may write nowhere else
+	}
 	p := supervise.Program{Name: name, Argv: append([]string{confinePath}, o.Args(argv...)...),
-		Env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}}
+		Env: []string{"PATH=/bin", "HOME=/", "TMPDIR=" + tmp}}
 	b.guard("supervisor of "+name, func() { b.programs.Run(ctx, p) })
 }
