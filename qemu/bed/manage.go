@@ -10,7 +10,7 @@ import (
 const manageTime = time.Minute
 
 var (
-	setupCode   = regexp.MustCompile(`setup_code=(\S+)`)
+	setupCode   = regexp.MustCompile(`setup_code=(\S+)\s`)
 	fingerprint = regexp.MustCompile(`certificate SHA-256 ([0-9a-f]{64})`)
 )
 

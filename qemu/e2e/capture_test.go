@@ -27,7 +27,7 @@ func TestUncorrectedBitForBit(t *testing.T) {
 	}
 	pids := []int{b.VM.PID(), b.Vulnerable.PID(), b.Patched.PID()}
 	var clients []netip.AddrPort
-	for _, to := range []netip.AddrPort{lab.Service4, lab.Service6, lab.Free4} {
+	for i, to := range []netip.AddrPort{lab.Service4, lab.Service6, lab.Free4, lab.Service4} {
 		c, err := b.Lab.Client.Dial(t.Context(), to)
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +38,11 @@ func TestUncorrectedBitForBit(t *testing.T) {
 			"GET /big?bytes=300000 HTTP/1.1\r\nHost: a\r\n\r\n",
 			"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
 		} {
-			if _, err := r.ask([][]byte{[]byte(request)}); err != nil {
+			pieces := [][]byte{[]byte(request)}
+			if i == inPieces {
+				pieces = [][]byte{[]byte(request[:10]), []byte(request[10:20]), []byte(request[20:])}
+			}
+			if _, err := r.ask(pieces); err != nil {
 				t.Fatalf("%s: %v", to, err)
 			}
 		}
@@ -49,12 +53,31 @@ func TestUncorrectedBitForBit(t *testing.T) {
 		t.Errorf("PowerOff() = %v; want nil", err)
 	}
 	wires := [2][][]byte{frames(t, pcap, "wire-a.pcap"), frames(t, pcap, "wire-b.pcap")}
-	for _, c := range clients {
+	for i, c := range clients {
 		for _, from := range []bool{true, false} {
-			compare(t, fmt.Sprintf("session of %s, from client: %v", c, from), ofSession(wires[0], c, from), ofSession(wires[1], c, from))
+			a, b := ofSession(wires[0], c, from), ofSession(wires[1], c, from)
+			if i == inPieces {
+				a, b = withPayload(a), withPayload(b)
+			}
+			compare(t, fmt.Sprintf("session %d of %s, from client: %v", i, c, from), a, b)
 		}
 	}
 	nothingLeft(t, pids, b.Dir, b.Vulnerable.Address, b.Patched.Address, b.Through, b.Management)
+}
+
+// inPieces is the session whose requests come in pieces. The first of them wait
+// in the appliance for the rest, and meanwhile what they acknowledge goes on in
+// frames of its own: so there only the frames with payload are compared.
+const inPieces = 3
+
+// withPayload returns the IPv4 frames that carry payload.
+func withPayload(all [][]byte) (own [][]byte) {
+	for _, f := range all {
+		if len(f) > 14+20+20+12 { // Ethernet, IP, TCP with timestamps
+			own = append(own, f)
+		}
+	}
+	return own
 }
 
 func frames(t *testing.T, dir, name string) [][]byte {
