@@ -91,7 +91,8 @@ func (i *image) unpackKernel(vmlinuz []byte) error {
 }
 
 func (i *image) compile(ctx context.Context) (string, error) {
-	o := multicall.Options{Root: i.root, Work: filepath.Join(i.cache, "multicall"), Output: i.binary(), Aliases: aliases,
+	// With the underscore ./... passes over the sources that are made there.
+	o := multicall.Options{Root: i.root, Work: filepath.Join(i.cache, "_multicall"), Output: i.binary(), Aliases: aliases,
 		Version: firmware.Version, Log: os.Stderr}
 	var missing []string
 	for _, p := range i.programs {
