@@ -118,13 +118,13 @@ func (s *Session) ackNow(h, r *half, ahead *held) {
 		s.promise(h)
 		s.arm(h)
 	}
-	s.origin(r, h, r.sent, nil, packet.ACK, ahead)
+	s.origin(r, h, r.acceptable(), nil, packet.ACK, ahead)
 }
 
 // bareAck passes on to the receiver what its sender acknowledged and the
 // window it advertised, without the payload that came with it.
 func (s *Session) bareAck(h, r *half) {
-	s.origin(h, r, h.sent, nil, packet.ACK, nil)
+	s.origin(h, r, h.acceptable(), nil, packet.ACK, nil)
 }
 
 // deadline is when the session next has something to do, 0 for never.

@@ -31,8 +31,8 @@ func (s *Session) flush(h, r *half) {
 
 // emit sends what is decided of one frame: as it came if it can.
 func (s *Session) emit(h, r *half, q *held, done bool) {
-	ours := h.blocked || q.end <= h.acked && q.end > q.off
 	start := h.edits.outFrom(max(q.off, q.skip))
+	ours := h.blocked || q.end <= h.acked && q.end > q.off || s.outgrown(h, q)
 	unsent := h.store.next(h.snd)
 	if done && !ours && !q.delivered && (unsent < 0 || unsent >= start) && s.genuine(h, q) {
 		s.forward(h, r, q, h.edits.outFrom(q.off))
@@ -58,10 +58,20 @@ func (s *Session) emit(h, r *half, q *held, done bool) {
 	s.pieces(h, r, q, to, fin)
 }
 
-// genuine says whether q may go on as it came: no edit touches it, and what it
-// holds of bytes seen before is the same as then.
+// outgrown says whether what was inserted has taken the room in the receiver's
+// window that q was sent for.
+func (s *Session) outgrown(h *half, q *held) bool {
+	return s.edited && !s.midStream && q.end > q.skip && h.edits.outTo(min(q.end, h.rel)) > max(h.edge, h.sent)
+}
+
+// acceptable is the sequence offset for a segment without payload: one that the
+// receiver does not take for being outside its window.
+func (h *half) acceptable() int64 { return min(h.sent, max(h.edge, h.una)) }
+
+// genuine says whether q may go on as it came: no edit touches it or stands
+// before its FIN, and what it holds of bytes seen before is the same as then.
 func (s *Session) genuine(h *half, q *held) bool {
-	if h.edits.touches(q.off, q.end) {
+	if h.edits.touches(q.off, q.end) || q.fin && h.edits.outFrom(q.end) != h.edits.outTo(q.end) {
 		return false
 	}
 	if q.off >= q.skip {
@@ -140,6 +150,7 @@ func (h *half) room() int64 {
 // segment holds.
 func (s *Session) repeat(h, r *half, q *held) {
 	s.lateFIN(h, q)
+	q.skip = q.end
 	h.top = max(h.top, min(q.end, h.next))
 	if q.end <= h.acked && h.edits.inAcked(h.una) < q.end || q.end > h.rel {
 		s.ackNow(h, r, nil) // the acknowledgement was lost, or comes late
@@ -152,7 +163,7 @@ func (s *Session) repeat(h, r *half, q *held) {
 	case q.end <= h.rel && hi <= h.una && !q.fin && s.edited:
 		// Only to make the receiver answer: what it holds is not what we hold.
 		s.segment(h, r, q, min(lo, h.una-1), nil, q.f.Flags&^packet.PSH)
-	case q.end <= h.rel && !h.edits.touches(q.off, q.end) && (lo >= h.una || !s.edited) && h.matches(lo, q.f.Body()):
+	case q.end <= h.rel && s.genuine(h, q):
 		s.forward(h, r, q, lo)
 	default:
 		s.again(h, r, q, lo, hi)

@@ -30,17 +30,26 @@ func (s *Session) reply(h, r *half, v Verdict) string {
 // orderly end, the server a reset.
 func (s *Session) close() {
 	c, v := &s.half[ToClient], &s.half[ToServer]
+	if c.next > c.top && c.una < c.sent {
+		// What passes unseen is not ours to bring home without the server.
+		s.kill("a definition ends the session in the middle of what passes unseen")
+		return
+	}
 	s.flush(v, c)
 	s.origin(v, c, v.sent, nil, packet.RST|packet.ACK, nil)
 	v.drop()
 	v.store = store{}
 	v.answer, v.resend, v.blocked = 0, 0, false
+	v.next = min(v.next, v.top)
 	if v.fin >= 0 {
 		v.next = max(v.next, v.fin+1)
 	}
 	v.acked = v.next
 	c.drop()
 	c.finOut = c.edits.outFrom(c.rel)
+	if c.next > c.top {
+		c.finOut = c.sent
+	}
 	c.window = 1<<16 - 1 // what the client still sends is ours to discard
 	s.ended = true
 	s.e.stats.Reset++

@@ -57,12 +57,13 @@ func (s *Session) plausible(r *half, f *packet.Frame) bool {
 // stray says whether a segment lies so far from the receiver's window that its
 // sender, which hears of that window through us, cannot have meant it.
 func (s *Session) stray(h, r *half, q *held) bool {
-	slack := int64(1<<16)<<r.scale + int64(s.e.cfg.Limits.Held)
+	above := int64(1<<16 + s.e.cfg.Limits.Held) // see windowFor
+	below := above + 1<<16<<r.scale
 	if s.midStream {
-		slack = 1 << 30
+		above, below = 1<<30, 1<<30 // the scale is unknown
 	}
 	out := h.edits.outFrom(q.off)
-	return out > max(h.reach, h.sent)+slack || out < h.una-slack
+	return out > max(h.reach, h.sent)+above || out < h.una-below
 }
 
 // settle tells the sender of h what it would otherwise never hear, and notes
@@ -90,10 +91,12 @@ func (s *Session) settle(h, r *half) {
 func (s *Session) pureAck(h, r *half, q *held) {
 	out := h.edits.outFrom(q.off)
 	switch {
-	case q.off >= h.rel:
-		out = min(out, h.sent)
+	case q.off >= h.rel && out > h.sent:
+		out = h.acceptable()
 	case q.off < min(h.next, h.top) && out >= h.sent:
 		out = h.sent - 1 // a keep-alive probe, behind a deletion
+	case s.edited && !s.midStream && out > h.edge:
+		out = min(out, h.acceptable())
 	}
 	s.forward(h, r, q, out)
 }

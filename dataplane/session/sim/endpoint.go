@@ -185,7 +185,7 @@ func (e *endpoint) tx(off int64, body []byte, flags byte, gso int) {
 	e.put(&s, gso)
 }
 
-func (e *endpoint) ack() { e.tx(e.maxSent, nil, 0, 0) }
+func (e *endpoint) ack() { e.tx(min(e.maxSent, max(e.edge, e.una)), nil, 0, 0) }
 
 func (e *endpoint) sendReset(off int64) {
 	e.put(&segment{seq: e.isn + uint32(off), ack: e.peer + uint32(e.rcvNxt()), flags: packet.RST | packet.ACK}, 0)
