@@ -81,8 +81,8 @@ func (n *network) answer(c net.PacketConn, _ net.Addr, m *dhcpv4.DHCPv4) {
 }
 
 // run runs a client. Its time stands still until tick lets a wait end; tick
-// returns how long the wait was.
-func (n *network) run(t *testing.T) (events <-chan string, tick func() time.Duration) {
+// returns how long the wait was. timeout is the client's for a first answer.
+func (n *network) run(t *testing.T, timeout time.Duration) (events <-chan string, tick func() time.Duration) {
 	t.Helper()
 	out, waits, gone := make(chan string, 100), make(chan time.Duration), make(chan struct{})
 	now := time.Unix(1_000_000, 0)
@@ -91,7 +91,7 @@ func (n *network) run(t *testing.T) (events <-chan string, tick func() time.Dura
 		Withdraw: func() { out <- "withdraw" },
 		Logf:     func(format string, a ...any) { out <- "log " + fmt.Sprintf(format, a...) },
 	}
-	c.timeout = 20 * time.Millisecond
+	c.timeout = timeout
 	c.now = func() time.Time { return now }
 	c.wait = func(ctx context.Context, d time.Duration) bool {
 		select {
@@ -133,7 +133,7 @@ func expect(t *testing.T, events <-chan string, want string) {
 
 func TestLeaseIsRenewedAndGivenUp(t *testing.T) {
 	n := newNetwork(t)
-	events, tick := n.run(t)
+	events, tick := n.run(t, 5*time.Second)
 	expect(t, events, "apply 192.0.2.10/24 192.0.2.1")
 	expect(t, events, "log management: address 192.0.2.10/24 by DHCP from 192.0.2.1, for 10m0s")
 	for range 3 {
@@ -154,7 +154,8 @@ func TestLeaseIsRenewedAndGivenUp(t *testing.T) {
 
 func TestLeaseRunsOut(t *testing.T) {
 	n := newNetwork(t)
-	events, tick := n.run(t)
+	// Short, because several tries go unanswered.
+	events, tick := n.run(t, 100*time.Millisecond)
 	expect(t, events, "apply 192.0.2.10/24")
 	expect(t, events, "log management: address")
 	n.mute.Store(true)
