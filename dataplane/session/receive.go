@@ -93,7 +93,7 @@ func (s *Session) pureAck(h, r *half, q *held) {
 	switch {
 	case q.off >= h.rel && out > h.sent:
 		out = h.acceptable()
-	case q.off < min(h.next, h.top) && out >= h.sent:
+	case q.off < min(h.told, h.top) && out >= h.sent:
 		out = h.sent - 1 // a keep-alive probe, behind a deletion
 	case s.edited && !s.midStream && out > h.edge:
 		out = min(out, h.acceptable())

@@ -133,6 +133,10 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 		return
 	}
 	same := h.known && r.known && f.Seq() == h.isn && f.Ack() == r.isn+1
+	if same && s.ended {
+		s.answerReset(h, r, f) // it has missed our reset
+		return
+	}
 	if !same {
 		if h.dir != ToClient || !s.synSeen || f.Ack() != s.synSeq+1 {
 			return // answers no SYN of this session
@@ -213,7 +217,7 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	switch {
 	case off >= h.rel && len(h.pend) > 0:
 		out = h.sent + max(off-h.next, 0)
-	case off < min(h.next, h.top) && out >= h.sent:
+	case off < min(h.told, h.top) && out >= h.sent:
 		out = h.sent - 1 // not the right one before a deletion, nor behind it
 	}
 	if out >= h.una && out <= h.sent {

@@ -170,7 +170,10 @@ func (e *endpoint) blocks() []span {
 
 func (e *endpoint) window() uint16 {
 	free := int64(e.c.Buffer) - (int64(len(e.got)) - e.consumed)
-	e.rcvEdge = max(e.rcvEdge, e.rcvNxt()+free>>e.opts.scale<<e.opts.scale)
+	edge := e.rcvNxt() + free>>e.opts.scale<<e.opts.scale
+	if edge-e.rcvEdge >= int64(min(e.mss, e.c.Buffer/2)) { // RFC 9293, 3.8.6.2.2
+		e.rcvEdge = edge
+	}
 	return uint16(min((e.rcvEdge-e.rcvNxt())>>e.opts.scale, 65535))
 }
 

@@ -101,8 +101,11 @@ func Run(c Config, trace bool) (failure, log string) {
 	return s.failure, s.tail()
 }
 
+// tailLines is how much of a trace is printed.
+const tailLines = 200
+
 func (s *run) tail() string {
-	return strings.Join(s.log[max(0, len(s.log)-600):], "\n")
+	return strings.Join(s.log[max(0, len(s.log)-tailLines):], "\n")
 }
 
 func newRun(c Config, trace bool) *run {
