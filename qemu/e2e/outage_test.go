@@ -15,7 +15,8 @@ import (
 
 // TestDataplaneKilled kills the inspecting process on the appliance: it is
 // started again, management tells of it, and what is not protected crosses the
-// box all the time, in sessions that last and in new ones.
+// box all the time, in sessions that last and in new ones. A session to the
+// protected service lives on too.
 func TestDataplaneKilled(t *testing.T) {
 	m := manage(t)
 	before, since := m.status(), m.last()
@@ -31,6 +32,16 @@ func TestDataplaneKilled(t *testing.T) {
 	go func() { reports <- freshSessions(traffic, fresh) }()
 	<-lasting // both flow
 	<-fresh
+
+	protected, err := appliance.Lab.Client.Dial(ctx, lab.Service4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer protected.Close()
+	asking := newReader(protected)
+	if _, err := asking.ask([][]byte{[]byte(tinyRequest)}); err != nil {
+		t.Fatal(err)
+	}
 
 	onConsole(t, fmt.Sprintf("kill -9 %d", old.PID))
 	// Both must flow on while it is away, and until it is back.
@@ -51,6 +62,9 @@ func TestDataplaneKilled(t *testing.T) {
 			s.Dataplane.Status.Instance != before.Dataplane.Status.Instance
 	}
 	stop()
+	if _, err := asking.ask([][]byte{[]byte(tinyRequest)}); err != nil {
+		t.Errorf("a session to the protected service after the restart: %v", err)
+	}
 	t.Logf("%d rounds of unprotected traffic until the dataplane was back", rounds)
 
 	after := dataplane(t, m.status())

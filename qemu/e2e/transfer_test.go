@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
@@ -60,19 +61,19 @@ func (c *counter) Write(b []byte) (int, error) {
 }
 
 // TestKeepAlive: a thousand requests on a few connections, cut into segments
-// anywhere, are answered byte for byte as straight.
+// anywhere, over IPv4 and IPv6, are answered byte for byte as straight.
 func TestKeepAlive(t *testing.T) {
 	const requests, perConnection = 1000, 250
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range requests / perConnection {
+	for n := range requests / perConnection {
 		straight, err := net.Dial("tcp", appliance.Vulnerable.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer straight.Close()
-		through, err := appliance.Lab.Client.Dial(t.Context(), lab.Service4)
+		through, err := appliance.Lab.Client.Dial(t.Context(), []netip.AddrPort{lab.Service4, lab.Service6}[n%2])
 		if err != nil {
 			t.Fatal(err)
 		}
