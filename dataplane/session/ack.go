@@ -17,9 +17,10 @@ const (
 // pure: it carries nothing else. It says whether that is news for r's sender.
 func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 	out := r.outOffset(f.Ack())
-	if out > r.sent || out < r.una {
+	if out > max(r.sent, r.fast) || out < r.una {
 		return false
 	}
+	r.sent = max(r.sent, out)
 	edge := out + int64(f.Window())<<h.scale
 	news := edge != r.edge
 	switch {
@@ -42,14 +43,16 @@ func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 	return news
 }
 
-// untouched says that nothing was inspected or kept yet.
+// untouched says that nothing inspected is on its way.
 func (h *half) untouched() bool {
-	return h.edits.none() && len(h.pend) == 0 && len(h.ahead) == 0 && h.store.end() < 0
+	return len(h.edits.list) == 0 && len(h.pend) == 0 && h.store.end() < 0
 }
 
+// skipTo goes on at output offset off: what is before it went past unseen.
 func (h *half) skipTo(off int64) {
-	h.top, h.sent = max(h.top, off), max(h.sent, off)
-	h.next, h.rel, h.snd = max(h.next, off), max(h.rel, off), max(h.snd, off)
+	in := off - h.edits.base
+	h.top, h.next, h.rel = max(h.top, in), max(h.next, in), max(h.rel, in)
+	h.sent, h.snd = max(h.sent, off), max(h.snd, off)
 }
 
 // progress notes that the receiver has everything below out.

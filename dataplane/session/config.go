@@ -95,6 +95,7 @@ type Stats struct {
 	BadChecksum, Malformed, Refused              uint64
 	Closing                                      uint64 // of Open, those that both ends have done with
 	Held                                         uint64 // bytes held, ahead and unacknowledged now
+	NoSlot                                       uint64 // sessions that found no slot
 	PerService                                   map[string]uint64
 }
 
@@ -104,4 +105,5 @@ type Config struct {
 	Services []*Service
 	Limits   Limits
 	Event    func(Event)
+	Slots    Slots // nil: the ports carry nothing for the engine
 }

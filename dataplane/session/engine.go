@@ -23,6 +23,8 @@ type Engine struct {
 	frags    packet.Reassembler
 	stats    Stats
 	memory   int // bytes kept in all sessions
+	legacies map[key]legacy
+	cleanAt  Instant // when legacies are looked through next
 	now      Instant
 	in       packet.Frame // the frame at hand
 	out      packet.Frame // the frame being built
@@ -38,11 +40,19 @@ type key struct {
 }
 
 func keyOf(f *packet.Frame) key {
-	c := bytes.Compare(f.Src[:], f.Dst[:])
-	if c < 0 || c == 0 && f.SrcPort < f.DstPort {
-		return key{f.Src, f.Dst, f.SrcPort, f.DstPort, f.VLAN}
+	return key{f.Src, f.Dst, f.SrcPort, f.DstPort, f.VLAN}.ordered()
+}
+
+func keyOfConn(c Conn, vlan uint32) key {
+	return key{c.Client.Addr().As16(), c.Server.Addr().As16(), c.Client.Port(), c.Server.Port(), vlan}.ordered()
+}
+
+func (k key) ordered() key {
+	c := bytes.Compare(k.a[:], k.b[:])
+	if c < 0 || c == 0 && k.aPort < k.bPort {
+		return k
 	}
-	return key{f.Dst, f.Src, f.DstPort, f.SrcPort, f.VLAN}
+	return key{k.b, k.a, k.bPort, k.aPort, k.vlan}
 }
 
 // NewEngine returns an engine without sessions. Zero Limits are DefaultLimits.
@@ -53,7 +63,7 @@ func NewEngine(cfg Config) *Engine {
 	if cfg.Event == nil {
 		cfg.Event = func(Event) {}
 	}
-	e := &Engine{cfg: cfg, sessions: map[key]*Session{}, buf: make([]byte, 0, 1<<16+256), hdr: make([]byte, 0, 256)}
+	e := &Engine{cfg: cfg, sessions: map[key]*Session{}, legacies: map[key]legacy{}, buf: make([]byte, 0, 1<<16+256), hdr: make([]byte, 0, 256)}
 	e.stats.PerService = map[string]uint64{}
 	for i := range e.lists {
 		e.lists[i].init()
@@ -170,6 +180,7 @@ func (e *Engine) account(s *Session, before int) {
 		s.exceed("the memory for all sessions is used up")
 		e.memory += s.memory() - used
 	}
+	s.ride()
 	e.timers.set(s, s.deadline())
 	e.touch(s)
 }
@@ -204,7 +215,8 @@ func (e *Engine) open(from Side, f *packet.Frame) *Session {
 	}
 	e.makeRoom()
 	s := newSession(e, svc, from, f, toServer)
-	e.sessions[keyOf(f)] = s
+	e.sessions[s.key] = s
+	e.inherit(s, f.Flags&packet.SYN != 0)
 	e.stats.Total++
 	e.stats.PerService[svc.Name]++
 	e.lists[embryonic].push(s)
@@ -231,6 +243,7 @@ func (e *Engine) makeRoom() {
 func (e *Engine) remove(s *Session) {
 	e.memory -= s.memory()
 	e.timers.set(s, 0)
+	s.leave()
 	s.list.remove(s)
 	delete(e.sessions, s.key)
 	if e.stats.PerService[s.svc.Name]--; e.stats.PerService[s.svc.Name] == 0 {
@@ -257,6 +270,7 @@ func (e *Engine) Tick(now Instant) Instant {
 		before := s.memory()
 		s.tick()
 		e.memory += s.memory() - before
+		s.ride()
 		e.timers.set(s, s.deadline())
 		if s.list != &e.lists[s.stage()] {
 			e.touch(s)
@@ -266,6 +280,10 @@ func (e *Engine) Tick(now Instant) Instant {
 	e.expire(&e.lists[established], e.cfg.Limits.Idle)
 	e.expire(&e.lists[closing], e.cfg.Limits.Linger)
 	e.frags.Expire(now)
+	if now >= e.cleanAt {
+		e.cleanAt = now + int64(time.Minute)
+		e.forgetLegacies()
+	}
 	next := now + int64(time.Second)
 	if s := e.timers.first(); s != nil {
 		next = min(next, s.due)
@@ -275,6 +293,10 @@ func (e *Engine) Tick(now Instant) Instant {
 
 func (e *Engine) expire(l *list, after time.Duration) {
 	for s := l.first(); s != nil && e.now-s.used >= int64(after); s = l.first() {
+		if s.busy() {
+			e.touch(s)
+			continue
+		}
 		e.remove(s)
 	}
 }

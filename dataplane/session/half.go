@@ -34,6 +34,7 @@ type half struct {
 	store  store
 	snd    int64 // stored bytes below were sent at least once
 	sent   int64 // behind the highest byte (or FIN) sent
+	fast   int64 // the ports may have sent what is below
 	una    int64 // the receiver acknowledged what is below
 	edge   int64 // the receiver's window ends here
 	reach  int64 // the farthest that edge ever was

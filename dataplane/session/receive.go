@@ -50,8 +50,10 @@ func (s *Session) plausible(r *half, f *packet.Frame) bool {
 	out := r.outOffset(f.Ack())
 	if out > r.sent && s.midStream && r.untouched() {
 		r.skipTo(out) // went past before we were here
+		for s.drain(r, &s.half[r.dir.Other()]) {
+		}
 	}
-	return out <= r.sent
+	return out <= max(r.sent, r.fast)
 }
 
 // stray says whether a segment lies so far from the receiver's window that its
@@ -63,7 +65,7 @@ func (s *Session) stray(h, r *half, q *held) bool {
 		above, below = 1<<30, 1<<30 // the scale is unknown
 	}
 	out := h.edits.outFrom(q.off)
-	return out > max(h.reach, h.sent)+above || out < h.una-below
+	return out > max(h.reach, h.sent, h.fast)+above || out < h.una-below
 }
 
 // settle tells the sender of h what it would otherwise never hear, and notes

@@ -25,6 +25,11 @@ type Session struct {
 	gone      bool // reset by us
 	resetSeen bool // one end has sent a reset, and nothing since
 	edited    bool
+	noSlot    bool // there was none to be had
+	place     Slot // nil: the ports need not know of the session
+	carriage  Carriage
+	carried   uint64   // packets, when last asked
+	deltas    [2]int64 // what an earlier engine has added to the streams
 
 	// For the engine's lists and timers.
 	list            *list
@@ -165,6 +170,8 @@ func (s *Session) begin(f *packet.Frame) {
 		c.scale, v.scale = c.hs.Scale, v.hs.Scale
 	}
 	s.blind, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false
+	s.deltas = [2]int64{}
+	s.leave()
 	s.inspector = s.svc.New(s.conn, false)
 }
 
@@ -196,7 +203,9 @@ func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
 	s.e.stats.PickedUp++
 	s.inspector = s.svc.New(s.conn, true)
 	h.start(f.Seq() - 1)
-	r.start(f.Ack() - 1)
+	r.start(f.Ack() - uint32(s.deltas[r.dir]) - 1)
+	h.shiftOutput(s.deltas[h.dir])
+	r.shiftOutput(s.deltas[r.dir])
 	// Scales are unknown; a window read too small only makes us send slower.
 	return true
 }

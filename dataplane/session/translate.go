@@ -74,7 +74,11 @@ func (s *Session) translateSACK(r *half, f *packet.Frame, acked int64, partial b
 	blocks = packet.SACKBlocks(opts[:n])
 	keep := 0
 	for i := 0; i < len(blocks); i += 8 {
-		from := r.edits.inFrom(r.outOffset(be32(blocks[i:])))
+		out := r.outOffset(be32(blocks[i:]))
+		if out < r.una {
+			continue // old news, and the edits there are forgotten
+		}
+		from := r.edits.inFrom(out)
 		to := r.edits.inAcked(r.outOffset(be32(blocks[i+4:])))
 		if from >= to || to <= acked && acked == r.acked {
 			continue

@@ -19,7 +19,7 @@ func (s *run) hostile(e *endpoint) {
 	}
 	// Over the edge of what was seen, with the true bytes there.
 	if s.rng.IntN(2) == 0 && from+n == seen {
-		for i := from + n; i < e.maxSent && i <= e.written && n < int64(e.room()) && i < from+n+200; i++ {
+		for i := from + n; i < e.maxSent && i <= e.written && len(body) < e.room() && i < from+n+200; i++ {
 			body = append(body, e.script[i-1])
 		}
 	}

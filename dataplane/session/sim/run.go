@@ -157,7 +157,7 @@ func (s *run) loop() {
 		if s.now > longest {
 			s.fail("stalled: %s", s.progress())
 		}
-		if s.steps++; s.steps > 300_000 {
+		if s.steps++; s.steps > 1_500_000 {
 			s.fail("endless: %s", s.progress())
 		}
 	}
