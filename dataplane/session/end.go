@@ -21,7 +21,7 @@ func (s *Session) reply(h, r *half, v Verdict) string {
 	case Close:
 		s.close()
 	case Reset:
-		s.kill("a definition asks for it")
+		s.kill(v.resetReason())
 	}
 	return ""
 }
@@ -50,10 +50,12 @@ func (s *Session) close() {
 	if c.next > c.top {
 		c.finOut = c.sent
 	}
-	c.window = 1<<16 - 1 // what the client still sends is ours to discard
+	c.answer = c.finOut + 1 // no retransmission of the server's will come
+	c.window = 1<<16 - 1    // what the client still sends is ours to discard
 	s.ended = true
 	s.e.stats.Reset++
 	s.flush(c, v)
+	s.arm(c)
 }
 
 // drop forgets what was not decided.
@@ -133,7 +135,7 @@ func (s *Session) afterEnd(h, r *half, f *packet.Frame) {
 	if end > h.next && h.offset(f.Seq()) <= h.next {
 		h.next, h.top = end, end
 	}
-	if f.Payload < f.End || f.Flags&packet.FIN != 0 {
+	if f.Payload < f.End || f.Flags&packet.FIN != 0 || end < h.acked {
 		h.acked = h.next
 		s.origin(r, h, r.sent, nil, packet.ACK, nil)
 	}

@@ -102,7 +102,7 @@ func Run(c Config, trace bool) (failure, log string) {
 }
 
 // tailLines is how much of a trace is printed.
-const tailLines = 200
+const tailLines = 100
 
 func (s *run) tail() string {
 	return strings.Join(s.log[max(0, len(s.log)-tailLines):], "\n")
