@@ -48,7 +48,7 @@ func (s *Session) close() {
 	c.drop()
 	c.finOut = c.edits.outFrom(c.rel)
 	if c.next > c.top {
-		c.finOut = c.sent
+		c.finOut = max(c.sent, c.store.end())
 	}
 	c.answer = c.finOut + 1 // no retransmission of the server's will come
 	c.window = 1<<16 - 1    // what the client still sends is ours to discard

@@ -97,7 +97,7 @@ func (p *inspector) decide(dir session.Direction, data []byte, eof bool) session
 		v.Release = session.Forever
 	}
 	switch {
-	case p.chance(c.Close) && !p.dirs[session.ToClient].forever && p.dirs[session.ToClient].unseen <= int64(p.s.arrived[session.ToClient].contiguous()-1):
+	case p.chance(c.Close) && v.Release <= int64(n) && !p.dirs[session.ToClient].forever && p.dirs[session.ToClient].unseen <= int64(p.s.arrived[session.ToClient].contiguous()-1):
 		v.End = session.Close
 	case p.chance(c.Reset):
 		v.End = session.Reset
