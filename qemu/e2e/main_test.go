@@ -22,7 +22,9 @@ func TestMain(m *testing.M) {
 	b, err := start(context.Background(), "")
 	if err == nil {
 		appliance = b
-		code = m.Run()
+		if code = m.Run(); code != 0 {
+			fmt.Fprintf(os.Stderr, "the serial console's last lines:\n%s\n", b.VM.Serial.Tail(60))
+		}
 		err = b.PowerOff()
 	}
 	if err != nil {

@@ -133,6 +133,11 @@ func (v *VM) Err() error { return v.explain(v.qemu.Err()) }
 // PowerOff presses the appliance's power button and waits until it is off. One
 // that does not react loses its power.
 func (v *VM) PowerOff() error {
+	select {
+	case <-v.Done():
+		return fmt.Errorf("the appliance had ended before it was switched off: %w", v.Err())
+	default:
+	}
 	err := v.config.qmp("system_powerdown")
 	if err == nil {
 		select {
