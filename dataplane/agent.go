@@ -73,7 +73,7 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 		}
 		out = append(out, control.Port{
 			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, SpeedMbit: i.SpeedMbit, Attach: "tcx",
-			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
+			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
 			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
 		})

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"log/slog"
 	"net/netip"
 
 	"wirepatch/dataplane/packet"
@@ -10,31 +8,27 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-// doomed are the sessions that an earlier process had edited. What their two
-// ends count differently, only that process knew. While it is gone the ports
-// hold their frames back; the next process resets them instead of picking them
-// up: a session may end, but is never corrupted.
+// doomed are the sessions that an earlier process had edited and left
+// unsettled: what their two ends count differently, or were promised, only that
+// process knew. While it is gone the ports hold their frames back; the next
+// process resets them instead of picking them up: a session may end, but is
+// never corrupted.
 //
 //	SYN          another session between the same ends begins: forgotten
 //	RST          dropped: the other end is reset when it speaks
 //	other        dropped, and answered with a reset
 //	both reset   forgotten
-type doomed map[port.Flow]*[2]bool // which sides were answered
+type doomed map[port.Flow]*doom
 
-// adoptEdited learns which sessions an earlier process had edited.
-func adoptEdited(p *port.Port) (doomed, error) {
-	flows, err := p.Edited()
-	if err != nil {
-		return nil, err
-	}
-	d := doomed{}
-	for _, f := range flows {
-		d[f] = new([2]bool)
-	}
-	if len(d) > 0 {
-		slog.Info("sessions that were edited before the restart will be reset", "at most", len(d))
-	}
-	return d, nil
+type doom struct {
+	slot     *port.Slot
+	answered [2]bool // by side
+}
+
+// forget ends the doom of flow.
+func (d doomed) forget(flow port.Flow) {
+	_ = d[flow].slot.Free() // what stays behind is found again after a restart
+	delete(d, flow)
 }
 
 // refuse says whether a frame belongs to a doomed session, and answers it then.
@@ -43,35 +37,35 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 	if f.Parse(data) != nil {
 		return false
 	}
-	flow, sides := l.doomed.find(&f)
-	if sides == nil {
+	flow, doom := l.doomed.find(&f)
+	if doom == nil {
 		return false
 	}
 	switch {
 	case f.Flags&packet.SYN != 0:
-		delete(l.doomed, flow)
+		l.doomed.forget(flow)
 		return false
 	case f.Flags&packet.RST != 0 || f.Flags&packet.ACK == 0:
 		return true
 	}
-	if *sides == [2]bool{} {
-		ev := session.Event{Kind: session.WasReset, Conn: session.Conn(flow), Reason: "the process that had edited it is gone"}
+	if doom.answered == [2]bool{} {
+		ev := session.Event{Kind: session.WasReset, Conn: session.Conn{Client: flow.Client, Server: flow.Server}, Reason: "the process that had edited it is gone"}
 		l.event(ev)
 	}
 	v, reset := resetFor(&f)
 	l.out.Send(session.Side(from), v, reset)
-	if sides[from] = true; sides[from.Other()] {
-		delete(l.doomed, flow)
+	if doom.answered[from] = true; doom.answered[from.Other()] {
+		l.doomed.forget(flow)
 	}
 	return true
 }
 
-func (d doomed) find(f *packet.Frame) (port.Flow, *[2]bool) {
+func (d doomed) find(f *packet.Frame) (port.Flow, *doom) {
 	src := netip.AddrPortFrom(netip.AddrFrom16(f.Src).Unmap(), f.SrcPort)
 	dst := netip.AddrPortFrom(netip.AddrFrom16(f.Dst).Unmap(), f.DstPort)
-	for _, flow := range []port.Flow{{Client: src, Server: dst}, {Client: dst, Server: src}} {
-		if sides := d[flow]; sides != nil {
-			return flow, sides
+	for _, flow := range []port.Flow{{VLAN: f.VLAN, Client: src, Server: dst}, {VLAN: f.VLAN, Client: dst, Server: src}} {
+		if doom := d[flow]; doom != nil {
+			return flow, doom
 		}
 	}
 	return port.Flow{}, nil
@@ -104,13 +98,5 @@ func resetFor(f *packet.Frame) (packet.VNet, []byte) {
 func swap(b []byte, i, j, n int) {
 	for k := range n {
 		b[i+k], b[j+k] = b[j+k], b[i+k]
-	}
-}
-
-// markEdited has the ports hold a session back when this process is gone.
-func (l *loop) markEdited(c session.Conn) {
-	if err := l.port.MarkEdited(port.Flow(c)); err != nil && !l.markFailed {
-		l.markFailed = true
-		l.report("wire", fmt.Sprintf("edited sessions are not safe from a restart: %v", err))
 	}
 }

@@ -13,15 +13,18 @@ func (l *loop) event(e session.Event) {
 	switch e.Kind {
 	case session.Corrected:
 		x := e.Evidence
+		if x.Definition == "" {
+			// The decoder gave the session up.
+			ev.Kind, ev.Text = "passed", "the session of "+ev.Client+" is no longer inspected: "+x.Note
+			break
+		}
 		ev.Kind, ev.Evidence = "correction", &x
 		ev.Text = fmt.Sprintf("%s: %s %s of %s", x.Definition, x.Action, x.Element, ev.Client)
-		if x.Mode != "correct" {
+		switch {
+		case x.Mode != "correct":
 			ev.Text += " (" + x.Mode + ": nothing was changed)"
-		} else {
+		case x.Action != "report":
 			l.corrections++
-			if x.Action != "report" {
-				l.markEdited(e.Conn)
-			}
 		}
 		l.perPatch[x.Definition]++
 	case session.Passed:

@@ -38,11 +38,12 @@ type loop struct {
 	drainNames []string
 	drainAt    session.Instant
 	lastBeat   session.Instant
+	mark       uint64        // of port.Handed
 	bypassed   uint64        // by the ports' counters, when last looked at
 	before     session.Stats // of engines that were given up
 
 	doomed      doomed
-	markFailed  bool
+	slotFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition
 }
@@ -55,7 +56,7 @@ func newLoop(p *port.Port, events *control.Log) *loop {
 }
 
 func (l *loop) newEngine(services []*session.Service) *session.Engine {
-	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services})
+	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l}})
 }
 
 // output hands the engine's frames to the ports. What a port does not take is
@@ -78,6 +79,10 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.beat(); err != nil {
 			return err
 		}
+		// A frame is counted a moment before it can be read, so the mark is one
+		// of the round before.
+		mark, drained := l.mark, true
+		l.mark = l.port.Handed()
 		ready, err := l.port.Wait(min(time.Duration(next-now), pulse))
 		if err != nil {
 			return err
@@ -86,30 +91,37 @@ func (l *loop) run(ctx context.Context) error {
 			if !waiting {
 				continue
 			}
-			if err := l.receive(port.Side(s)); err != nil {
+			empty, err := l.receive(port.Side(s))
+			if err != nil {
 				return err
 			}
+			drained = drained && empty
+		}
+		if drained {
+			l.port.Drained(mark)
 		}
 		l.runTasks()
 	}
 	return nil
 }
 
-func (l *loop) receive(s port.Side) error {
+// receive handles what waits on side s, but no more than a batch. It says
+// whether it was all.
+func (l *loop) receive(s port.Side) (empty bool, err error) {
 	for range batch {
 		v, frame, err := l.port.Recv(s, l.buf)
 		if errors.Is(err, port.ErrAgain) {
-			return nil
+			return true, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(l.doomed) > 0 && l.refuse(s, frame) {
 			continue
 		}
 		l.engine.Handle(session.Side(s), v, frame, l.now())
 	}
-	return nil
+	return false, nil
 }
 
 func (l *loop) runTasks() {

@@ -35,7 +35,7 @@ func run(ctx context.Context, o options) error {
 	defer p.Close()
 	events := control.NewLog()
 	l := newLoop(p, events)
-	if l.doomed, err = adoptEdited(p); err != nil {
+	if err := l.inherit(); err != nil {
 		return err
 	}
 	if settingsErr != nil {

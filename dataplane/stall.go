@@ -44,12 +44,8 @@ func (l *loop) countBypassed() (uint64, error) {
 }
 
 // startOver does what a restarted process does: sessions are picked up anew,
-// those that were edited are reset.
+// those with unsettled edits are reset.
 func (l *loop) startOver() error {
-	var err error
-	if l.doomed, err = adoptEdited(l.port); err != nil {
-		return err
-	}
 	// What still waits was overtaken by what went past. Its senders send it again.
 	for _, s := range []port.Side{port.A, port.B} {
 		if err := l.discard(s); err != nil {
@@ -59,7 +55,7 @@ func (l *loop) startOver() error {
 	l.before = l.stats()
 	l.before.Open, l.before.Closing, l.before.Held, l.before.PerService = 0, 0, 0, nil
 	l.engine = l.newEngine(l.current.services)
-	return nil
+	return l.inherit()
 }
 
 // discard reads what waits on side s, at most a TAP's queue.

@@ -43,6 +43,7 @@ type Port struct {
 	RxPackets uint64 `json:"rx_packets"`
 	RxBytes   uint64 `json:"rx_bytes"`
 	Forwarded uint64 `json:"forwarded"`  // packets redirected in the kernel
+	Carried   uint64 `json:"carried"`    // of Forwarded: those of protected services, carried for the engine
 	Bypassed  uint64 `json:"bypassed"`   // of Forwarded: those of fail-open services while the engine was gone
 	HandedUp  uint64 `json:"handed_up"`  // packets given to the engine
 	TxPackets uint64 `json:"tx_packets"` // packets that the engine sent out of this port

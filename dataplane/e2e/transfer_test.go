@@ -54,8 +54,15 @@ func TestLargeFileIsTheSame(t *testing.T) {
 	b.Ends(t, off)
 	b.Ports(t, off)
 	download("VLAN, every checksum verified", "http://10.77.0.2/big")
-	if s := b.status(t); s.Sessions.Passed != 0 || s.Sessions.Reset != 0 || s.Sessions.Total != 5 {
+	s := b.status(t)
+	if s.Sessions.Passed != 0 || s.Sessions.Reset != 0 || s.Sessions.Total != 5 {
 		t.Errorf("sessions = %+v; want 5, none passed or reset", s.Sessions)
+	}
+	// The body of four downloads comes in at port b, of one upload at port a.
+	for i, p := range s.Ports {
+		if p.HandedUp > p.Carried/4 {
+			t.Errorf("port %d: %d packets of bodies carried in the kernel, %d handed up; want most carried", i, p.Carried, p.HandedUp)
+		}
 	}
 }
 

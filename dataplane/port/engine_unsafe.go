@@ -17,6 +17,7 @@ type engineState struct {
 type engineWords struct {
 	heartbeat                    uint64
 	txPackets, txBytes, txFailed [2]uint64
+	handed, drained              uint64
 }
 
 func mapEngineState(fd int) (*engineState, error) {
@@ -52,3 +53,7 @@ func (e *engineState) countFailed(s Side, packets int) {
 func (e *engineState) sent(s Side) (packets, bytes, failed uint64) {
 	return atomic.LoadUint64(&e.v.txPackets[s]), atomic.LoadUint64(&e.v.txBytes[s]), atomic.LoadUint64(&e.v.txFailed[s])
 }
+
+func (e *engineState) handed() uint64 { return atomic.LoadUint64(&e.v.handed) }
+
+func (e *engineState) drained(n uint64) { atomic.StoreUint64(&e.v.drained, n) }

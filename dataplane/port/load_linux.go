@@ -41,6 +41,9 @@ func (p *Port) load() error {
 		return fmt.Errorf("map engine state: %w", err)
 	}
 	p.engine.stop()
+	if p.slots.memory, err = mapSlots(p.objs.WpSlots); err != nil {
+		return fmt.Errorf("map slots: %w", err)
+	}
 	for i := range p.sides {
 		e := wirePortsEntry{Ifindex: uint32(p.sides[i].ifindex), Peer: uint32(p.sides[1-i].ifindex), Tap: uint32(p.sides[i].tapIndex)}
 		if err := p.objs.WpPorts.Put(uint32(i), e); err != nil {
@@ -123,7 +126,7 @@ func updateLink(l link.Link, ifindex int, prog *ebpf.Program) error {
 func isMap(name string) bool { return !strings.HasPrefix(name, "link_") }
 
 func (o *wireObjects) mapPin(name string) *ebpf.Map {
-	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpEdited: o.WpEdited,
+	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
 		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices}[name]
 }
 

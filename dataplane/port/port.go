@@ -52,6 +52,7 @@ type Port struct {
 	objs   wireObjects
 	links  [2]link.Link
 	engine *engineState
+	slots  slots
 	wake   int // eventfd
 	notes  []string
 }
@@ -83,6 +84,9 @@ func Open(c Config) (_ *Port, err error) {
 	if err := p.load(); err != nil {
 		return nil, err
 	}
+	if _, err := p.Flows(); err != nil {
+		return nil, err
+	}
 	if err := p.SetServices(c.Services); err != nil {
 		return nil, err
 	}
@@ -102,6 +106,10 @@ func (p *Port) Close() error {
 		p.engine.stop()
 		errs = append(errs, p.engine.close())
 		p.engine = nil
+	}
+	if p.slots.memory != nil {
+		errs = append(errs, p.slots.memory.close())
+		p.slots = slots{}
 	}
 	for i := range p.links {
 		if p.links[i] != nil {
@@ -127,9 +135,10 @@ type Counts struct {
 	RxPackets, RxBytes uint64
 	Forwarded          uint64 // redirected in the kernel
 	Bypassed           uint64 // of Forwarded: those of protected services, while the engine was gone
+	Carried            uint64 // of Forwarded: those of protected services, for the engine
 	HandedUp           uint64 // given to the engine
 	DroppedClosed      uint64 // of a fail-closed service while the engine was gone
-	DroppedEdited      uint64 // of a session that an engine that is gone had edited
+	DroppedEdited      uint64 // of a session with unsettled edits while the engine was gone
 	DroppedTags        uint64 // with more VLAN tags than can be walked
 	DroppedConfig      uint64 // came in on a port that is none of ours
 	TxPackets, TxBytes uint64 // sent by the engine
@@ -153,6 +162,7 @@ func (p *Port) Counters() ([2]Counts, error) {
 			c.HandedUp += v.HandedUp
 			c.DroppedClosed += v.DropClosed
 			c.DroppedEdited += v.DropEdited
+			c.Carried += v.Carried
 			c.DroppedTags += v.DropTags
 			c.DroppedConfig += v.DropConfig
 		}
@@ -160,6 +170,13 @@ func (p *Port) Counters() ([2]Counts, error) {
 	}
 	return out, nil
 }
+
+// Handed returns a mark for Drained.
+func (p *Port) Handed() uint64 { return p.engine.handed() }
+
+// Drained says that both sides had nothing to receive at some time after Handed
+// returned mark: lanes may begin, as nothing that went up before is overtaken.
+func (p *Port) Drained(mark uint64) { p.engine.drained(mark) }
 
 // Ifindex returns a wire port's interface index.
 func (p *Port) Ifindex(s Side) int { return p.sides[s].ifindex }

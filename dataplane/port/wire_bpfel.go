@@ -32,14 +32,32 @@ type wireCounts struct {
 	DropEdited uint64
 	DropTags   uint64
 	DropConfig uint64
+	Carried    uint64
 }
 
 type wireFlowKey struct {
 	_      structs.HostLayout
+	Vlan   uint32
 	Family uint8
 	Pad    [3]uint8
 	Port   [2]uint16
 	Addr   [2][16]uint8
+}
+
+type wireFlowSlot struct {
+	_   structs.HostLayout
+	Dir [2]struct {
+		_       structs.HostLayout
+		Flags   uint32
+		Seq     uint32
+		Ack     uint32
+		Limit   uint32
+		Packets uint64
+		Bytes   uint64
+		Mark    uint64
+	}
+	State uint32
+	Pad   uint32
 }
 
 type wirePolicy struct {
@@ -70,10 +88,11 @@ type wireServiceKey struct {
 const (
 	wireMapWpAddresses = "wp_addresses"
 	wireMapWpCounts    = "wp_counts"
-	wireMapWpEdited    = "wp_edited"
 	wireMapWpEngine    = "wp_engine"
+	wireMapWpFlows     = "wp_flows"
 	wireMapWpPorts     = "wp_ports"
 	wireMapWpServices  = "wp_services"
+	wireMapWpSlots     = "wp_slots"
 	wireProgWire       = "wire"
 )
 
@@ -128,10 +147,11 @@ type wireProgramSpecs struct {
 type wireMapSpecs struct {
 	WpAddresses *ebpf.MapSpec `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
-	WpEdited    *ebpf.MapSpec `ebpf:"wp_edited"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
+	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
+	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
 }
 
 // wireVariableSpecs contains global variables before they are loaded into the kernel.
@@ -162,20 +182,22 @@ func (o *wireObjects) Close() error {
 type wireMaps struct {
 	WpAddresses *ebpf.Map `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
-	WpEdited    *ebpf.Map `ebpf:"wp_edited"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
+	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
+	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
 }
 
 func (m *wireMaps) Close() error {
 	return _WireClose(
 		m.WpAddresses,
 		m.WpCounts,
-		m.WpEdited,
 		m.WpEngine,
+		m.WpFlows,
 		m.WpPorts,
 		m.WpServices,
+		m.WpSlots,
 	)
 }
 

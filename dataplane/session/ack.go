@@ -35,6 +35,9 @@ func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 			s.retransmit(r, h)
 		}
 	}
+	if r.edge <= r.una && edge > out && out == r.una && r.snd == out+1 && r.answer > out && r.store.at(out) != nil {
+		r.snd = out // the probe of its closed window was discarded
+	}
 	if edge <= out {
 		r.tries = 0 // a closed window may stay closed as long as it likes
 	}

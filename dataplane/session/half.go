@@ -10,6 +10,7 @@ type half struct {
 	dir   Direction
 	to    Side // the port the receiver is behind
 	known bool // isn is
+	heard bool // the sender was, since the session is known
 	isn   uint32
 	hs    packet.Handshake // the sender's
 	scale uint8            // of the windows that the sender advertises
@@ -132,6 +133,7 @@ func (h *half) memory() int {
 // learn remembers the headers that frames of this sender have, for segments of
 // our own, and its timestamp.
 func (h *half) learn(f *packet.Frame) {
+	h.heard = true
 	h.header = append(h.header[:0], f.Data[:f.L4]...)
 	h.l3 = f.L3
 	h.v6 = f.V6

@@ -77,7 +77,7 @@ const (
 
 // Evidence is one correction, for the log and for the auditor.
 type Evidence struct {
-	Definition string `json:"definition"`     // id of the definition
+	Definition string `json:"definition"`     // id of the definition; "": the decoder's own, on why it gives up
 	Revision   int    `json:"revision"`       // revision of the definition
 	Rule       int    `json:"rule"`           // index of the rule within it, from 0
 	Mode       string `json:"mode"`           // "correct", "shadow"

@@ -65,7 +65,8 @@ func (s *Session) stray(h, r *half, q *held) bool {
 		above, below = 1<<30, 1<<30 // the scale is unknown
 	}
 	out := h.edits.outFrom(q.off)
-	return out > max(h.reach, h.sent, h.fast)+above || out < h.una-below
+	decided := h.edits.outTo(min(h.rel, h.top)) // of which much may be inserted and not sent yet
+	return out > max(h.reach, h.sent, h.fast, decided)+above || out < h.una-below
 }
 
 // settle tells the sender of h what it would otherwise never hear, and notes
@@ -241,13 +242,31 @@ func (s *Session) apply(h, r *half, v Verdict) string {
 		s.passOn(h, v.Release-shown)
 	}
 	s.promise(h)
-	for i := range v.Evidence {
-		s.e.cfg.Event(Event{Kind: Corrected, Service: s.svc.Name, Conn: s.conn, Evidence: v.Evidence[i]})
-	}
+	s.tell(v)
 	if deleted && h.edits.outTo(h.rel) == h.una {
 		h.owed = true // nothing is on its way that the receiver would acknowledge
 	}
 	return s.reply(h, r, v)
+}
+
+// tell makes events of the evidence. Why a decoder resets the session is told
+// with the reset.
+func (s *Session) tell(v Verdict) {
+	for i := range v.Evidence {
+		if v.Evidence[i].Definition != "" || v.End != Reset {
+			s.e.cfg.Event(Event{Kind: Corrected, Service: s.svc.Name, Conn: s.conn, Evidence: v.Evidence[i]})
+		}
+	}
+}
+
+// resetReason is why a verdict resets the session.
+func (v *Verdict) resetReason() string {
+	for i := range v.Evidence {
+		if e := &v.Evidence[i]; e.Definition == "" && e.Note != "" {
+			return e.Note
+		}
+	}
+	return "a definition asks for it"
 }
 
 // sound says whether the edits are in order and within the released bytes.

@@ -29,6 +29,7 @@ type Session struct {
 	place     Slot // nil: the ports need not know of the session
 	carriage  Carriage
 	carried   uint64   // packets, when last asked
+	waited    int      // segments since the ports were asked to carry them
 	deltas    [2]int64 // what an earlier engine has added to the streams
 
 	// For the engine's lists and timers.
@@ -70,7 +71,7 @@ func (s *Session) stage() int {
 	switch {
 	case s.resetSeen || s.ended || s.half[0].finAcked() && s.half[1].finAcked():
 		return closing
-	case len(s.half[0].header) > 0 && len(s.half[1].header) > 0:
+	case s.half[0].heard && s.half[1].heard:
 		return established // both ends were heard, so neither address is forged
 	}
 	return embryonic
@@ -226,6 +227,8 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	switch {
 	case off >= h.rel && len(h.pend) > 0:
 		out = h.sent + max(off-h.next, 0)
+	case off <= h.top && out > h.sent:
+		out = h.sent // what is decided and was not sent is lost with its sender
 	case off < min(h.told, h.top) && out >= h.sent:
 		out = h.sent - 1 // not the right one before a deletion, nor behind it
 	}

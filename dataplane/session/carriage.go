@@ -1,0 +1,196 @@
+package session
+
+// Carriage is what the ports may do with a session's segments without the
+// engine.
+type Carriage struct {
+	Lanes [2]Lane // by Direction
+	// Settled says that the lanes' numbers hold for all that will come: no edit
+	// awaits an acknowledgement, nothing was promised that others cannot keep.
+	// Then the session outlives the engine.
+	Settled bool
+}
+
+// Lane is one direction of a Carriage.
+type Lane struct {
+	// Pass lets the ports carry segments, apart from SYN, FIN, RST and urgent
+	// ones, whose payload ends at or before Limit: they pass unseen by verdict.
+	Pass     bool
+	Limit    uint32 // sequence number, as the sender counts
+	Haste    bool   // even if some overtake others that the engine has not read yet
+	Seq, Ack uint32 // to be added to the segments' numbers, with selective acknowledgements
+}
+
+// Slot is where the ports keep a session's Carriage. It outlives the engine.
+type Slot interface {
+	Set(Carriage)
+	// Carried counts the packets that the ports carried so far.
+	Carried() uint64
+	Free()
+}
+
+// Slots gives out slots. New returns nil when there is none left: then the
+// session is carried by the engine alone, and not safe from its end.
+type Slots interface {
+	New(c Conn, vlan uint32) Slot
+}
+
+const (
+	// worthwhile is how many bytes must pass unseen before the ports are asked
+	// to carry them.
+	worthwhile = 64 << 10
+	// stretch is how many bytes the ports carry before the engine sees a
+	// segment again, so that its count of the stream stays right.
+	stretch = 1 << 30
+	// patience is how many segments the engine carries itself while the ports
+	// wait for it to have read all that came before: then order gives way.
+	patience = 64
+)
+
+// ride brings the session's slot up to date after something happened to it.
+func (s *Session) ride() {
+	if s.place == nil && !s.wantsSlot() {
+		return
+	}
+	if s.place == nil {
+		if s.place = s.e.slot(s); s.place == nil {
+			return
+		}
+		s.carriage = Carriage{}
+	}
+	if c := s.allowed(); c != s.carriage {
+		s.carriage = c
+		s.place.Set(c)
+	}
+}
+
+// wantsSlot says whether the ports must know of the session: they could not
+// simply pass its segments on, or they may carry many of them.
+func (s *Session) wantsSlot() bool {
+	if s.e.cfg.Slots == nil || s.noSlot || s.ended {
+		return false
+	}
+	c, v := &s.half[ToServer], &s.half[ToClient]
+	return s.edited || c.promised() || v.promised() || c.passesMuch() || v.passesMuch()
+}
+
+// promised says whether the sender was told that bytes arrived which only we
+// can bring to the receiver.
+func (h *half) promised() bool { return h.acked > h.edits.inAcked(h.una) }
+
+// passesMuch says whether many bytes to come pass unseen.
+func (h *half) passesMuch() bool { return h.known && h.next-h.top >= worthwhile }
+
+// settled says whether one delta holds for all that will come.
+func (h *half) settled() bool {
+	return h.known && len(h.edits.list) == 0 && h.answer <= h.una && !h.promised() && !h.blocked && h.finOut < 0
+}
+
+// quiet says whether the engine keeps nothing of the half.
+func (h *half) quiet() bool {
+	return len(h.pend) == 0 && len(h.ahead) == 0 && len(h.queue) == 0 && h.store.bytes == 0 && !h.owed
+}
+
+// allowed works out what the ports may do now.
+func (s *Session) allowed() Carriage {
+	var c Carriage
+	a, b := &s.half[ToServer], &s.half[ToClient]
+	if s.ended || s.resetSeen || !a.settled() || !b.settled() {
+		return c
+	}
+	c.Settled = true
+	s.waited++
+	pass := (a.passesMuch() || b.passesMuch()) && a.quiet() && b.quiet()
+	if !pass {
+		s.waited = 0
+	}
+	for i := range c.Lanes {
+		h, r := &s.half[i], &s.half[1-i]
+		l := &c.Lanes[i]
+		l.Seq, l.Ack = uint32(h.edits.base), uint32(-r.edits.base)
+		if pass {
+			limit := min(h.next, h.top+stretch)
+			l.Pass, l.Limit, l.Haste = true, h.seq(limit), s.waited > patience
+			h.fast = h.edits.outFrom(limit)
+		}
+	}
+	return c
+}
+
+// slot asks for a slot for s.
+func (e *Engine) slot(s *Session) Slot {
+	slot := e.cfg.Slots.New(s.conn, s.key.vlan)
+	if slot == nil {
+		s.noSlot = true
+		e.stats.NoSlot++
+	}
+	return slot
+}
+
+// busy says whether the ports have carried segments since it was last asked.
+func (s *Session) busy() bool {
+	if s.place == nil {
+		return false
+	}
+	n := s.place.Carried()
+	changed := n != s.carried
+	s.carried = n
+	return changed
+}
+
+// leave gives the slot back.
+func (s *Session) leave() {
+	if s.place != nil {
+		s.place.Free()
+		s.place, s.carriage = nil, Carriage{}
+	}
+}
+
+// legacy is a session that an earlier engine left settled.
+type legacy struct {
+	slot   Slot
+	deltas [2]int64 // output minus input, by Direction
+	since  Instant
+}
+
+// Adopt tells of a session that an earlier engine has edited and left settled:
+// seq is what is added to the sequence numbers of each direction. It goes on
+// where it is, from its next segment.
+func (e *Engine) Adopt(c Conn, vlan uint32, slot Slot, seq [2]uint32) {
+	k := keyOfConn(c, vlan)
+	e.legacies[k] = legacy{slot, [2]int64{int64(int32(seq[0])), int64(int32(seq[1]))}, e.now}
+}
+
+// inherit gives s what an earlier engine knew of it; a SYN shows that it is
+// another session.
+func (e *Engine) inherit(s *Session, syn bool) {
+	l, ok := e.legacies[s.key]
+	if !ok {
+		return
+	}
+	delete(e.legacies, s.key)
+	if syn {
+		l.slot.Free()
+		return
+	}
+	s.place, s.deltas, s.edited = l.slot, l.deltas, true
+	a, b := uint32(l.deltas[0]), uint32(l.deltas[1])
+	s.carriage = Carriage{Settled: true, Lanes: [2]Lane{{Seq: a, Ack: -b}, {Seq: b, Ack: -a}}}
+	s.place.Set(s.carriage) // what the earlier engine let pass, this one knows nothing of
+}
+
+// forgetLegacies frees the slots of sessions that never spoke again.
+func (e *Engine) forgetLegacies() {
+	for k, l := range e.legacies {
+		if e.now-l.since >= int64(e.cfg.Limits.Idle) {
+			l.slot.Free()
+			delete(e.legacies, k)
+		}
+	}
+}
+
+// shiftOutput moves the beginning of the output by what an earlier engine has
+// added to the stream.
+func (h *half) shiftOutput(delta int64) {
+	h.edits.base = delta
+	h.snd, h.sent, h.una = h.snd+delta, h.sent+delta, h.una+delta
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
+)
+
+// slots gives the engine's sessions a place in the memory that the ports read.
+type slots struct{ l *loop }
+
+// New implements session.Slots.
+func (s slots) New(c session.Conn, vlan uint32) session.Slot {
+	p, err := s.l.port.NewSlot(port.Flow{VLAN: vlan, Client: c.Client, Server: c.Server})
+	switch {
+	case err == nil:
+		return slot{p}
+	case !s.l.slotFailed || !errors.Is(err, port.ErrNoSlot):
+		s.l.slotFailed = true
+		s.l.report("wire", fmt.Sprintf("some sessions are not safe from a restart: %v", err))
+	}
+	return nil
+}
+
+// slot is a port.Slot in the engine's terms.
+type slot struct{ *port.Slot }
+
+// Set implements session.Slot.
+func (s slot) Set(c session.Carriage) {
+	st := port.FlowState{Settled: c.Settled}
+	for i, l := range c.Lanes {
+		st.Lanes[i] = port.Lane{Pass: l.Pass, Bounded: true, Haste: l.Haste, Limit: l.Limit, Seq: l.Seq, Ack: l.Ack}
+	}
+	s.Slot.Set(st)
+}
+
+// Free implements session.Slot.
+func (s slot) Free() {
+	// What stays behind when this fails holds back a session that is over.
+	_ = s.Slot.Free()
+}
+
+// inherit hands the sessions that an earlier engine left to the present one:
+// those whose edits are settled go on where they are, the others are doomed.
+func (l *loop) inherit() error {
+	found, err := l.port.Flows()
+	if err != nil {
+		return err
+	}
+	l.doomed = doomed{}
+	for _, p := range found {
+		st, f := p.State(), p.Flow()
+		if !st.Settled {
+			l.doomed[f] = &doom{slot: p}
+			continue
+		}
+		c := session.Conn{Client: f.Client, Server: f.Server}
+		l.engine.Adopt(c, f.VLAN, slot{p}, [2]uint32{st.Lanes[0].Seq, st.Lanes[1].Seq})
+	}
+	return nil
+}
