@@ -154,8 +154,9 @@ func (s *Session) repeat(h, r *half, q *held) {
 	h.top = max(h.top, min(q.end, h.next))
 	if q.end <= h.acked && h.edits.inAcked(h.una) < q.end || q.end > h.rel {
 		s.ackNow(h, r, nil) // the acknowledgement was lost, or comes late
-		if !r.heard {
-			// Picked up in its middle: perhaps its other end is long gone.
+		if !r.heard || q.end-q.off <= 1 && q.end == h.next {
+			// Picked up in its middle, or a keep-alive probe with a byte: perhaps
+			// the other end is long gone, and must have a chance to say so.
 			s.origin(h, r, h.una-1, nil, packet.ACK, nil)
 		}
 		if q.end <= h.rel {

@@ -133,7 +133,12 @@ func newRun(c Config, trace bool) *run {
 	}
 	server, _ := netip.AddrFromSlice(s.ends[1].addr.ip)
 	svc := &session.Service{Name: "toy", Address: netip.PrefixFrom(server, server.BitLen()), Port: 80, Exceed: c.Policy,
-		New: func(session.Conn, bool) session.Inspector { return s.insp }}
+		New: func(_ session.Conn, midStream bool) session.Inspector {
+			if midStream {
+				return idle{} // what is left of a session that was reset and forgotten
+			}
+			return s.insp
+		}}
 	limits := session.DefaultLimits
 	if c.Held > 0 {
 		limits.Held = c.Held
