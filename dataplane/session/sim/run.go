@@ -23,6 +23,7 @@ type run struct {
 	events  events
 	order   int
 	engine  *session.Engine
+	service *session.Service
 	tickAt  int64
 	ends    [2]*endpoint // by the direction they send in
 	insp    *inspector
@@ -139,6 +140,7 @@ func newRun(c Config, trace bool) *run {
 			}
 			return s.insp
 		}}
+	s.service = svc
 	limits := session.DefaultLimits
 	if c.Held > 0 {
 		limits.Held = c.Held
