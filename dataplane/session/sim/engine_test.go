@@ -36,7 +36,13 @@ func FuzzEngine(f *testing.F) {
 				continue
 			}
 			s.seq, s.ack = a.ends[1].isn+1+uint32(int(off)%3000), a.ends[0].isn+1+uint32(n)
+			if s.flags&packet.ACK != 0 && n <= len(a.seen) {
+				a.read = max(a.read, n)
+			}
 			a.server(s)
+			if a.failure != "" {
+				t.Fatal(a.failure)
+			}
 			a.now += int64(n) * 10 * ms
 		}
 		a.settle(t)

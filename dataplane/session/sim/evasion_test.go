@@ -33,6 +33,7 @@ func (corrector) Inspect(_ session.Direction, data []byte, eof bool) session.Ver
 type attack struct {
 	*run
 	seen []byte // by output offset; 0: nothing there yet
+	read int    // what the server has acknowledged
 	fin  bool
 }
 
@@ -75,6 +76,9 @@ func (a *attack) Send(to session.Side, v packet.VNet, frame []byte) {
 		}
 		off := int(int32(p.seq-a.ends[0].isn)) - 1
 		for i, b := range p.body {
+			if off+i < a.read {
+				continue // the server has it
+			}
 			for len(a.seen) <= off+i {
 				a.seen = append(a.seen, 0)
 			}
