@@ -9,8 +9,8 @@ import (
 // Our own retransmission: first time-out, its largest value, how often.
 const (
 	firstRTO = int64(250 * time.Millisecond)
-	maxRTO   = int64(30 * time.Second)
-	maxTries = 12
+	maxRTO   = int64(10 * time.Second)
+	maxTries = 15
 )
 
 // acknowledge reads what f, a segment of h's sender, acknowledges of stream r.
@@ -30,7 +30,7 @@ func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 		s.arm(r)
 		news = true
 	case pure && edge == r.edge && r.answer > r.una:
-		if r.dups++; r.dups == 3 {
+		if r.dups++; r.dups%8 == 3 {
 			r.recover, r.again = min(r.snd, r.answer), r.una
 			s.retransmit(r, h)
 		}

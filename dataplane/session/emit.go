@@ -173,6 +173,10 @@ func (s *Session) repeat(h, r *half, q *held) {
 	default:
 		s.again(h, r, q, lo, hi)
 	}
+	if !h.spoke {
+		// It waits for the receiver's window; its sender must hear that we live.
+		s.origin(r, h, r.acceptable(), nil, packet.ACK, nil)
+	}
 }
 
 // lateFIN notes the FIN of a segment that passes unseen, and takes off one that

@@ -90,17 +90,22 @@ func (h *half) outOffset(ack uint32) int64 {
 func (h *half) seq(off int64) uint32 { return h.isn + uint32(off) }
 
 // minMSS is what every path takes (RFC 9293, 3.7.1), by whether it is IPv6.
-var minMSS = map[bool]int{false: 536, true: 1220}
+func minMSS(v6 bool) int {
+	if v6 {
+		return 1220
+	}
+	return 536
+}
 
 // mss is how many payload bytes a segment to the receiver may have, given its
 // header's options. peer is the receiver's half.
 func (h *half) mss(peer *half, options int) int {
 	m := int(peer.hs.MSS)
 	if m == 0 {
-		m = minMSS[h.v6]
+		m = minMSS(h.v6)
 	}
 	if h.narrow {
-		m = min(m, minMSS[h.v6])
+		m = min(m, minMSS(h.v6))
 	}
 	return max(m-options, 64)
 }
