@@ -110,4 +110,7 @@ func BenchmarkKeepAlive(b *testing.B) {
 			e.Handle(session.Side(side), v, f, now)
 		}
 	}
+	if st := e.Stats(); st.Open != 1 || st.Held != 0 || st.Refused+st.Malformed+st.BadChecksum+st.PickedUp+st.Reset != 0 {
+		b.Errorf("Stats() = %+v", st)
+	}
 }

@@ -8,7 +8,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("seed", 0, "run this seed only, with a trace")
-	runsFlag = flag.Int("runs", 2000, "how many seeds to run")
+	runsFlag = flag.Int("runs", 6000, "how many seeds to run; a soak runs some 100,000")
 	fromFlag = flag.Uint64("from", 1, "the first seed")
 )
 
