@@ -18,12 +18,6 @@ const (
 	reset // a reset was received or sent
 )
 
-// write is bytes that the application hands over at some time.
-type write struct {
-	at int64
-	n  int
-}
-
 // endpoint is one model TCP. Offsets count from the own (or the peer's) SYN,
 // which is 0: byte i of a stream is at offset 1+i, FIN behind the last.
 type endpoint struct {

@@ -29,7 +29,6 @@ type stream struct {
 	expected []byte // what the receiver is to get, so far
 	eof      bool   // everything is decided, and the sender has closed
 	forever  bool
-	frozen   bool
 }
 
 // Inspect implements session.Inspector.
