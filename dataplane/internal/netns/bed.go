@@ -31,6 +31,13 @@ func NewBed(t testing.TB) *Bed {
 	b := &Bed{Client: New(t), Box: New(t), Server: New(t)}
 	Veth(t, b.Client, "c0", ClientMAC, b.Box, "b0", "02:00:00:00:00:b0")
 	Veth(t, b.Server, "s0", ServerMAC, b.Box, "b1", "02:00:00:00:00:b1")
+	b.address(t)
+	return b
+}
+
+// address gives the ends their addresses and sets all interfaces up.
+func (b *Bed) address(t testing.TB) {
+	t.Helper()
 	b.Client.Must(t, func() error { return address("c0", Client4+"/24", Client6+"/64") })
 	b.Server.Must(t, func() error { return address("s0", Server4+"/24", Server6+"/64") })
 	for _, name := range []string{"b0", "b1"} {
@@ -39,7 +46,6 @@ func NewBed(t testing.TB) *Bed {
 			return up(name)
 		})
 	}
-	return b
 }
 
 // Ends calls f in the client's and in the server's namespace, with the name of
