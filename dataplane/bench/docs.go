@@ -1,0 +1,3 @@
+package main
+
+func (l *lab) writeDocs(string, []row, []figure) error { return nil }

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/internal/netns"
+)
+
+// patience is how long a program may take to end before it is killed.
+const patience = 5 * time.Second
+
+// startTime is how long the dataplane may take to load its definitions.
+const startTime = 2 * time.Minute
+
+// ownGroup keeps the terminal's Ctrl-C from a child: it is ended in order.
+var ownGroup = &syscall.SysProcAttr{Setpgid: true}
+
+const settingsText = `
+[service bench]
+address = ` + netns.Server4 + `
+port = 80
+`
+
+// engine is a dataplane that runs in a bed.
+type engine struct {
+	pid     int
+	control *control.Client
+}
+
+// build builds the dataplane into a folder and returns the program's path.
+func (h *host) build() string {
+	program := filepath.Join(h.TempDir(), "dataplane")
+	out, err := exec.CommandContext(h.ctx, "go", "build", "-o", program, "wirepatch/dataplane").CombinedOutput()
+	if err != nil {
+		h.Fatalf("build the dataplane: %v\n%s", err, out)
+	}
+	return program
+}
+
+// startEngine starts the dataplane in a box with so many definitions and waits
+// until they are in force.
+func (h *host) startEngine(n *netns.NS, program string, count int) *engine {
+	dir := h.TempDir()
+	settings, folder := filepath.Join(dir, "appliance.ini"), filepath.Join(dir, "definitions")
+	if err := errors.Join(os.WriteFile(settings, []byte(settingsText), 0o644), writeDefinitions(folder, count)); err != nil {
+		h.Fatal(err)
+	}
+	socket := filepath.Join(dir, "dataplane.sock")
+	c := exec.Command(program, "-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", folder,
+		"-socket", socket, "-pin", filepath.Join(netns.MountBPF(h), "wirepatch"))
+	errs, err := c.StderrPipe()
+	if err != nil {
+		h.Fatal(err)
+	}
+	c.SysProcAttr = ownGroup
+	if err := n.Start(c); err != nil {
+		h.Fatalf("start the dataplane: %v", err)
+	}
+	h.Cleanup(func() {
+		c.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(patience, func() { c.Process.Kill() })
+		defer late.Stop()
+		c.Wait()
+	})
+	if err := started(h.ctx, errs); err != nil {
+		h.Fatalf("start the dataplane: %v", err)
+	}
+	e := &engine{pid: c.Process.Pid, control: control.Dial(socket)}
+	h.Cleanup(e.control.Close)
+	s, err := e.control.Status(h.ctx)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, d := range s.Definitions {
+		if d.Error != "" {
+			h.Fatalf("definition %s is not in force: %s", d.ID, d.Error)
+		}
+	}
+	if len(s.Definitions) != count {
+		h.Fatalf("the dataplane has %d definitions in force; want %d", len(s.Definitions), count)
+	}
+	return e
+}
+
+// started reads the dataplane's log until it says that it has started, and
+// reads on in the background.
+func started(ctx context.Context, log io.Reader) error {
+	lines, done := bufio.NewScanner(log), make(chan error, 1)
+	var said []string
+	go func() {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "msg=started") {
+				done <- nil
+				io.Copy(io.Discard, log)
+				return
+			}
+			said = append(said, lines.Text())
+		}
+		done <- fmt.Errorf("it has ended:\n%s", strings.Join(said, "\n"))
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(startTime):
+		return errors.New("it takes too long")
+	}
+}
+
+// resident is the memory of a process that is in RAM, in bytes.
+func resident(pid int) (int64, error) {
+	f, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(f))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("statm of process %d: got %q", pid, f)
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}
+
+// cpuTime is what a process has used so far, to 10 ms.
+func cpuTime(pid int) (time.Duration, error) {
+	f, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(f), ") ")
+	fields := strings.Fields(rest) // from the third, state
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("stat of process %d: got %q", pid, f)
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"time"
+
+	"wirepatch/dataplane/bench/load"
+	"wirepatch/dataplane/internal/netns"
+)
+
+// way is one way across, with a bed of its own. All beds stand side by side and
+// one at a time is under load, so that nothing is set up between two
+// measurements that are compared.
+type way struct {
+	name   string
+	client *agent
+	engine *engine // nil: the bridge
+}
+
+// The ways across. The number is that of definitions.
+const (
+	viaBridge = "bridge"
+	via100    = "wire"
+	via10     = "wire, 10 definitions"
+	via10000  = "wire, 10,000 definitions"
+)
+
+// measurement is a load that is taken across several ways.
+type measurement struct {
+	name  string
+	what  string // for people
+	unit  string
+	ways  []string
+	order load.Order
+	value func(load.Result) float64
+}
+
+// crowdSize is how many connections requests come over.
+const crowdSize = 32
+
+func perSecond(r load.Result) float64 { return float64(r.Count) / r.Elapsed.Seconds() }
+func gigabits(r load.Result) float64  { return float64(r.Bytes) * 8e-9 / r.Elapsed.Seconds() }
+func median50(r load.Result) float64  { return float64(r.P50) / 1e3 }
+
+// measurements are all that is measured in rounds.
+var measurements = func() []measurement {
+	both, numbers := []string{viaBridge, via100}, []string{via10, via10000}
+	const endless, bulk = 1 << 40, 100 << 20 // bytes
+	order := func(kind string, port, connections int, bytes int64, marked bool) load.Order {
+		return load.Order{Kind: kind, Address: netns.Server4, Port: port, Connections: connections, Bytes: bytes, Marked: marked}
+	}
+	return []measurement{
+		{"unprotected.stream1", "one stream", "Gbit/s", both, order(load.Stream, load.PlainPort, 1, endless, false), gigabits},
+		{"unprotected.stream8", "eight streams", "Gbit/s", both, order(load.Stream, load.PlainPort, 8, endless, false), gigabits},
+		{"unprotected.rtt", "64-byte round trip", "µs", both, order(load.PingPong, load.EchoPort, 1, 0, false), median50},
+		{"unprotected.conn", "new connections", "1/s", both, order(load.Connects, load.PlainPort, crowdSize, 0, false), perSecond},
+		{"inspected.bulk1", "100 MB responses, one stream", "Gbit/s", both, order(load.Stream, load.HTTPPort, 1, bulk, false), gigabits},
+		{"inspected.bulk8", "100 MB responses, eight streams", "Gbit/s", both, order(load.Stream, load.HTTPPort, 8, bulk, false), gigabits},
+		{"inspected.keepalive", "requests, keep-alive", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"inspected.conn", "new connections, a request on each", "1/s", both, order(load.Connects, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"inspected.rtt", "64-byte exchange", "µs", both, order(load.Exchange, load.HTTPPort, 1, 0, false), median50},
+		{"edited.keepalive", "requests, keep-alive, each one changed", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, true), perSecond},
+		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+	}
+}()
+
+// sample is one measurement across one way in one round.
+type sample struct {
+	value   float64
+	p99     time.Duration
+	perUnit time.Duration // processor time of the dataplane for each of Count
+}
+
+// samples holds what was measured: by measurement, then by way, one for each
+// round.
+type samples map[string]map[string][]sample
+
+// lab is the ways across, and what is to be measured.
+type lab struct {
+	options
+	ctx     context.Context
+	ways    map[string]*way
+	chosen  []measurement
+	samples samples
+	log     io.Writer
+}
+
+// newLab sets up the ways that the chosen measurements need.
+func newLab(h *host, o options, log io.Writer) (*lab, error) {
+	only, err := regexp.Compile(o.only)
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{options: o, ctx: h.ctx, ways: map[string]*way{}, samples: samples{}, log: log}
+	needed := map[string]bool{via100: o.idle > 0}
+	for _, m := range measurements {
+		if only.MatchString(m.name) {
+			l.chosen = append(l.chosen, m)
+			for _, w := range m.ways {
+				needed[w] = true
+			}
+		}
+	}
+	program := h.build()
+	for _, w := range []struct {
+		name        string
+		definitions int
+	}{{viaBridge, 0}, {via100, 100}, {via10, 10}, {via10000, 10_000}} {
+		if !needed[w.name] {
+			continue
+		}
+		began := time.Now()
+		bed, client := h.newBed()
+		l.ways[w.name] = &way{name: w.name, client: client}
+		if w.name == viaBridge {
+			bed.Box.Must(h, bridge)
+		} else {
+			l.ways[w.name].engine = h.startEngine(bed.Box, program, w.definitions)
+		}
+		fmt.Fprintf(log, "%s set up in %.1f s\n", w.name, time.Since(began).Seconds())
+	}
+	return l, nil
+}
+
+// rounds takes every chosen measurement once a round, across its ways in turns.
+func (l *lab) rounds() error {
+	for round := range l.options.rounds {
+		fmt.Fprintf(l.log, "round %d of %d\n", round+1, l.options.rounds)
+		for _, m := range l.chosen {
+			for i := range m.ways {
+				w := l.ways[m.ways[(i+round)%len(m.ways)]]
+				s, err := l.take(m, w)
+				if err != nil {
+					return fmt.Errorf("%s across %s: %w", m.name, w.name, err)
+				}
+				if l.samples[m.name] == nil {
+					l.samples[m.name] = map[string][]sample{}
+				}
+				l.samples[m.name][w.name] = append(l.samples[m.name][w.name], s)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *lab) take(m measurement, w *way) (sample, error) {
+	if err := l.ctx.Err(); err != nil {
+		return sample{}, err
+	}
+	var before, after time.Duration
+	var err error
+	if w.engine != nil {
+		if before, err = cpuTime(w.engine.pid); err != nil {
+			return sample{}, err
+		}
+	}
+	m.order.Duration = l.duration
+	r, err := w.client.do(m.order)
+	if err != nil {
+		return sample{}, err
+	}
+	s := sample{value: m.value(r), p99: r.P99}
+	if w.engine != nil {
+		if after, err = cpuTime(w.engine.pid); err != nil {
+			return sample{}, err
+		}
+		s.perUnit = (after - before) / time.Duration(max(r.Count, 1))
+	}
+	return s, m.check(r, w)
+}
+
+// check says whether the wire has done its work: each marked request must have
+// lost its mark, and only across the wire.
+func (m measurement) check(r load.Result, w *way) error {
+	if r.Count == 0 && m.order.Bytes < 1<<40 {
+		return fmt.Errorf("nothing was completed")
+	}
+	if !m.order.Marked || w.engine == nil && r.Kept > 0 || w.engine != nil && r.Kept == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d requests arrived unchanged", r.Kept, r.Count)
+}
