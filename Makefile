@@ -28,8 +28,9 @@ check: generated ## formatting, vet, staticcheck, generated files
 	cd qemu/portal && go vet . && go vet -modfile=patched.mod -tags=patched .
 	go tool staticcheck ./...
 
-bench: ## benchmarks
+bench: ## benchmarks, then the wire against the Linux bridge: a table and out/bench.json (as root)
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./dataplane/bench
 
 setup: ## install the Debian packages that are missing for all of this
 	@qemu/setup.sh test
