@@ -20,6 +20,13 @@ func (s *Session) origin(h, r *half, out int64, payload []byte, flags uint8, sac
 	}
 	e := s.e
 	b := append(e.hdr[:0], h.header...)
+	// What a sender's last segment said of congestion is not ours to repeat, and
+	// retransmissions and acknowledgements do not take part (RFC 3168, 6.1.4).
+	if h.v6 {
+		b[h.l3+1] &^= 0x30
+	} else {
+		b[h.l3+1] &^= 0x03
+	}
 	b = append(b, h.ports[:]...)
 	b = binary.BigEndian.AppendUint32(b, h.seq(out))
 	b = binary.BigEndian.AppendUint32(b, r.seq(r.una)) // translated by build
@@ -89,7 +96,7 @@ func appendSACK(b []byte, h, r *half, q *held) []byte {
 // build makes and sends segments of payload with the headers of like.
 func (s *Session) build(h, r *half, like *packet.Frame, gso int, out int64, payload []byte, flags uint8, kept bool) {
 	headers := like.Payload
-	if gso == 0 {
+	if gso == 0 || gso > 1<<15 {
 		gso = h.mss(r, like.Payload-like.L4-20)
 	}
 	most := (65535 - (headers - like.L3)) / gso * gso

@@ -35,9 +35,6 @@ type Slots interface {
 }
 
 const (
-	// worthwhile is how many bytes must pass unseen before the ports are asked
-	// to carry them.
-	worthwhile = 64 << 10
 	// stretch is how many bytes the ports carry before the engine sees a
 	// segment again, so that its count of the stream stays right.
 	stretch = 1 << 30
@@ -70,7 +67,8 @@ func (s *Session) wantsSlot() bool {
 		return false
 	}
 	c, v := &s.half[ToServer], &s.half[ToClient]
-	return s.edited || c.promised() || v.promised() || c.passesMuch() || v.passesMuch()
+	w := s.e.cfg.Limits.Carry
+	return s.edited || c.promised() || v.promised() || c.passesMuch(w) || v.passesMuch(w)
 }
 
 // promised says whether the sender was told that bytes arrived which only we
@@ -78,7 +76,9 @@ func (s *Session) wantsSlot() bool {
 func (h *half) promised() bool { return h.acked > h.edits.inAcked(h.una) }
 
 // passesMuch says whether many bytes to come pass unseen.
-func (h *half) passesMuch() bool { return h.known && h.next-h.top >= worthwhile }
+func (h *half) passesMuch(worthwhile int) bool {
+	return h.known && h.next-h.top >= int64(worthwhile)
+}
 
 // settled says whether one delta holds for all that will come.
 func (h *half) settled() bool {
@@ -94,12 +94,14 @@ func (h *half) quiet() bool {
 func (s *Session) allowed() Carriage {
 	var c Carriage
 	a, b := &s.half[ToServer], &s.half[ToClient]
-	if s.ended || s.resetSeen || !a.settled() || !b.settled() {
+	if s.ended || s.closing || s.resetSeen || !a.settled() || !b.settled() {
 		return c
 	}
 	c.Settled = true
 	s.waited++
-	pass := (a.passesMuch() || b.passesMuch()) && a.quiet() && b.quiet()
+	w := s.e.cfg.Limits.Carry
+	over := a.fin >= 0 && b.fin >= 0 // the last acknowledgements are for us to see
+	pass := !over && (a.passesMuch(w) || b.passesMuch(w)) && a.quiet() && b.quiet()
 	if !pass {
 		s.waited = 0
 	}

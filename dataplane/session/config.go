@@ -52,6 +52,7 @@ type Limits struct {
 	Embryonic int           // of these, with an unanswered SYN
 	Held      int           // bytes of one direction that await a verdict
 	Ahead     int           // bytes of one direction that arrived ahead of a gap
+	Carry     int           // bytes to pass unseen from which on the ports are asked to carry them
 	Total     int           // bytes held, ahead and unacknowledged in all sessions
 	HoldDelay time.Duration // after which held bytes are acknowledged to their sender
 	Idle      time.Duration // after which an established session is forgotten
@@ -64,6 +65,7 @@ var DefaultLimits = Limits{
 	Embryonic: 50_000,
 	Held:      1 << 20,
 	Ahead:     2 << 20,
+	Carry:     64 << 10,
 	Total:     128 << 20,
 	HoldDelay: 4 * time.Millisecond,
 	Idle:      2 * time.Hour,
@@ -96,6 +98,7 @@ type Stats struct {
 	Closing                                      uint64 // of Open, those that both ends have done with
 	Held                                         uint64 // bytes held, ahead and unacknowledged now
 	NoSlot                                       uint64 // sessions that found no slot
+	Quoted                                       uint64 // ICMP errors whose quoted sequence number was translated
 	PerService                                   map[string]uint64
 }
 

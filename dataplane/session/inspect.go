@@ -43,7 +43,8 @@ type Verdict struct {
 	// Edits change decided bytes: sorted, not overlapping, within what was shown.
 	Edits []Edit
 	// Reply is sent the opposite way, behind all that was released there. It is
-	// only allowed while nothing there is held and nothing is to pass unseen.
+	// only allowed while nothing there is held and nothing is to pass unseen;
+	// behind the FIN of that direction it is dropped.
 	Reply []byte
 	// End says how the session goes on.
 	End End
@@ -68,8 +69,8 @@ type End uint8
 const (
 	// Continue leaves the session alive.
 	Continue End = iota
-	// Close ends the session after what is released and replied: the one who
-	// gets the Reply sees an orderly end (FIN), the other side a reset.
+	// Close ends the session after what is released and replied: the client sees
+	// an orderly end (FIN), the server a reset.
 	Close
 	// Reset resets the session on both sides.
 	Reset

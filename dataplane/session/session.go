@@ -21,6 +21,7 @@ type Session struct {
 	synSeen   bool
 	midStream bool
 	blind     bool // no longer inspected, by policy
+	closing   bool // a verdict has ended it; see mayClose
 	ended     bool // we have ended it; what still comes is answered by us
 	gone      bool // reset by us
 	resetSeen bool // one end has sent a reset, and nothing since
@@ -170,7 +171,7 @@ func (s *Session) begin(f *packet.Frame) {
 	if c.hs.HasScale && v.hs.HasScale {
 		c.scale, v.scale = c.hs.Scale, v.hs.Scale
 	}
-	s.blind, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false
+	s.blind, s.closing, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false
 	s.deltas = [2]int64{}
 	s.leave()
 	s.inspector = s.svc.New(s.conn, false)
@@ -232,11 +233,16 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	case off < min(h.told, h.top) && out >= h.sent:
 		out = h.sent - 1 // not the right one before a deletion, nor behind it
 	}
-	if out >= h.una && out <= h.sent {
+	if out >= h.una && out <= max(h.sent, h.fast) {
 		s.resetSeen = true
 	}
 	s.translate(h, r, v, f, out)
 	s.e.cfg.Output.Send(h.to, v, f.Data)
+	if out == h.sent && h.una < out && h.promised() {
+		// The sender has heard from us that its bytes arrived, so it will never
+		// name the byte that the receiver waits for.
+		s.origin(h, r, h.una, nil, packet.RST, nil)
+	}
 }
 
 func (s *Session) event(kind EventKind, reason string) {

@@ -53,6 +53,7 @@ type Config struct {
 	Inject  float64 // forged segments from outside the window
 	Held    int     // limit, 0: the default
 	Total   int
+	Carry   int // 0: the ports carry nothing past the engine
 	Policy  session.Policy
 	Shrink  int64 // when the path gets narrower; 0: never
 	Path    int   // the size it then carries, IP header included
@@ -140,6 +141,9 @@ func FromSeed(seed uint64) Config {
 		if c.V6 {
 			c.Path = 1300
 		}
+	}
+	if chance(.5) && c.Inject == 0 { // lanes do not look for forgeries: the ends do
+		c.Carry = pick(1, 100, 2000)
 	}
 	return c
 }

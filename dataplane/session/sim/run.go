@@ -34,6 +34,7 @@ type run struct {
 	lastOut [2]int64
 	passing [2][][]byte // frames that must pass bit for bit
 	strict  bool
+	slot    *slot
 
 	shrinkAt int64
 	shrinkTo int
@@ -148,7 +149,11 @@ func newRun(c Config, trace bool) *run {
 	if c.Total > 0 {
 		limits.Total = c.Total
 	}
-	s.engine = session.NewEngine(session.Config{Output: s, Services: []*session.Service{svc}, Limits: limits, Event: s.insp.onEvent})
+	cfg := session.Config{Output: s, Services: []*session.Service{svc}, Limits: limits, Event: s.insp.onEvent}
+	if c.Carry > 0 {
+		cfg.Slots, cfg.Limits.Carry = s, c.Carry
+	}
+	s.engine = session.NewEngine(cfg)
 	return s
 }
 
@@ -321,6 +326,9 @@ func (s *run) emit(e *endpoint, f []byte, gso int) {
 		from := session.A
 		if d == session.ToClient {
 			from = session.B
+		}
+		if s.ride(d, f, v) {
+			return
 		}
 		s.engine.Handle(from, v, f, s.now)
 		if held := s.engine.Stats().Held; s.cfg.Total > 0 && s.cfg.Policy == session.PolicyReset && held > uint64(s.cfg.Total) {
