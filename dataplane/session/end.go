@@ -19,11 +19,21 @@ func (s *Session) reply(h, r *half, v Verdict) string {
 	}
 	switch v.End {
 	case Close:
-		s.close()
+		s.closing = true
+		s.mayClose()
 	case Reset:
 		s.kill(v.resetReason())
 	}
 	return ""
+}
+
+// mayClose closes the session that a verdict ends, once the client has all that
+// passed unseen: what of it is lost only the server can send again.
+func (s *Session) mayClose() {
+	c := &s.half[ToClient]
+	if s.closing && !s.ended && (c.next > c.top || c.una >= c.raw) {
+		s.close()
+	}
 }
 
 // close ends the session: the client gets what was released to it and then an

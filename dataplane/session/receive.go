@@ -27,6 +27,8 @@ func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
 		// Beyond the end of the stream: the receiver would discard it.
 	case q.end < h.next || q.end == h.next && !(q.fin && h.fin < 0 && h.rel != Forever):
 		s.repeat(h, r, &q)
+	case s.closing && h.dir == ToServer:
+		// Not for the server any more; sent again it is answered by us.
 	case q.off > h.next:
 		s.keepAhead(h, r, &q)
 	default:
@@ -37,6 +39,7 @@ func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
 		s.bareAck(h, r)
 	}
 	s.flush(r, h)
+	s.mayClose()
 	s.settle(h, r)
 	s.settle(r, h)
 }
@@ -191,7 +194,7 @@ func (s *Session) inspect(h, r *half) {
 		}
 	}()
 	for range 1 << 16 {
-		if s.ended || s.blind {
+		if s.ended || s.blind || s.closing {
 			return
 		}
 		eof := h.fin >= 0 && h.fin == h.next
@@ -200,7 +203,7 @@ func (s *Session) inspect(h, r *half) {
 			s.exceed(why)
 			return
 		}
-		if v.Release > 0 && len(r.pend) > 0 && !s.ended {
+		if v.Release > 0 && len(r.pend) > 0 && !s.closing && !s.ended {
 			// What one direction awaits may depend on the other.
 			w := s.inspector.Inspect(r.dir, r.pend, r.fin >= 0 && r.fin == r.next)
 			if why := s.apply(r, h, w); why != "" {
@@ -212,7 +215,7 @@ func (s *Session) inspect(h, r *half) {
 			break
 		}
 	}
-	if h.fin >= 0 && h.fin == h.next && len(h.pend) > 0 && !s.ended {
+	if h.fin >= 0 && h.fin == h.next && len(h.pend) > 0 && !s.closing && !s.ended {
 		s.exceed("the decoder keeps bytes after the end of the stream")
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 90 * time.Second
+const patience = 40 * time.Second
 
 const settingsText = `
 [service four]

@@ -26,6 +26,8 @@ type lab struct {
 
 	mu       sync.Mutex
 	failures []error
+	longest  time.Duration
+	slow     *plan // that took so long
 }
 
 // session is a plan that is carried out.
@@ -52,10 +54,12 @@ func newLab(t *testing.T, bed *netns.Bed) *lab {
 // start runs a session beside others.
 func (l *lab) start(p *plan) {
 	s := &session{p, make(chan struct{})}
+	began := time.Now()
 	l.sessions.Store(firstPort+p.id, s)
 	l.group.Add(2) // the server's end, too
 	go func() {
 		defer l.group.Done()
+		defer func() { l.took(p, time.Since(began)) }()
 		defer close(s.clientDone)
 		c, err := l.dial(p)
 		if err != nil {
@@ -69,6 +73,7 @@ func (l *lab) start(p *plan) {
 		e := p.client(c)
 		if p.end == aborted {
 			err = e.abort(p.abortAt)
+			defer l.unaccepted(p)
 		} else {
 			err = e.run(p.end != clientCloses)
 		}
@@ -76,6 +81,27 @@ func (l *lab) start(p *plan) {
 			l.fail(fmt.Errorf("%v: client: %w", p, err))
 		}
 	}()
+}
+
+// unaccepted ends the server's end of a session whose reset may have come before
+// the server knew of the session.
+func (l *lab) unaccepted(p *plan) {
+	l.group.Add(1)
+	time.AfterFunc(2*time.Second, func() {
+		defer l.group.Done()
+		if _, ok := l.sessions.LoadAndDelete(firstPort + p.id); ok {
+			l.group.Done()
+		}
+	})
+}
+
+// took notes the longest session.
+func (l *lab) took(p *plan, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d > l.longest {
+		l.longest, l.slow = d, p
+	}
 }
 
 func (l *lab) fail(err error) {

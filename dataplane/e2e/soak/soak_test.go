@@ -89,6 +89,7 @@ func runRound(t *testing.T, r *round, size int) {
 	failures := l.wait()
 	s := b.status(t)
 	t.Logf("%d sessions in %v: %v", size, time.Since(began).Round(time.Millisecond), r)
+	t.Logf("the longest took %v: %v", l.longest.Round(time.Millisecond), l.slow)
 	t.Logf("paths: %v; sessions: %+v; ports: %+v; %d corrections", done, s.Sessions, s.Ports, s.Corrections)
 	for i, err := range failures {
 		if i == 10 {
