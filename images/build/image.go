@@ -20,7 +20,8 @@ import (
 // kernelSeries is the meta package of the kernel series that images use.
 const kernelSeries = "linux-image-6.12-amd64"
 
-// commands are the u-root commands for a technician at the console.
+// commands are the u-root commands for a technician at the console. go.mod
+// names each of them as a tool, so that their modules stay in it.
 var commands = []string{
 	"cat", "chmod", "cp", "date", "df", "dmesg", "du", "echo", "find", "free", "grep", "head", "hexdump", "hostname", "id", "ip",
 	"kill", "ln", "ls", "lsmod", "mkdir", "more", "mount", "mv", "netstat", "pidof", "ping", "ps", "readlink", "rm", "shasum",
