@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netns"
 
 	"wirepatch/board"
+	"wirepatch/board/atomicfile"
 	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
@@ -115,7 +116,7 @@ func TestWriteFileIsWhole(t *testing.T) {
 	p := filepath.Join(t.TempDir(), "state.json")
 	for _, version := range []string{"1", "2"} {
 		text, _ := json.Marshal(state.Box{Version: version})
-		if err := writeFile(p, text, 0o644); err != nil {
+		if err := atomicfile.Write(p, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got, err := state.Read(p)

@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"wirepatch/board/atomicfile"
 	"wirepatch/board/settings"
 	"wirepatch/init/dhcp"
 )
@@ -65,7 +66,7 @@ func loopbackUp() error {
 // configure gives the port its address, gateway and name servers, for the given
 // time (0: for good), and publishes it.
 func (b *box) configure(l netlink.Link, m settings.Management, valid time.Duration) error {
-	if err := writeFile(resolvConf, []byte(resolver(m.DNS)), 0o644); err != nil {
+	if err := atomicfile.Write(resolvConf, []byte(resolver(m.DNS)), 0o644); err != nil {
 		return fmt.Errorf("set name servers: %w", err)
 	}
 	return b.setAddress(l, m, valid)

@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"sync"
 
+	"wirepatch/board/atomicfile"
 	"wirepatch/board/state"
 )
 
@@ -38,23 +38,10 @@ func (b *box) publish() {
 	for range b.published.wake {
 		text, err := json.Marshal(b.state())
 		if err == nil {
-			err = writeFile(state.Path, text, 0o644)
+			err = atomicfile.Write(state.Path, text, 0o644)
 		}
 		if err != nil {
 			b.journal.Line("wirepatch", "write the box's state: "+err.Error())
 		}
 	}
-}
-
-// writeFile replaces a file whole, so that a reader never sees half of it. It is
-// for files that need not outlast a power cut.
-func writeFile(path string, text []byte, mode os.FileMode) error {
-	next := path + ".new"
-	if err := os.WriteFile(next, text, mode); err != nil {
-		return err
-	}
-	if err := os.Chmod(next, mode); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"wirepatch/mgmt/atomicfile"
+	"wirepatch/board/atomicfile"
 )
 
 // Names of the files in the data folder.

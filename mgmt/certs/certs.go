@@ -23,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"wirepatch/mgmt/atomicfile"
+	"wirepatch/board/atomicfile"
 )
 
 // Validity does not depend on the box's clock, which may be dead: it begins

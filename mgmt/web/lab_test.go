@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"wirepatch/board/atomicfile"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
-	"wirepatch/mgmt/atomicfile"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/system"

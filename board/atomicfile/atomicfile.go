@@ -1,5 +1,5 @@
-// Package atomicfile writes the small files of the management plane so that a
-// power cut at any instant leaves the old content or the new one.
+// Package atomicfile writes small files so that a power cut at any instant
+// leaves the old content or the new one.
 package atomicfile
 
 import (
