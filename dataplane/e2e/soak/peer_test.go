@@ -182,11 +182,12 @@ func (e *peer) explain(err error) error {
 	for _, b := range e.out {
 		total += len(b)
 	}
-	return fmt.Errorf("%s having read %d of %d, written %d of %d bytes (%s): %w", what, e.read, len(e.want), e.written, total, e.kernel(), err)
+	return fmt.Errorf("%s having read %d of %d, written %d of %d bytes (%s): %w", what, e.read, len(e.want), e.written, total, kernel(e.TCPConn), err)
 }
 
-func (e *peer) kernel() string {
-	raw, err := e.SyscallConn()
+// kernel is what the kernel has to say of a connection.
+func kernel(c *net.TCPConn) string {
+	raw, err := c.SyscallConn()
 	if err != nil {
 		return err.Error()
 	}

@@ -81,6 +81,9 @@ func makeHabits(rng *rand.Rand, large bool) habits {
 	h := habits{nagle: rng.IntN(2) == 0, congestion: [...]string{"cubic", "bbr"}[rng.IntN(2)], seed: rng.Uint64(), pauses: rng.IntN(10) == 0}
 	if rng.IntN(8) == 0 {
 		h.buffer = 2300 + rng.IntN(8000)
+		if large {
+			h.buffer *= 20 // below a segment's length a window is slow without us, too
+		}
 	}
 	switch n := rng.IntN(6); {
 	case large && n < 2:

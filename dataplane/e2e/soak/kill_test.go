@@ -1,0 +1,64 @@
+package soak
+
+import (
+	"syscall"
+	"testing"
+
+	"wirepatch/dataplane/internal/netns"
+)
+
+// TestKilled kills the program and holds it up while sessions are busy. A
+// session without edits, or whose edits are settled, goes on; what is not
+// settled may be reset, and then that is told; nothing arrives otherwise than it
+// was sent or corrected.
+func TestKilled(t *testing.T) {
+	const sessions = 400
+	bed, _ := netns.NewBadBed(t, netns.BadBed{MTU: 1500, Offload: true, Seed: *seed})
+	r := round{sack: true, timestamps: true, scaling: true}
+	r.prepare(t, bed)
+	b := newBox(t, bed, "heads")
+	load := newBusy(t, bed, sessions)
+	told := map[string]bool{}
+	listen := func() {
+		for _, e := range b.events(t) {
+			if e.Kind == "reset" {
+				told[e.Client] = true
+			}
+		}
+	}
+	var bypassed uint64
+	for i := range *kills {
+		load.progress(t, 3*sessions)
+		if i%3 == 2 {
+			b.cmd.Process.Signal(syscall.SIGSTOP)
+			load.progress(t, sessions) // past the engine
+			b.cmd.Process.Signal(syscall.SIGCONT)
+			continue
+		}
+		listen()
+		b.end(syscall.SIGKILL)
+		load.progress(t, sessions)
+		b.start(t)
+	}
+	load.progress(t, 3*sessions)
+	load.finish()
+	listen()
+	s := b.status(t)
+	bypassed += s.Ports[0].Bypassed
+	t.Logf("%d exchanges; triggers: %d corrected, %d passed while the engine was gone; %d sessions reset, %d told; %+v", load.exchanges.Load(),
+		load.corrected[1], load.corrected[0], len(load.resets), len(told), s.Sessions)
+	for _, err := range load.failures {
+		t.Error(err)
+	}
+	for from, edited := range load.resets {
+		switch {
+		case !told[from]:
+			t.Errorf("the session from %s (edited %t) was lost, and nothing tells of it", from, edited)
+		case !edited:
+			t.Errorf("the session from %s was reset, though it had no edits", from)
+		}
+	}
+	if load.corrected[1] == 0 || bypassed == 0 {
+		t.Errorf("%d triggers were corrected, %d packets went past the engine; want some of both", load.corrected[1], bypassed)
+	}
+}
