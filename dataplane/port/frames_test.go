@@ -69,3 +69,13 @@ func extension(next byte) []byte { return []byte{next, 0, 1, 4, 0, 0, 0, 0} }
 func fragment6(next byte, offset uint16) []byte {
 	return join([]byte{next, 0}, u16(offset), []byte{0, 0, 0, 9})
 }
+
+// about4 is an ICMP error from a router to the sender of packet, which it
+// quotes; about6 the same for IPv6.
+func about4(typ, code byte, packet []byte) []byte {
+	return ip4(1, "10.77.0.254", netns.Client4, 0, nil, []byte{typ, code, 0, 0, 0, 0, 5, 0}, packet[2:])
+}
+
+func about6(typ byte, packet []byte) []byte {
+	return ip6(58, "fd77::fe", netns.Client6, []byte{typ, 0, 0, 0, 0, 0, 5, 0}, packet[2:])
+}

@@ -63,6 +63,9 @@ type wireFlowSlot struct {
 type wirePolicy struct {
 	_          structs.HostLayout
 	FailClosed uint32
+	Pad        uint32
+	Bypassed   uint64
+	Dropped    uint64
 }
 
 type wirePortsEntry struct {

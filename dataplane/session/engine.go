@@ -96,7 +96,7 @@ func (e *Engine) Handle(from Side, v packet.VNet, frame []byte, now Instant) {
 	case errors.Is(err, packet.ErrFragment):
 		e.fragment(from, v)
 	case errors.Is(err, packet.ErrNotTCP):
-		e.cfg.Output.Send(from^1, v, frame)
+		e.other(from, v, frame)
 	default:
 		// The receiver would discard it; what we cannot read must not pass.
 		e.stats.Malformed++

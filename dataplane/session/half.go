@@ -46,6 +46,7 @@ type half struct {
 
 	spoke   bool    // a frame went to the receiver since the sender's last one came
 	narrow  bool    // long segments seem not to get through
+	path    int     // payload bytes of the longest segment that gets through, by an ICMP error; 0: not told
 	blocked bool    // stored bytes wait for the receiver's window
 	cwnd    int64   // bytes that we send on our own before they are acknowledged
 	rto     int64   // present retransmission time-out, ns
@@ -106,6 +107,9 @@ func (h *half) mss(peer *half, options int) int {
 	}
 	if h.narrow {
 		m = min(m, minMSS(h.v6))
+	}
+	if h.path > 0 {
+		m = min(m, h.path)
 	}
 	return max(m-options, 64)
 }

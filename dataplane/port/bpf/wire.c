@@ -20,7 +20,7 @@
 
 enum { ETH_IPV4 = 0x0800, ETH_IPV6 = 0x86dd, ETH_VLAN = 0x8100, ETH_QINQ = 0x88a8 };
 enum { DROP = 2 }; // TCX_DROP; bookworm's headers are older than tcx
-enum { PROTO_TCP = 6, PROTO_UDP = 17 };
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 enum { EXT_HOPS = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_AUTH = 51, EXT_OPTIONS = 60, EXT_MOBILITY = 135, EXT_HIP = 139, EXT_SHIM6 = 140 };
 
 struct ports_entry {
@@ -50,7 +50,8 @@ struct address_key {
 };
 
 struct policy {
-	__u32 fail_closed;
+	__u32 fail_closed, pad;
+	__u64 bypassed, dropped; // packets while the engine was gone
 };
 
 // The two ends of a session: client, then server.
@@ -161,6 +162,7 @@ enum kind {
 	KIND_OTHER,   // nothing that a service could be in
 	KIND_L4,      // src, dst, proto, l4 are known
 	KIND_ADDRESS, // a fragment, or not walked to its end: src, dst are known
+	KIND_QUOTE,   // an ICMP error about a TCP segment: src, dst are those of the segment
 	KIND_TAGS,    // more tags than we walk: a host takes off any number of priority tags, so they could hide a session
 };
 
@@ -196,12 +198,31 @@ static __always_inline void map_ipv4(__u8 *to, __be32 from)
 	__builtin_memcpy(to + 12, &from, 4);
 }
 
+// An ICMP error at off (RFC 792): destination unreachable, time exceeded or
+// parameter problem. It quotes the packet that it is about.
+static __always_inline enum kind parse_error4(struct __sk_buff *skb, __u32 off, struct view *v)
+{
+	struct ipv4 h;
+	__u8 type;
+
+	if (bpf_skb_load_bytes(skb, off, &type, 1) || (type != 3 && type != 11 && type != 12))
+		return KIND_OTHER;
+	if (bpf_skb_load_bytes(skb, off + 8, &h, sizeof(h)) || h.ver_ihl >> 4 != 4 || h.proto != PROTO_TCP)
+		return KIND_OTHER;
+	v->family = 4;
+	map_ipv4(v->src, h.src);
+	map_ipv4(v->dst, h.dst);
+	return KIND_QUOTE;
+}
+
 static __always_inline enum kind parse_ipv4(struct __sk_buff *skb, __u32 off, struct view *v)
 {
 	struct ipv4 h;
 
 	if (bpf_skb_load_bytes(skb, off, &h, sizeof(h)) || h.ver_ihl >> 4 != 4 || (h.ver_ihl & 15) < 5)
 		return KIND_OTHER;
+	if (h.proto == PROTO_ICMP && !(h.frag & bpf_htons(0x3fff)))
+		return parse_error4(skb, off + (h.ver_ihl & 15) * 4, v);
 	if (h.proto != PROTO_TCP && h.proto != PROTO_UDP)
 		return KIND_OTHER;
 	v->family = 4;
@@ -219,6 +240,25 @@ static __always_inline int is_extension(__u8 next)
 {
 	return next == EXT_HOPS || next == EXT_ROUTING || next == EXT_FRAGMENT || next == EXT_AUTH ||
 	       next == EXT_OPTIONS || next == EXT_MOBILITY || next == EXT_HIP || next == EXT_SHIM6;
+}
+
+// The same for ICMPv6 (RFC 4443), with packet too big. The engine walks the
+// quoted extension headers.
+static __always_inline enum kind parse_error6(struct __sk_buff *skb, __u32 off, struct view *v)
+{
+	struct ipv6 h;
+	__u8 type;
+
+	if (bpf_skb_load_bytes(skb, off, &type, 1) || type < 1 || type > 4)
+		return KIND_OTHER;
+	if (bpf_skb_load_bytes(skb, off + 8, &h, sizeof(h)) || (bpf_ntohl(h.ver) >> 28) != 6)
+		return KIND_OTHER;
+	if (h.next != PROTO_TCP && !is_extension(h.next))
+		return KIND_OTHER;
+	v->family = 6;
+	__builtin_memcpy(v->src, h.src, 16);
+	__builtin_memcpy(v->dst, h.dst, 16);
+	return KIND_QUOTE;
 }
 
 static __always_inline enum kind parse_ipv6(struct __sk_buff *skb, __u32 off, struct view *v)
@@ -241,6 +281,8 @@ static __always_inline enum kind parse_ipv6(struct __sk_buff *skb, __u32 off, st
 			v->l4 = off;
 			return KIND_L4;
 		}
+		if (next == PROTO_ICMP6)
+			return parse_error6(skb, off, v);
 		if (!is_extension(next))
 			return KIND_OTHER;
 		if (bpf_skb_load_bytes(skb, off, ext, 2))
@@ -531,6 +573,10 @@ int wire(struct __sk_buff *skb)
 	case KIND_ADDRESS:
 		p = by_address(&v);
 		break;
+	case KIND_QUOTE: // no policy applies: without the engine it goes on
+		if (engine_alive())
+			p = by_address(&v);
+		break;
 	case KIND_TAGS:
 		c->drop_tags += n;
 		return DROP;
@@ -552,6 +598,7 @@ int wire(struct __sk_buff *skb)
 	}
 	if (p && p->fail_closed) {
 		c->drop_closed += n;
+		__sync_fetch_and_add(&p->dropped, n);
 		return DROP;
 	}
 	if (slot && opens(skb, &v)) {
@@ -560,10 +607,14 @@ int wire(struct __sk_buff *skb)
 	}
 	if (slot && !translate(skb, &v, slot)) {
 		c->drop_edited += n;
+		if (p)
+			__sync_fetch_and_add(&p->dropped, n);
 		return DROP;
 	}
-	if (p)
+	if (p) {
 		c->bypassed += n;
+		__sync_fetch_and_add(&p->bypassed, n);
+	}
 	c->forwarded += n;
 	return bpf_redirect(port->peer, 0);
 }
