@@ -21,7 +21,8 @@ import (
 // patience is how long a program may take to end before it is killed.
 const patience = 5 * time.Second
 
-// startTime is how long the dataplane may take to load its definitions.
+// startTime is how long a program may take to start: the dataplane checks its
+// definitions first.
 const startTime = 2 * time.Minute
 
 // ownGroup keeps the terminal's Ctrl-C from a child: it is ended in order.
@@ -31,6 +32,9 @@ const settingsText = `
 [service bench]
 address = ` + netns.Server4 + `
 port = 80
+[service nginx]
+address = ` + netns.Server4 + `
+port = 81
 `
 
 // engine is a dataplane that runs in a bed.
@@ -60,23 +64,7 @@ func (h *host) startEngine(n *netns.NS, program string, count int) *engine {
 	socket := filepath.Join(dir, "dataplane.sock")
 	c := exec.Command(program, "-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", folder,
 		"-socket", socket, "-pin", filepath.Join(netns.MountBPF(h), "wirepatch"))
-	errs, err := c.StderrPipe()
-	if err != nil {
-		h.Fatal(err)
-	}
-	c.SysProcAttr = ownGroup
-	if err := n.Start(c); err != nil {
-		h.Fatalf("start the dataplane: %v", err)
-	}
-	h.Cleanup(func() {
-		c.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(patience, func() { c.Process.Kill() })
-		defer late.Stop()
-		c.Wait()
-	})
-	if err := started(h.ctx, errs); err != nil {
-		h.Fatalf("start the dataplane: %v", err)
-	}
+	h.start(n, c, "msg=started")
 	e := &engine{pid: c.Process.Pid, control: control.Dial(socket)}
 	h.Cleanup(e.control.Close)
 	s, err := e.control.Status(h.ctx)
@@ -94,14 +82,14 @@ func (h *host) startEngine(n *netns.NS, program string, count int) *engine {
 	return e
 }
 
-// started reads the dataplane's log until it says that it has started, and
-// reads on in the background.
-func started(ctx context.Context, log io.Reader) error {
+// started reads a program's log until a line says that it is ready, and reads
+// on in the background.
+func started(ctx context.Context, log io.Reader, ready string) error {
 	lines, done := bufio.NewScanner(log), make(chan error, 1)
 	var said []string
 	go func() {
 		for lines.Scan() {
-			if strings.Contains(lines.Text(), "msg=started") {
+			if strings.Contains(lines.Text(), ready) {
 				done <- nil
 				io.Copy(io.Discard, log)
 				return

@@ -31,6 +31,8 @@ var goals = map[string]goal{
 	"inspected.keepalive":           {what: "inspected, keep-alive requests/s", least: 0.80},
 	"inspected.conn":                {what: "inspected, new connections/s", least: 0.75},
 	"edited.keepalive":              {what: "every request changed, keep-alive requests/s", least: 0.65},
+	"inspected.keepalive_nginx":     {what: "inspected, keep-alive requests/s to nginx", least: 0.80},
+	"inspected.conn_nginx":          {what: "inspected, new connections/s to nginx", least: 0.75},
 	"inspected.added_rtt_p50_us":    {what: "added to an inspected 64-byte exchange, p50, in µs", most: 25},
 	"definitions.slowdown_10_10000": {what: "share of requests/s lost from 10 to 10,000 definitions", most: 0.05},
 	"memory.bytes_per_session":      {what: "memory of an idle session, in bytes", most: bytesPerSession},

@@ -63,6 +63,8 @@ var measurements = func() []measurement {
 		{"inspected.conn", "new connections, a request on each", "1/s", both, order(load.Connects, load.HTTPPort, crowdSize, 0, false), perSecond},
 		{"inspected.rtt", "64-byte exchange", "µs", both, order(load.Exchange, load.HTTPPort, 1, 0, false), median50},
 		{"edited.keepalive", "requests, keep-alive, each one changed", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, true), perSecond},
+		{"inspected.keepalive_nginx", "requests to nginx, keep-alive", "1/s", both, order(load.Requests, load.NginxPort, crowdSize, 0, false), perSecond},
+		{"inspected.conn_nginx", "new connections to nginx", "1/s", both, order(load.Connects, load.NginxPort, crowdSize, 0, false), perSecond},
 		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
 	}
 }()
@@ -99,9 +101,13 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 	if l.busy, err = otherWork(); err != nil {
 		return nil, err
 	}
+	nginx := hasNginx()
+	if !nginx {
+		fmt.Fprintln(log, "nginx is not installed: what needs it is left out")
+	}
 	needed := map[string]bool{via100: o.idle > 0}
 	for _, m := range measurements {
-		if only.MatchString(m.name) {
+		if only.MatchString(m.name) && (nginx || m.order.Port != load.NginxPort) {
 			l.chosen = append(l.chosen, m)
 			for _, w := range m.ways {
 				needed[w] = true
@@ -118,6 +124,9 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 		}
 		began := time.Now()
 		bed, client := h.newBed()
+		if nginx {
+			h.startNginx(bed.Server)
+		}
 		l.ways[w.name] = &way{name: w.name, client: client}
 		if w.name == viaBridge {
 			bed.Box.Must(h, bridge)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,7 @@ type crowd struct {
 	poll    *poller
 	request []byte
 	got     []int64 // by file descriptor: bytes of the present answer
+	want    []int64 // by file descriptor: bytes that it has
 	open    []bool  // by file descriptor
 	r       Result
 }
@@ -77,7 +79,7 @@ func (k *crowd) begin() error {
 		return err
 	}
 	for fd >= len(k.got) {
-		k.got, k.open = append(k.got, 0), append(k.open, false)
+		k.got, k.want, k.open = append(k.got, 0), append(k.want, 0), append(k.open, false)
 	}
 	k.got[fd], k.open[fd] = -1, true
 	return k.poll.add(fd, unix.EPOLLOUT)
@@ -121,11 +123,10 @@ func (k *crowd) serve(fd int) error {
 	if err != nil {
 		return fmt.Errorf("receive: %w", err)
 	}
-	if k.got[fd] == 0 && n > 0 && !bytes.HasPrefix(k.buf[:n], []byte("HTTP/1.1 200 OK\r\n")) {
-		return fmt.Errorf("the server answers %q", k.buf[:min(n, 80)])
-	}
-	if at := n - answerBody; k.order.Kind != Stream && at >= 0 && k.buf[at] == answerKept[len(answerKept)-answerBody] {
-		k.r.Kept++
+	if k.got[fd] == 0 && n > 0 {
+		if err := k.head(fd, k.buf[:n]); err != nil {
+			return err
+		}
 	}
 	k.got[fd] += int64(n)
 	k.r.Bytes += int64(n)
@@ -136,6 +137,25 @@ func (k *crowd) serve(fd int) error {
 		return nil
 	}
 	return k.again(fd)
+}
+
+// head reads from an answer's head how long the answer is.
+func (k *crowd) head(fd int, b []byte) error {
+	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
+	_, length, found := bytes.Cut(head, []byte("Content-Length: "))
+	if !ok || !found || !bytes.HasPrefix(head, []byte("HTTP/1.1 200 OK\r\n")) {
+		return fmt.Errorf("the server answers %q", b[:min(len(b), 80)])
+	}
+	length, _, _ = bytes.Cut(length, []byte("\r"))
+	n, err := strconv.ParseInt(string(length), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the server's answer has a length that is none: %w", err)
+	}
+	k.want[fd] = int64(len(head)) + 4 + n
+	if bytes.HasPrefix(body, []byte("kept")) {
+		k.r.Kept++
+	}
+	return nil
 }
 
 func (k *crowd) ask(fd int) error {
@@ -151,7 +171,7 @@ func (k *crowd) next(fd, n int) error {
 	if n == 0 {
 		return errors.New("the server closed the connection")
 	}
-	if k.got[fd] < int64(len(answerKept)) {
+	if k.got[fd] < k.want[fd] {
 		return nil
 	}
 	k.r.Count++
@@ -160,12 +180,8 @@ func (k *crowd) next(fd, n int) error {
 
 // again opens the next connection once this one has ended.
 func (k *crowd) again(fd int) error {
-	want := int64(len(answerKept))
-	if k.order.Kind == Stream {
-		want = k.order.Bytes
-	}
-	if k.got[fd] < want {
-		return fmt.Errorf("the connection ended after %d of %d bytes", k.got[fd], want)
+	if k.got[fd] == 0 || k.got[fd] < k.want[fd] {
+		return fmt.Errorf("the connection ended after %d of %d bytes", k.got[fd], k.want[fd])
 	}
 	unix.Close(fd)
 	k.open[fd] = false

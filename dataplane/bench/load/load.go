@@ -30,6 +30,7 @@ const (
 	EchoPort  = 7
 	PlainPort = 8080 // HTTP that no box looks into
 	HTTPPort  = 80
+	NginxPort = 81 // nginx's, not the server's here
 )
 
 // Order is what a client is to do.
