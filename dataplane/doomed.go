@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"wirepatch/dataplane/packet"
@@ -16,7 +17,7 @@ import (
 //
 //	SYN          another session between the same ends begins: forgotten
 //	RST          dropped: the other end is reset when it speaks
-//	other        dropped, and answered with a reset
+//	other        dropped, and answered with a reset; the other end is made to speak
 //	both reset   forgotten
 type doomed map[port.Flow]*doom
 
@@ -54,6 +55,10 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 	}
 	v, reset := resetFor(&f)
 	l.out.Send(session.Side(from), v, reset)
+	if !doom.answered[from.Other()] {
+		v, probe := probeFor(&f)
+		l.out.Send(session.Side(from.Other()), v, probe)
+	}
 	if doom.answered[from] = true; doom.answered[from.Other()] {
 		l.doomed.forget(flow)
 	}
@@ -74,9 +79,7 @@ func (d doomed) find(f *packet.Frame) (port.Flow, *doom) {
 // resetFor answers a segment that has an acknowledgement with a reset (RFC 9293,
 // 3.10.7.1): it needs no other knowledge of the session than the segment.
 func resetFor(f *packet.Frame) (packet.VNet, []byte) {
-	const tcpLen = 20
-	b := make([]byte, f.L4+tcpLen)
-	copy(b, f.Data[:f.L4])
+	b := headers(f)
 	swap(b, 0, 6, 6)
 	if f.V6 {
 		swap(b, f.L3+8, f.L3+24, 16)
@@ -87,9 +90,38 @@ func resetFor(f *packet.Frame) (packet.VNet, []byte) {
 	copy(tcp[0:2], f.Data[f.L4+2:])
 	copy(tcp[2:4], f.Data[f.L4:])
 	copy(tcp[4:8], f.Data[f.L4+8:]) // what the sender expects next is what it acknowledges
-	tcp[12], tcp[13] = tcpLen/4<<4, packet.RST
+	return finish(f, b, packet.RST, true)
+}
+
+// probeFor makes the receiver of a segment speak, which may have nothing to say
+// and would wait for ever: it answers a segment from far outside its window with
+// an acknowledgement (RFC 9293, 3.10.7.4), wherever that window is.
+func probeFor(f *packet.Frame) (packet.VNet, []byte) {
+	b := headers(f)
+	tcp := b[f.L4:]
+	copy(tcp[0:12], f.Data[f.L4:])
+	binary.BigEndian.PutUint32(tcp[4:], f.Seq()-1<<30)
+	return finish(f, b, packet.ACK, false)
+}
+
+const bareTCP = 20 // length of a TCP header without options
+
+// headers are those of f, with an empty TCP header.
+func headers(f *packet.Frame) []byte {
+	b := make([]byte, f.L4+bareTCP)
+	copy(b, f.Data[:f.L4])
+	return b
+}
+
+// finish fills in what remains of b, a segment without payload between the ends
+// of f, the other way if back.
+func finish(f *packet.Frame, b []byte, flags uint8, back bool) (packet.VNet, []byte) {
+	b[f.L4+12], b[f.L4+13] = bareTCP/4<<4, flags
 	out := packet.Frame{Data: b, V6: f.V6, L3: f.L3, L4: f.L4, Payload: len(b), End: len(b),
-		Src: f.Dst, Dst: f.Src, SrcPort: f.DstPort, DstPort: f.SrcPort, Flags: packet.RST}
+		Src: f.Src, Dst: f.Dst, SrcPort: f.SrcPort, DstPort: f.DstPort, Flags: flags}
+	if back {
+		out.Src, out.Dst, out.SrcPort, out.DstPort = f.Dst, f.Src, f.DstPort, f.SrcPort
+	}
 	out.PutIPLength()
 	out.PutPartialChecksum()
 	return packet.VNet{Flags: packet.VNetNeedsCsum, CsumStart: uint16(f.L4), CsumOffset: 16}, b

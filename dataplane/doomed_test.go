@@ -58,6 +58,25 @@ func TestResetFor(t *testing.T) {
 	}
 }
 
+func TestProbeFor(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		var in, out packet.Frame
+		if err := in.Parse(segment(v6)); err != nil {
+			t.Fatal(err)
+		}
+		_, b := probeFor(&in)
+		if err := out.Parse(b); err != nil {
+			t.Fatalf("v6=%t: Parse of the probe: %v", v6, err)
+		}
+		if out.Src != in.Src || out.Dst != in.Dst || out.SrcPort != in.SrcPort || out.VLAN != in.VLAN || string(b[:12]) != string(in.Data[:12]) {
+			t.Errorf("v6=%t: probe %x; want it to go where the segment goes", v6, b)
+		}
+		if out.Flags != packet.ACK || in.Seq()-out.Seq() != 1<<30 || out.Ack() != in.Ack() || out.Payload != out.End {
+			t.Errorf("v6=%t: probe = %x; want a bare acknowledgement, far below the segment", v6, b)
+		}
+	}
+}
+
 func FuzzResetFor(f *testing.F) {
 	f.Add(segment(false))
 	f.Add(segment(true))
