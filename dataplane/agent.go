@@ -20,12 +20,19 @@ import (
 type agent struct {
 	builder  *builder
 	loop     *loop
+	links    *port.Propagator
 	instance string
 	reload   sync.Mutex // one at a time
 }
 
 func newAgent(b *builder, l *loop) *agent {
-	return &agent{builder: b, loop: l, instance: rand.Text()}
+	a := &agent{builder: b, loop: l, instance: rand.Text()}
+	a.links = l.port.NewPropagator(func(text string) {
+		slog.Info(text)
+		l.report("link", text)
+	})
+	a.links.Set(l.current.wire.LinkPropagation)
+	return a
 }
 
 // snapshot is what the loop knows at one moment.
@@ -72,7 +79,7 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 			slog.Warn("status", "error", err)
 		}
 		out = append(out, control.Port{
-			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, SpeedMbit: i.SpeedMbit, Attach: "tcx",
+			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, TakenDown: a.links.Held(port.Side(s)), SpeedMbit: i.SpeedMbit, Attach: "tcx",
 			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
 			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
@@ -99,6 +106,7 @@ func (a *agent) Reload(ctx context.Context) error {
 	if err := <-answer; err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
+	a.links.Set(g.wire.LinkPropagation)
 	a.loop.report("settings", fmt.Sprintf("settings and definitions were loaded anew: %s, %d services", g.set, len(g.services)))
 	return nil
 }
@@ -125,6 +133,7 @@ func (a *agent) watch(ctx context.Context) error {
 	var known [2]string
 	for {
 		err := a.loop.port.WatchLinks(ctx, func(s port.Side, up bool) {
+			a.links.Look()
 			state := "has link"
 			if !up {
 				state = "has no link"

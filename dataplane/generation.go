@@ -17,6 +17,7 @@ import (
 // next one.
 type generation struct {
 	settings []settings.Service
+	wire     settings.Wire
 	services []*session.Service
 	set      *patch.Set
 	faults   []error // why definitions were set aside
@@ -33,7 +34,7 @@ func (b *builder) settings() (*settings.Settings, error) {
 	}
 	s, err := read()
 	if err != nil {
-		return &settings.Settings{}, fmt.Errorf("read settings: %w", err)
+		return &settings.Settings{Wire: settings.DefaultWire}, fmt.Errorf("read settings: %w", err)
 	}
 	return s, nil
 }
@@ -41,7 +42,7 @@ func (b *builder) settings() (*settings.Settings, error) {
 // build compiles the definitions for settings s. A definition with a fault is
 // set aside and does not keep the others from being in force.
 func (b *builder) build(s *settings.Settings) *generation {
-	g := &generation{settings: s.Services}
+	g := &generation{settings: s.Services, wire: s.Wire}
 	g.set, g.faults = patch.Load(b.options.definitions, decoders, s.Modes)
 	for _, v := range s.Services {
 		g.services = append(g.services, &session.Service{

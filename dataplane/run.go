@@ -64,7 +64,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	defer signal.Stop(hup)
 
 	var wg sync.WaitGroup
-	errs := make(chan error, 4)
+	errs := make(chan error, 5)
 	start := func(f func() error) {
 		wg.Go(func() {
 			err := f()
@@ -77,6 +77,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	start(func() error { return l.run(ctx) })
 	start(func() error { return srv.Serve(listener) })
 	start(func() error { return a.watch(ctx) })
+	start(func() error { a.links.Run(ctx); return nil })
 	start(func() error { a.reloadOn(ctx, hup); return nil })
 	l.report("start", "the dataplane has started, version "+version)
 	slog.Info("started", "version", version, "a", o.wireA, "b", o.wireB)

@@ -26,6 +26,7 @@ const (
 type Settings struct {
 	Hostname   string
 	Management Management
+	Wire       Wire
 	Services   []Service
 	// Modes holds the definitions that are not in "correct": id to "off" or "shadow".
 	Modes map[string]string
@@ -38,6 +39,16 @@ type Management struct {
 	Gateway netip.Addr // may be invalid: none
 	DNS     []netip.Addr
 }
+
+// Wire is how the pair of wire ports behaves.
+type Wire struct {
+	// LinkPropagation takes one port down while the other has no link, so that
+	// the neighbours on both sides notice.
+	LinkPropagation bool
+}
+
+// DefaultWire is in force where the file says nothing.
+var DefaultWire = Wire{LinkPropagation: true}
 
 // Service is one protected service: TCP sessions to Address and Port.
 type Service struct {
@@ -81,7 +92,7 @@ func Parse(text []byte) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{s: &Settings{Modes: map[string]string{}}}
+	p := parser{s: &Settings{Wire: DefaultWire, Modes: map[string]string{}}}
 	for _, sec := range f.Sections() {
 		p.section(sec)
 	}
@@ -114,13 +125,16 @@ func (p *parser) section(sec *ini.Section) {
 		p.s.Hostname = sec.Key("hostname").String()
 	case kind == "management":
 		p.management(sec)
+	case sec.Name() == "wire":
+		p.known(sec, "link_propagation")
+		p.s.Wire.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
 	case kind == "service" && name != "":
 		p.service(sec, name)
 	case kind == "patch" && name != "":
 		p.known(sec, "mode")
 		p.s.Modes[name] = p.oneOf(sec, "mode", "correct", "off", "shadow", "correct")
 	default:
-		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, service NAME, patch ID", sec.Name()))
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, wire, service NAME, patch ID", sec.Name()))
 	}
 }
 

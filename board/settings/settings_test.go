@@ -20,6 +20,8 @@ mode = static
 address = 192.0.2.10/24
 gateway = 192.0.2.1
 dns = 192.0.2.53, 2001:db8::53
+[wire]
+link_propagation = no
 [service web]
 address = 10.77.0.2
 port = 8080

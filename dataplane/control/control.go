@@ -38,6 +38,7 @@ type Port struct {
 	Driver    string `json:"driver"`
 	MAC       string `json:"mac"`
 	Up        bool   `json:"up"`         // link
+	TakenDown bool   `json:"taken_down"` // by the dataplane, because the other port has no link
 	SpeedMbit int    `json:"speed_mbit"` // 0: unknown
 	Attach    string `json:"attach"`     // how the program sits on the port: "tcx"
 	RxPackets uint64 `json:"rx_packets"`
