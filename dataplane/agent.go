@@ -23,6 +23,8 @@ type agent struct {
 	links    *port.Propagator
 	instance string
 	reload   sync.Mutex // one at a time
+
+	rehearsal sync.Mutex
 }
 
 func newAgent(b *builder, l *loop) *agent {
@@ -42,6 +44,7 @@ type snapshot struct {
 	corrections uint64
 	perPatch    map[string]uint64
 	counters    [2]port.Counts
+	policies    []port.Policy // of the generation's services
 	err         error
 }
 

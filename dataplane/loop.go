@@ -43,6 +43,7 @@ type loop struct {
 	before     session.Stats // of engines that were given up
 
 	doomed      doomed
+	adopted     int // sessions that the present engine inherited
 	slotFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition

@@ -30,6 +30,7 @@ type options struct {
 	socketGroup  int
 	pins         string
 	detach       bool
+	rehearse     bool
 }
 
 func main() {
@@ -42,10 +43,18 @@ func main() {
 	flag.IntVar(&o.socketGroup, "socket-group", -1, "group id that may use the socket; -1: the own one")
 	flag.StringVar(&o.pins, "pin", "/sys/fs/bpf/wirepatch", "folder on a BPF file system where program and maps are pinned")
 	flag.BoolVar(&o.detach, "detach", false, "take everything off the ports and end; the wire is cut")
+	flag.BoolVar(&o.rehearse, "rehearse", false, "have the dataplane that runs (-socket) stop its engine for a second, tell what the wire did, and end")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if o.rehearse {
+		if err := rehearse(ctx, o.socket, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "dataplane:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "dataplane:", err)
 		os.Exit(1)

@@ -49,7 +49,7 @@ func (l *loop) inherit() error {
 	if err != nil {
 		return err
 	}
-	l.doomed = doomed{}
+	l.doomed, l.adopted = doomed{}, 0
 	for _, p := range found {
 		st, f := p.State(), p.Flow()
 		if !st.Settled {
@@ -57,6 +57,7 @@ func (l *loop) inherit() error {
 			continue
 		}
 		c := session.Conn{Client: f.Client, Server: f.Server}
+		l.adopted++
 		l.engine.Adopt(c, f.VLAN, slot{p}, [2]uint32{st.Lanes[0].Seq, st.Lanes[1].Seq})
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
 )
@@ -10,7 +11,9 @@ import (
 // snapshot runs on the loop.
 func (l *loop) snapshot() snapshot {
 	s := snapshot{generation: l.current, stats: l.stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
-	s.counters, s.err = l.port.Counters()
+	if s.counters, s.err = l.port.Counters(); s.err == nil {
+		s.policies, s.err = l.port.Policies(portServices(&settings.Settings{Services: l.current.settings}))
+	}
 	return s
 }
 
@@ -21,13 +24,13 @@ func sessionsOf(s session.Stats) control.Sessions {
 
 func servicesOf(s snapshot) []control.Service {
 	out := []control.Service{}
-	for _, v := range s.generation.settings {
+	for i, v := range s.generation.settings {
 		address := v.Address.String()
 		if v.Address.IsSingleIP() {
 			address = v.Address.Addr().String()
 		}
 		out = append(out, control.Service{Name: v.Name, Address: address, Port: int(v.Port), Protocol: v.Protocol,
-			Fail: v.Fail, Exceed: v.Exceed, Sessions: s.stats.PerService[v.Name]})
+			Fail: v.Fail, InForce: failOf(s.policies[i]), Exceed: v.Exceed, Sessions: s.stats.PerService[v.Name]})
 	}
 	return out
 }

@@ -7,6 +7,8 @@
 //	GET  /v1/events?since=N&wait=SECONDS   []Event with ID > N, oldest first, at most 500;
 //	                              with wait, blocks until there is one
 //	POST /v1/reload               reads settings and definitions anew; 204, or 422 with the reason
+//	POST /v1/rehearse?ms=N        stops the engine for N ms (600 to 5000, else 1000) and
+//	                              tells what the kernel did without it: Rehearsal
 package control
 
 import (
@@ -59,6 +61,7 @@ type Service struct {
 	Port     int    `json:"port"`
 	Protocol string `json:"protocol"`
 	Fail     string `json:"fail"`     // "open", "closed": when the engine is gone
+	InForce  string `json:"in_force"` // the same, as the kernel has it now; "": it does not know the service
 	Exceed   string `json:"exceed"`   // "pass", "reset": at a limit or an undecodable message
 	Sessions uint64 `json:"sessions"` // open now
 }

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"wirepatch/dataplane/control"
+)
+
+// TestRehearsal has the engine stand still under traffic, and compares the
+// report with what the ends saw.
+func TestRehearsal(t *testing.T) {
+	b := newBox(t)
+	startNginx(t, b.Server)
+	edited, plain := dial(t, b.Client, "10.77.0.2:80"), dial(t, b.Client, "10.77.0.2:80")
+	edited.get(t, "/echo", "X-Removed: yes\r\n", nil)
+	plain.get(t, "/echo", "", nil)
+	for _, s := range b.status(t).Services {
+		if s.InForce != s.Fail {
+			t.Errorf("service %s: the kernel's policy is %q; want %q", s.Name, s.InForce, s.Fail)
+		}
+	}
+
+	type result struct {
+		control.Rehearsal
+		error
+	}
+	answer := make(chan result, 1)
+	go func() {
+		r, err := b.control.Rehearse(t.Context(), 4*time.Second)
+		answer <- result{r, err}
+	}()
+	b.event(t, "wire", "rehearsal: inspection stops")
+	refused := make(chan error, 1)
+	go b.Client.Do(func() error { // the first SYN waits for the engine, the second is dropped
+		c, err := net.DialTimeout("tcp", "10.77.0.2:81", 2500*time.Millisecond)
+		if err == nil {
+			c.Close()
+		}
+		refused <- err
+		return nil
+	})
+	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
+		t.Errorf("fail-open request during a rehearsal = %q; want it to reach the server", got)
+	}
+	if err := <-refused; err == nil {
+		t.Error("fail-closed session was opened during a rehearsal")
+	}
+	b.event(t, "wire", "rehearsal: inspection goes on")
+	for _, c := range []*conn{edited, plain} {
+		if got := c.get(t, "/echo", "X-Removed: yes\r\nX-Kept: seen\r\n", nil); !strings.Contains(got, "removed=[] kept=[seen]") {
+			t.Errorf("request after the rehearsal = %q; want it corrected", got)
+		}
+	}
+	r := <-answer
+	if r.error != nil {
+		t.Fatal(r.error)
+	}
+	if r.StoppedMS < 4000 || r.Bypassed == 0 || r.Dropped == 0 || r.Waiting == 0 {
+		t.Errorf("rehearsal = %+v; want packets that waited, passed and were dropped", r.Rehearsal)
+	}
+	for _, s := range r.Services {
+		passed, dropped := s.Name == "four", s.Name == "closed"
+		if s.Passed > 0 != passed || s.Dropped > 0 != dropped {
+			t.Errorf("service %s = %+v; want packets passed %t, dropped %t", s.Name, s, passed, dropped)
+		}
+	}
+	if s := r.Sessions; !s.StartOver || s.Adopted != 1 || s.Doomed != 0 || s.Open < 2 || s.PickedUp < 2 {
+		t.Errorf("sessions = %+v; want one adopted, none doomed, two picked up", s)
+	}
+}
+
+// TestRehearsalCommand is what a technician sees.
+func TestRehearsalCommand(t *testing.T) {
+	b := newBox(t)
+	var socket string
+	for i, a := range b.args {
+		if a == "-socket" {
+			socket = b.args[i+1]
+		}
+	}
+	out, err := exec.Command(program, "-rehearse", "-socket", socket).Output()
+	if got := string(out); err != nil || !strings.Contains(got, "closed   closed  0") || !strings.Contains(got, "Sessions open before: 0") {
+		t.Errorf("dataplane -rehearse = %v:\n%s", err, got)
+	}
+	if _, err := b.control.Rehearse(t.Context(), 10*time.Second); err == nil || !strings.Contains(err.Error(), "want 600 to 5000") {
+		t.Errorf("Rehearse of 10 s = %v; want it refused", err)
+	}
+}
