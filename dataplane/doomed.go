@@ -97,7 +97,7 @@ func resetFor(f *packet.Frame) (packet.VNet, []byte) {
 // and would wait for ever: it answers a segment from far outside its window with
 // an acknowledgement (RFC 9293, 3.10.7.4), wherever that window is.
 func probeFor(f *packet.Frame) (packet.VNet, []byte) {
-	b := headers(f)
+	b := append(headers(f), 0) // a byte: to a segment without Linux answers only twice a second
 	tcp := b[f.L4:]
 	copy(tcp[0:12], f.Data[f.L4:])
 	binary.BigEndian.PutUint32(tcp[4:], f.Seq()-1<<30)
@@ -113,11 +113,11 @@ func headers(f *packet.Frame) []byte {
 	return b
 }
 
-// finish fills in what remains of b, a segment without payload between the ends
+// finish fills in what remains of b, a segment between the ends
 // of f, the other way if back.
 func finish(f *packet.Frame, b []byte, flags uint8, back bool) (packet.VNet, []byte) {
 	b[f.L4+12], b[f.L4+13] = bareTCP/4<<4, flags
-	out := packet.Frame{Data: b, V6: f.V6, L3: f.L3, L4: f.L4, Payload: len(b), End: len(b),
+	out := packet.Frame{Data: b, V6: f.V6, L3: f.L3, L4: f.L4, Payload: f.L4 + bareTCP, End: len(b),
 		Src: f.Src, Dst: f.Dst, SrcPort: f.SrcPort, DstPort: f.DstPort, Flags: flags}
 	if back {
 		out.Src, out.Dst, out.SrcPort, out.DstPort = f.Dst, f.Src, f.DstPort, f.SrcPort

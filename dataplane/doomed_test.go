@@ -71,8 +71,8 @@ func TestProbeFor(t *testing.T) {
 		if out.Src != in.Src || out.Dst != in.Dst || out.SrcPort != in.SrcPort || out.VLAN != in.VLAN || string(b[:12]) != string(in.Data[:12]) {
 			t.Errorf("v6=%t: probe %x; want it to go where the segment goes", v6, b)
 		}
-		if out.Flags != packet.ACK || in.Seq()-out.Seq() != 1<<30 || out.Ack() != in.Ack() || out.Payload != out.End {
-			t.Errorf("v6=%t: probe = %x; want a bare acknowledgement, far below the segment", v6, b)
+		if out.Flags != packet.ACK || in.Seq()-out.Seq() != 1<<30 || out.Ack() != in.Ack() || out.End != out.Payload+1 {
+			t.Errorf("v6=%t: probe = %x; want one byte, far below the segment", v6, b)
 		}
 	}
 }

@@ -75,11 +75,11 @@ func (l *loop) run(ctx context.Context) error {
 	favour()
 	for ctx.Err() == nil {
 		now := l.now()
-		next := l.engine.Tick(now)
-		l.drain(now)
 		if err := l.beat(); err != nil {
 			return err
 		}
+		next := l.engine.Tick(now)
+		l.drain(now)
 		// A frame is counted a moment before it can be read, so the mark is one
 		// of the round before.
 		mark, drained := l.mark, true
@@ -110,6 +110,9 @@ func (l *loop) run(ctx context.Context) error {
 // whether it was all.
 func (l *loop) receive(s port.Side) (empty bool, err error) {
 	for range batch {
+		if l.overdue() {
+			return false, nil // beat first: what the engine knows may not be true any more
+		}
 		v, frame, err := l.port.Recv(s, l.buf)
 		if errors.Is(err, port.ErrAgain) {
 			return true, nil

@@ -13,8 +13,7 @@ import (
 // have given the engine up in between, and frames of protected services have
 // gone past it, what the engine knows of its sessions is no longer true.
 func (l *loop) beat() error {
-	now := l.now()
-	late := l.lastBeat == 0 || time.Duration(now-l.lastBeat) > port.StaleAfter/2
+	now, late := l.now(), l.overdue()
 	l.port.Heartbeat()
 	gap := time.Duration(now - l.lastBeat)
 	first := l.lastBeat == 0
@@ -28,6 +27,12 @@ func (l *loop) beat() error {
 	}
 	l.report("wire", fmt.Sprintf("inspection had stopped for %v: %d packets of protected services went past it", gap.Round(time.Millisecond), n))
 	return l.startOver()
+}
+
+// overdue says whether the last heartbeat is so long ago that the ports may have
+// given the engine up.
+func (l *loop) overdue() bool {
+	return l.lastBeat == 0 || time.Duration(l.now()-l.lastBeat) > port.StaleAfter/2
 }
 
 // countBypassed returns how many packets have gone past the engine since it was

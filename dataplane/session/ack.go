@@ -123,6 +123,7 @@ func (s *Session) ackNow(h, r *half, ahead *held) {
 		h.acked = to
 		s.promise(h)
 		s.arm(h)
+		s.ride() // before the sender hears of it: we may end in between
 	}
 	s.origin(r, h, r.acceptable(), nil, packet.ACK, ahead)
 }

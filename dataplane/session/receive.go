@@ -311,6 +311,7 @@ func (s *Session) changed() {
 		s.edited = true
 		s.e.stats.Edited++
 	}
+	s.ride() // before anything of it is sent: we may end in between
 }
 
 // advance moves snd over what passed unseen between two chunks.
