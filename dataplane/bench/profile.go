@@ -18,7 +18,9 @@ func (l *lab) record() error {
 	if err := os.MkdirAll(l.profile, 0o755); err != nil {
 		return err
 	}
-	l.duration = max(l.duration, 2*time.Second)
+	usual := l.duration
+	defer func() { l.duration = usual }()
+	l.duration = max(usual, 2*time.Second)
 	for _, m := range l.chosen {
 		w := l.ways[m.ways[len(m.ways)-1]]
 		path := filepath.Join(l.profile, m.name+"."+strings.ReplaceAll(w.name, " ", "-")+".perf")

@@ -24,7 +24,9 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		if err := l.rounds(); err != nil {
+		if err := l.rounds(); ctx.Err() != nil {
+			return errors.New("interrupted")
+		} else if err != nil {
 			return err
 		}
 		figures := l.figures()
