@@ -69,11 +69,13 @@ func (l *lab) start(p *plan) {
 			return
 		}
 		defer c.Close()
+		if p.end == aborted || p.end == refused {
+			defer l.unaccepted(p)
+		}
 		c.SetDeadline(time.Now().Add(patience))
 		e := p.client(c)
 		if p.end == aborted {
 			err = e.abort(p.abortAt)
-			defer l.unaccepted(p)
 		} else {
 			err = e.run(p.end != clientCloses)
 		}
