@@ -26,7 +26,7 @@ func TestCorrections(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			b := newBox(t)
 			if v.vlan {
-				tag(t, b.Bed)
+				b.Tag(t, 42)
 			}
 			if !v.offloads { // then the ends verify every checksum
 				off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }

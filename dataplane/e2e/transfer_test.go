@@ -48,7 +48,7 @@ func TestLargeFileIsTheSame(t *testing.T) {
 	} else if got := sum(t, f); got != want {
 		t.Errorf("upload: SHA-256 = %s; want %s", got, want)
 	}
-	tag(t, b.Bed)
+	b.Tag(t, 42)
 	download("VLAN", "http://10.77.0.2/big")
 	off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
 	b.Ends(t, off)

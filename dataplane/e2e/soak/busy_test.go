@@ -200,9 +200,9 @@ func (b *busy) serve(c net.Conn) {
 	r := bufio.NewReader(c)
 	id := -1
 	for n := 0; ; n++ {
-		head, err := r.Peek(1)
+		_, err := r.Peek(1)
 		if err == nil && id < 0 {
-			head, _ = r.Peek(r.Buffered())
+			head, _ := r.Peek(r.Buffered())
 			if _, err := fmt.Sscanf(string(head), "GET /0 HTTP/1.1\r\nHost: a\r\nX-Session: %d\r\n", &id); err != nil {
 				b.fail(fmt.Errorf("server: session begins with %.200q", head))
 				return
