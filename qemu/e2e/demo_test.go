@@ -51,6 +51,7 @@ func TestEvidence(t *testing.T) {
 	}
 	deadline := time.Now().Add(time.Minute) // management asks the dataplane every now and then
 	var got []evidence
+	// What other demonstrations did just before may arrive only now: it is the same.
 	for len(got) < len(want) && time.Now().Before(deadline) {
 		for _, r := range m.events(since) {
 			since = r.Seq
@@ -61,7 +62,9 @@ func TestEvidence(t *testing.T) {
 			if e.Definition == "WP-2025-24358" { // the whole reply: its first line tells enough
 				e.After, _, _ = strings.Cut(e.After, "Content")
 			}
-			got = append(got, e)
+			if !slices.Contains(got, e) {
+				got = append(got, e)
+			}
 		}
 	}
 	slices.SortFunc(got, func(a, b evidence) int { return strings.Compare(a.Definition, b.Definition) })

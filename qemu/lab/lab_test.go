@@ -168,7 +168,10 @@ func TestRefused(t *testing.T) {
 // filling the lab's memory.
 func TestBackpressure(t *testing.T) {
 	const limit = 64 << 20
-	c := through(t, cabled(t, func(*net.TCPConn) {}, nil, nil), Service4)
+	c := through(t, cabled(t, func(c *net.TCPConn) {
+		<-t.Context().Done() // without a reference to it the connection would be collected, and so closed
+		c.Close()
+	}, nil, nil), Service4)
 	c.SetWriteDeadline(time.Now().Add(2 * time.Second))
 	n, err := c.Write(make([]byte, limit))
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
