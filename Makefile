@@ -21,7 +21,7 @@ console: ## attach this terminal to the serial console of the appliance that mak
 
 test: setup check image test-image ## all tests: units, namespaces, the image in QEMU (as root)
 	@# One package at a time: the namespaces and virtual machines of two would starve each other.
-	go test -p 1 -timeout 30m ./...
+	go test -p 1 -count=1 -timeout 30m ./...
 
 check: generated ## formatting, vet, staticcheck, generated files
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not formatted with gofmt:" $$bad; exit 1; }
