@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -28,59 +27,42 @@ type Package struct {
 // Release is the kernel release the package holds, as uname -r prints it.
 func (p *Package) Release() string { return strings.TrimPrefix(p.Name, "linux-image-") }
 
-// current finds the package that Debian's meta package stands for at present,
-// in its Depends field: name and exact version.
-var current = regexp.MustCompile(`(?m)^Depends:.*?(linux-image-[0-9][a-z0-9.+~-]*) \(= ([^)\s]+)\)`)
-
-var sumField = regexp.MustCompile(`(?m)^SHA256: ([0-9a-f]{64})$`)
-
 // Fetch gets the current kernel of the meta package (as linux-image-6.12-amd64)
 // into the folder cache, unless it is there already. What apt says goes to log.
+// Where the machine's lists of packages are missing, or so old that they name
+// what the archive no longer has, it gets lists of its own, below cache.
 func Fetch(ctx context.Context, meta, cache string, log io.Writer) (*Package, error) {
-	text, err := apt(ctx, "apt-cache", "show", "--no-all-versions", meta)
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, err
+	}
+	p, err := fetch(ctx, archive{}, meta, cache, log)
+	if err == nil || ctx.Err() != nil {
+		return p, err
+	}
+	fmt.Fprintf(log, "%v: getting new lists of packages\n", err)
+	own, err := newLists(ctx, filepath.Join(cache, "apt"), log)
 	if err != nil {
-		return nil, fmt.Errorf("find kernel package %s: %w; run apt-get update, then try again", meta, err)
+		return nil, fmt.Errorf("%w; is Debian's archive reachable?", err)
 	}
-	m := current.FindStringSubmatch(text)
-	if m == nil {
-		return nil, fmt.Errorf("find kernel package %s: it depends on no linux-image package; is this Debian with bookworm-security among its sources?", meta)
+	return fetch(ctx, own, meta, cache, log)
+}
+
+func fetch(ctx context.Context, a archive, meta, cache string, log io.Writer) (*Package, error) {
+	p, err := a.find(ctx, meta)
+	if err != nil {
+		return nil, err
 	}
-	p := &Package{Name: m[1], Version: m[2]}
-	if text, err = apt(ctx, "apt-cache", "show", p.Name+"="+p.Version); err != nil {
-		return nil, fmt.Errorf("look up %s: %w; run apt-get update, then try again", p.Name, err)
-	}
-	if m = sumField.FindStringSubmatch(text); m == nil {
-		return nil, fmt.Errorf("look up %s: apt names no SHA-256 for it", p.Name)
-	}
-	p.SHA256 = m[1]
 	p.File = filepath.Join(cache, fmt.Sprintf("%s_%s_amd64.deb", p.Name, strings.ReplaceAll(p.Version, ":", "%3a")))
 	if p.verify() == nil {
 		return p, nil
 	}
-	if err := p.download(ctx, cache, log); err != nil {
+	if err := a.download(ctx, p, cache, log); err != nil {
 		return nil, err
 	}
 	if err := p.verify(); err != nil {
 		return nil, fmt.Errorf("%w; remove it and try again", err)
 	}
 	return p, nil
-}
-
-func (p *Package) download(ctx context.Context, cache string, log io.Writer) error {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return err
-	}
-	args := []string{"download", p.Name + "=" + p.Version}
-	if os.Geteuid() == 0 {
-		// apt's own user cannot write in our folder.
-		args = append([]string{"-o", "APT::Sandbox::User=root"}, args...)
-	}
-	c := exec.CommandContext(ctx, "apt-get", args...)
-	c.Dir, c.Stdout, c.Stderr = cache, log, log
-	if err := c.Run(); err != nil {
-		return fmt.Errorf("download %s %s: %w; if the archive has a newer one by now, run apt-get update, then try again", p.Name, p.Version, err)
-	}
-	return nil
 }
 
 func (p *Package) verify() error {
@@ -120,15 +102,4 @@ func (p *Package) Unpack(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	return dir, os.Rename(tmp, dir)
-}
-
-func apt(ctx context.Context, name string, args ...string) (string, error) {
-	c := exec.CommandContext(ctx, name, args...)
-	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
-	if err := c.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(errs.String()))
-	}
-	return out.String(), nil
 }

@@ -1,0 +1,96 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// archive asks apt, with options that say whose lists of packages it goes by.
+// The zero value goes by the machine's.
+type archive struct{ options []string }
+
+// current finds the package that Debian's meta package stands for at present,
+// in its Depends field: name and exact version.
+var current = regexp.MustCompile(`(?m)^Depends:.*?(linux-image-[0-9][a-z0-9.+~-]*) \(= ([^)\s]+)\)`)
+
+var sumField = regexp.MustCompile(`(?m)^SHA256: ([0-9a-f]{64})$`)
+
+// newLists gets the lists of the machine's sources into dir. That needs no
+// rights over the machine, and changes nothing of it.
+func newLists(ctx context.Context, dir string, log io.Writer) (archive, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return archive{}, err
+	}
+	for _, sub := range []string{"lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return archive{}, err
+		}
+	}
+	a := archive{[]string{"-o", "Dir::State::lists=" + filepath.Join(dir, "lists"), "-o", "Dir::Cache=" + filepath.Join(dir, "cache")}}
+	c := a.command(ctx, "apt-get", "-q", "update")
+	c.Stdout, c.Stderr = log, log
+	if err := c.Run(); err != nil {
+		return archive{}, fmt.Errorf("apt-get update into %s: %w", dir, err)
+	}
+	return a, nil
+}
+
+func (a archive) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	options := a.options
+	if os.Geteuid() == 0 {
+		// apt's own user cannot write in our folders.
+		options = append([]string{"-o", "APT::Sandbox::User=root"}, options...)
+	}
+	c := exec.CommandContext(ctx, name, append(options, args...)...)
+	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	return c
+}
+
+// find looks up the package that meta stands for.
+func (a archive) find(ctx context.Context, meta string) (*Package, error) {
+	text, err := a.show(ctx, "--no-all-versions", meta)
+	if err != nil {
+		return nil, fmt.Errorf("find kernel package %s: %w", meta, err)
+	}
+	m := current.FindStringSubmatch(text)
+	if m == nil {
+		return nil, fmt.Errorf("find kernel package %s: it depends on no linux-image package; is this Debian with bookworm-security among its sources?", meta)
+	}
+	p := &Package{Name: m[1], Version: m[2]}
+	if text, err = a.show(ctx, p.Name+"="+p.Version); err != nil {
+		return nil, fmt.Errorf("look up %s: %w", p.Name, err)
+	}
+	if m = sumField.FindStringSubmatch(text); m == nil {
+		return nil, fmt.Errorf("look up %s: apt names no SHA-256 for it", p.Name)
+	}
+	p.SHA256 = m[1]
+	return p, nil
+}
+
+func (a archive) show(ctx context.Context, args ...string) (string, error) {
+	c := a.command(ctx, "apt-cache", append([]string{"show"}, args...)...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); err != nil {
+		return "", fmt.Errorf("apt-cache: %w: %s", err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}
+
+// download puts the package's file into the folder dir.
+func (a archive) download(ctx context.Context, p *Package, dir string, log io.Writer) error {
+	c := a.command(ctx, "apt-get", "download", p.Name+"="+p.Version)
+	c.Dir, c.Stdout, c.Stderr = dir, log, log
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("download %s %s: %w", p.Name, p.Version, err)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFetchWithoutLists: on a machine whose lists of packages are empty, as a
+// new one's may be, the kernel is found by lists got for it.
+func TestFetchWithoutLists(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "apt.conf")
+	lists := filepath.Join(dir, "lists")
+	if err := os.MkdirAll(filepath.Join(lists, "partial"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "Dir::State::lists \"" + lists + "\";\nDir::Cache \"" + dir + "\";\n"
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("APT_CONFIG", config)
+
+	var log strings.Builder
+	// The folder that make image uses, so that the package is there already.
+	p, err := Fetch(t.Context(), "linux-image-6.12-amd64", "../../out/cache", &log)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	if !strings.HasPrefix(p.Release(), "6.12.") {
+		t.Errorf("Fetch found kernel %s; want one of the 6.12 series", p.Release())
+	}
+	if !strings.Contains(log.String(), "getting new lists") {
+		t.Errorf("Fetch used lists that are empty:\n%s", log.String())
+	}
+}
