@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	"wirepatch/board/settings"
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/port"
 	"wirepatch/dataplane/protocol"
-	"wirepatch/dataplane/protocol/http"
 	"wirepatch/dataplane/session"
 )
 
@@ -43,7 +43,7 @@ func (b *builder) settings() (*settings.Settings, error) {
 // set aside and does not keep the others from being in force.
 func (b *builder) build(s *settings.Settings) *generation {
 	g := &generation{settings: s.Services, wire: s.Wire}
-	g.set, g.faults = patch.Load(b.options.definitions, decoders, s.Modes)
+	g.set, g.faults = patch.Load(b.options.definitions, decoders.ForDefinitions(), s.Modes)
 	for _, v := range s.Services {
 		g.services = append(g.services, &session.Service{
 			Name: v.Name, Address: v.Address, Port: v.Port, Exceed: exceed[v.Exceed],
@@ -57,23 +57,17 @@ func (b *builder) build(s *settings.Settings) *generation {
 	return g
 }
 
-// decoders are what definitions may be written for.
-var decoders = map[string]patch.Decoder{
-	"http": {Schema: http.Schema(), New: func(r protocol.Rules, c protocol.Conn) session.Inspector {
-		return http.New(r, c, http.Options{})
-	}},
-}
-
 var exceed = map[string]session.Policy{"reset": session.PolicyReset, "pass": session.PolicyPass}
 
 // inspector returns the maker of decoders for one service.
 func inspector(v settings.Service, rules protocol.Rules) func(session.Conn, bool) session.Inspector {
+	d, _ := decoders.Find(v.Protocol) // settings accept no other
 	return func(c session.Conn, midStream bool) session.Inspector {
 		conn := protocol.Conn{
 			ClientAddress: c.Client.Addr().String(), ClientPort: int(c.Client.Port()),
 			ServerAddress: c.Server.Addr().String(), ServerPort: int(c.Server.Port()),
 		}
-		return http.New(rules, conn, http.Options{Exceed: v.Exceed, MidStream: midStream})
+		return d.New(rules, conn, decoders.Options{Exceed: v.Exceed, MidStream: midStream})
 	}
 }
 

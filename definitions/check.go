@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 )
@@ -17,7 +18,7 @@ func check(paths []string, out io.Writer, tests bool) error {
 	if err != nil {
 		return err
 	}
-	decs := decoders()
+	decs := decoders.ForDefinitions()
 	schemas := map[string]protocol.Schema{}
 	for name, d := range decs {
 		schemas[name] = d.Schema

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 )
 
@@ -16,7 +17,7 @@ func TestPageIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(b)
-	for protocol, d := range decoders() {
+	for protocol, d := range decoders.ForDefinitions() {
 		need(t, page, "`"+protocol+"`", "protocol")
 		for kind, e := range d.Schema.Elements {
 			row := line(page, "| `"+kind+"` |")
@@ -67,7 +68,7 @@ func TestPageExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range patch.Test(d, decoders()[d.Protocol]) {
+	for _, f := range patch.Test(d, decoders.ForDefinitions()[d.Protocol]) {
 		t.Error(f)
 	}
 }

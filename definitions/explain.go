@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/session"
 )
@@ -39,7 +40,7 @@ func explain(args []string, out io.Writer) error {
 			return fmt.Errorf("explain: %w", err)
 		}
 	}
-	dec, ok := decoders()[d.Protocol]
+	dec, ok := decoders.ForDefinitions()[d.Protocol]
 	if !ok {
 		return fmt.Errorf("explain: no decoder for %q", d.Protocol)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
@@ -17,7 +18,7 @@ func TestLargeValues(t *testing.T) {
 	for _, d := range definitions(t) {
 		modes[d.ID] = patch.Correct
 	}
-	set, errs := patch.Load(".", decoders(), modes)
+	set, errs := patch.Load(".", decoders.ForDefinitions(), modes)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -57,7 +58,7 @@ func TestLargeValues(t *testing.T) {
 // definitions tells what is in this folder.
 func definitions(t *testing.T) []patch.Info {
 	t.Helper()
-	set, errs := patch.Load(".", decoders(), nil)
+	set, errs := patch.Load(".", decoders.ForDefinitions(), nil)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

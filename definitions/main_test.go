@@ -4,13 +4,14 @@ import (
 	"os"
 	"testing"
 
+	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 )
 
 // Every definition of this folder is loaded as an appliance loads it: parsed,
 // compiled, and proved by its own tests through the real decoder.
 func TestDefinitions(t *testing.T) {
-	set, errs := patch.Load(".", decoders(), nil)
+	set, errs := patch.Load(".", decoders.ForDefinitions(), nil)
 	for _, err := range errs {
 		t.Error(err)
 	}
