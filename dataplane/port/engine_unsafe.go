@@ -8,7 +8,7 @@ import (
 )
 
 // engineState is the memory of map wp_engine (struct engine_state in
-// bpf/wire.c), shared with the program.
+// bpf/maps.h), shared with the program.
 type engineState struct {
 	mem []byte
 	v   *engineWords

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Flags of a direction and states of a slot, as in bpf/wire.c.
+// Flags of a direction and states of a slot, as in bpf/maps.h.
 const (
 	flowPass    = 1
 	flowBounded = 2
@@ -16,7 +16,7 @@ const (
 	flowSettled = 1
 )
 
-// slotWords is struct flow_slot of bpf/wire.c.
+// slotWords is struct flow_slot of bpf/maps.h.
 type slotWords struct {
 	dir   [2]dirWords
 	state uint32
