@@ -18,6 +18,7 @@ const (
 	Bool                   // bool
 	StringList             // []string
 	StringMap              // map[string][]string
+	IntList                // []int64
 )
 
 // Schema documents what a decoder publishes. Rules are checked against it when
@@ -87,6 +88,15 @@ type Message struct {
 	Elements []Element
 	// Lookup resolves a message variable of the schema, lazily.
 	Lookup func(name string) (any, bool)
+	// Memory is the session's, the same for all its messages; nil: rules
+	// remember nothing from one message to the next.
+	Memory *Memory
+	// Continues says that the elements go on where the last message of this
+	// direction stopped: a long message is shown in parts, as it passes.
+	Continues bool
+	// Sent says that bytes of the message that came before Data have gone to its
+	// receiver. Correction.Late then says what becomes of one that is rejected.
+	Sent bool
 }
 
 // Rules decide what is to change in a message. They are safe for use by many
@@ -101,6 +111,15 @@ type Rules interface {
 	Match(m *Message) []Correction
 }
 
+// Holder is what Rules may be, too: they say how much of a message they want to
+// see before any of it goes to its receiver.
+type Holder interface {
+	// Hold returns the bytes that are to be held of a message whose elements of
+	// this kind come in parts; 0: as the decoder sees fit. The decoder's own
+	// limits go before.
+	Hold(kind string) int
+}
+
 // Correction is one change that a rule asks for.
 type Correction struct {
 	Definition string
@@ -112,21 +131,46 @@ type Correction struct {
 	Field      string // for Set
 	Value      string // for Set: the field's new value, unencoded
 	Name       string // "set", "cut" or "replace": the correction's name in the definition, for evidence
-	Reply      *Reply // for Reject
+	Reply      *Reply // for Reject and Interim
+	Insert     *Insertion
+	First      bool // for Move: to the first place among its kind, else to the last
+	Late       Late // for Reject and Drop
 }
+
+// Insertion is a new element of the same kind beside the Correction's element.
+type Insertion struct {
+	Before bool        // in front of it, else behind it
+	Fields [][2]string // names and values, unencoded, in the definition's order
+}
+
+// Late says what becomes of a message that is to be rejected or dropped when
+// part of it has gone to its receiver (Message.Sent).
+type Late uint8
+
+// What may follow then.
+const (
+	LateClose Late = iota // the reply, if any, and an orderly end for the client; a reset for the server
+	LateReset             // the session is reset on both sides
+	LateSpoil             // as Spoil
+	LatePass              // the rest passes, and it is told
+)
 
 // Action is what a Correction does.
 type Action uint8
 
 // The actions. Cut and replace of the language are computed by the rules and
-// arrive as Set.
+// arrive as Set. A decoder that cannot carry one out says so in the evidence.
 const (
-	Report Action = iota // change nothing, tell
-	Remove               // take the element out of the message
-	Set                  // give a field another value
-	Reject               // answer the message in the server's place, do not forward it
-	Drop                 // do not forward the message, answer nothing
-	Reset                // reset the session
+	Report  Action = iota // change nothing, tell
+	Remove                // take the element out of the message
+	Set                   // give a field another value
+	Reject                // answer the message in the server's place, do not forward it
+	Drop                  // do not forward the message, answer nothing
+	Reset                 // reset the session
+	Insert                // put a new element beside the element
+	Move                  // change the element's place among those of its kind
+	Interim               // send Reply to the client now; the message goes on
+	Spoil                 // make what is left of the message invalid in the protocol's own way
 )
 
 // Reply is the answer of a Reject.

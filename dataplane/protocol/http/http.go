@@ -70,9 +70,10 @@ type Decoder struct {
 	ended   session.End
 	synced  bool // where messages begin is known
 
-	turn turn
-	msg  protocol.Message
-	vars variables
+	turn   turn
+	msg    protocol.Message
+	memory protocol.Memory
+	vars   variables
 }
 
 var _ session.Inspector = (*Decoder)(nil)
@@ -84,5 +85,6 @@ func New(rules protocol.Rules, conn protocol.Conn, o Options) *Decoder {
 	d.halves[session.ToClient].dir = session.ToClient
 	d.msg.Protocol = "http"
 	d.msg.Lookup = d.lookup
+	d.msg.Memory = &d.memory
 	return d
 }
