@@ -32,7 +32,10 @@ func fold(acc uint64) uint16 {
 }
 
 // pseudo is the sum over the pseudo header of a TCP segment of n bytes.
-func (f *Frame) pseudo(n int) uint64 {
+func (f *Frame) pseudo(n int) uint64 { return f.pseudoOf(protoTCP, n) }
+
+// pseudoOf is the sum over the pseudo header before n bytes of a protocol.
+func (f *Frame) pseudoOf(proto byte, n int) uint64 {
 	var acc uint64
 	if f.V6 {
 		acc = sum(f.Data[f.L3+8:f.L3+40], 0)
@@ -41,7 +44,7 @@ func (f *Frame) pseudo(n int) uint64 {
 	}
 	var tail [8]byte
 	binary.BigEndian.PutUint32(tail[:], uint32(n))
-	tail[7] = protoTCP
+	tail[7] = proto
 	return sum(tail[:], acc)
 }
 

@@ -52,11 +52,11 @@ type part struct {
 	len    int
 }
 
-// MayBeTCP says, after Parse returned ErrFragment, whether the datagram can
-// hold a TCP segment.
-func (f *Frame) MayBeTCP() bool {
+// MayBeOurs says, after Parse returned ErrFragment, whether the datagram can
+// hold TCP or UDP.
+func (f *Frame) MayBeOurs() bool {
 	switch f.frag.proto {
-	case protoTCP:
+	case protoTCP, protoUDP:
 		return true
 	case 0, 43, 60:
 		return f.V6
@@ -176,7 +176,7 @@ func (d *datagram) join() []byte {
 	}
 	ip := b[first.L3:]
 	if first.V6 {
-		b[first.fragNext] = first.frag.proto
+		b[first.protoAt] = first.frag.proto
 		binary.BigEndian.PutUint16(ip[4:], uint16(len(ip)-ipv6Len))
 		return b
 	}

@@ -63,8 +63,8 @@ func feed(t *testing.T, r *Reassembler, frames ...[]byte) (whole []byte, parts [
 		if err := f.Parse(b); !errors.Is(err, ErrFragment) {
 			t.Fatalf("Parse of fragment %d: %v; want %v", i, err, ErrFragment)
 		}
-		if !f.MayBeTCP() {
-			t.Fatalf("MayBeTCP() of fragment %d = false; want true", i)
+		if !f.MayBeOurs() {
+			t.Fatalf("MayBeOurs() of fragment %d = false; want true", i)
 		}
 		if w, p := r.Add(&f, 1); w != nil {
 			whole, parts = w, p

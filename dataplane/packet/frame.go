@@ -1,5 +1,5 @@
 // Package packet is a view over the bytes of a frame: Ethernet, VLAN tags,
-// IPv4, IPv6, TCP; and the checksums that go with them. It reads and writes
+// IPv4, IPv6, TCP, UDP; and the checksums that go with them. It reads and writes
 // fields in place, keeps no state (but for Reassembler, which collects IP
 // fragments) and knows nothing of sessions.
 package packet
@@ -14,20 +14,24 @@ var (
 	ErrTruncated = errors.New("frame ends before its headers do")
 	ErrMalformed = errors.New("header fields contradict each other")
 	ErrNotTCP    = errors.New("not a TCP segment over IPv4 or IPv6")
+	ErrUDP       = errors.New("a UDP datagram over IPv4 or IPv6") // which the Frame is a view of
 	ErrFragment  = errors.New("fragment of an IP datagram")
 )
 
 // EtherTypes and protocol numbers (IEEE 802, IANA).
 const (
-	etherVLAN  = 0x8100
-	etherQinQ  = 0x88a8
-	etherIPv4  = 0x0800
-	etherIPv6  = 0x86dd
-	protoTCP   = 6
-	maxTags    = 4
-	ipv4MinLen = 20
-	ipv6Len    = 40
-	tcpMinLen  = 20
+	etherVLAN     = 0x8100
+	etherQinQ     = 0x88a8
+	etherIPv4     = 0x0800
+	etherIPv6     = 0x86dd
+	protoTCP      = 6
+	protoUDP      = 17
+	protoFragment = 44 // IPv6
+	maxTags       = 4
+	ipv4MinLen    = 20
+	ipv6Len       = 40
+	tcpMinLen     = 20
+	udpLen        = 8
 )
 
 // TCP flags (RFC 9293, 3.1).
@@ -42,13 +46,13 @@ const (
 	CWR
 )
 
-// Frame is a parsed view of one Ethernet frame that holds a TCP segment.
-// Offsets count bytes from the start of Data.
+// Frame is a parsed view of one Ethernet frame that holds a TCP segment, or a
+// UDP datagram. Offsets count bytes from the start of Data.
 type Frame struct {
 	Data    []byte
 	V6      bool
 	L3      int    // IP header
-	L4      int    // TCP header
+	L4      int    // TCP or UDP header
 	Payload int    // first payload byte
 	End     int    // end of the IP datagram; what follows is Ethernet padding
 	VLAN    uint32 // VLAN identifiers of the two outer tags, 12 bits each; 0: none
@@ -56,10 +60,12 @@ type Frame struct {
 	Dst     [16]byte // IPv4 addresses as IPv4-mapped ones
 	SrcPort uint16
 	DstPort uint16
-	Flags   uint8
+	Flags   uint8 // of TCP
 
-	frag     fragment
-	fragNext int // IPv6: offset of the byte that names the protocol after the fragment header
+	Surplus int // UDP: bytes between the end of the datagram and that of the IP packet; End is before them
+
+	frag    fragment
+	protoAt int // IPv6: offset of the byte that names UDP, or the protocol of a fragment
 }
 
 // Parse fills f from data, which it keeps. A datagram longer than 65,535 bytes
@@ -117,11 +123,14 @@ func (f *Frame) parseIPv4() error {
 		id: uint32(binary.BigEndian.Uint16(ip[4:])), proto: ip[9],
 		offset: int(word&0x1fff) * 8, more: word&0x2000 != 0,
 	}
-	if ip[9] != protoTCP {
+	if ip[9] != protoTCP && ip[9] != protoUDP {
 		return ErrNotTCP
 	}
 	if f.frag.offset != 0 || f.frag.more {
 		return ErrFragment
+	}
+	if ip[9] == protoUDP {
+		return f.parseUDP()
 	}
 	return f.parseTCP()
 }
@@ -162,18 +171,21 @@ func (f *Frame) walk(ip []byte, next byte, at, nextAt int) error {
 		case protoTCP:
 			f.L4 = f.L3 + at
 			return f.parseTCP()
+		case protoUDP:
+			f.L4, f.protoAt = f.L3+at, f.L3+nextAt
+			return f.parseUDP()
 		case 0, 43, 60: // hop-by-hop, routing, destination options
 			if len(ip) < at+8 {
 				return ErrTruncated
 			}
 			nextAt = at
 			next, at = ip[at], at+8+int(ip[at+1])*8
-		case 44: // fragment
+		case protoFragment:
 			if len(ip) < at+8 {
 				return ErrTruncated
 			}
 			word := binary.BigEndian.Uint16(ip[at+2:])
-			f.fragNext = f.L3 + nextAt
+			f.protoAt = f.L3 + nextAt
 			f.L4 = f.L3 + at + 8
 			f.frag = fragment{
 				id: binary.BigEndian.Uint32(ip[at+4:]), proto: ip[at],
