@@ -22,7 +22,7 @@ func (p *Port) Policies(services []Service) ([]Policy, error) {
 	out := make([]Policy, len(services))
 	for i, s := range services {
 		family, bits, addr := keyAddress(s.Address)
-		k := wireServiceKey{Prefixlen: prefixBase + bits, Family: family, Proto: protoTCP, Port: networkOrder(s.Port), Addr: addr}
+		k := wireServiceKey{Prefixlen: prefixBase + bits, Family: family, Proto: s.Transport.number(), Port: networkOrder(s.Port), Addr: addr}
 		var v wirePolicy
 		err := p.objs.WpServices.Lookup(k, &v)
 		if errors.Is(err, ebpf.ErrKeyNotExist) {

@@ -23,6 +23,8 @@ var protected = []Service{
 	{Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 80},
 	{Address: netip.MustParsePrefix("fd77::2/128"), Port: 80},
 	{Address: netip.MustParsePrefix("10.99.0.0/16"), Port: 443, FailClosed: true},
+	{Transport: UDP, Address: netip.MustParsePrefix("10.77.0.53/32"), Port: 53},
+	{Transport: UDP, Address: netip.MustParsePrefix("fd77::53/128"), Port: 53},
 }
 
 // open opens the box's ports and detaches them at the end of the test.
@@ -117,6 +119,8 @@ var over = map[string][]byte{
 	"priority tag":                join(toServer, vlan(0xe000), ip4(17, netns.Client4, netns.Server4, 0, nil, udp(5000, 53))),
 	"two tags":                    join(toServer, qinq(10), vlan(20), ip4(17, netns.Client4, netns.Server4, 0, nil, udp(5000, 53))),
 	"fragment to nobody":          join(toServer, ip4(6, netns.Client4, "10.77.0.3", 0x2000, nil, tcp(5000, 80))),
+	"TCP to a UDP service":        join(toServer, ip4(6, netns.Client4, "10.77.0.53", 0, nil, tcp(5000, 53))),
+	"TCP fragment to it":          join(toServer, ip4(6, netns.Client4, "10.77.0.53", 3, nil, filler)),
 	"UDP fragment":                join(toServer, ip4(17, netns.Client4, netns.Server4, 0x2000, nil, udp(5000, 53))),
 	"IPv6 UDP fragment":           join(toServer, ip6(44, netns.Client6, netns.Server6, fragment6(17, 1), udp(5000, 53))),
 	"IPv4 without header":         join(toServer, u16(0x0800), []byte{0x45, 0}),
@@ -139,6 +143,11 @@ var handed = map[string][]byte{
 	"authentication header":       join(toServer, ip6(51, netns.Client6, netns.Server6, []byte{6, 4}, filler[:22], tcp(5000, 80))),
 	"too many extensions":         join(toServer, ip6(0, netns.Client6, netns.Server6, bytes.Repeat(extension(60), 9), extension(6), tcp(5000, 80))),
 	"extensions that end nowhere": join(toServer, ip6(0, netns.Client6, netns.Server6, extension(60))),
+	"UDP service":                 join(toServer, ip4(17, netns.Client4, "10.77.0.53", 0, nil, udp(5000, 53))),
+	"answer of a UDP service":     join(toServer, ip4(17, "10.77.0.53", netns.Client4, 0, nil, udp(53, 5000))),
+	"IPv6 UDP service":            join(toServer, ip6(17, netns.Client6, "fd77::53", udp(5000, 53))),
+	"fragment of a UDP service":   join(toServer, ip4(17, netns.Client4, "10.77.0.53", 3, nil, filler)),
+	"IPv6 fragment of UDP":        join(toServer, ip6(44, netns.Client6, "fd77::53", fragment6(17, 1), udp(5000, 53))),
 	"first fragment":              join(toServer, ip4(6, netns.Client4, netns.Server4, 0x2000, nil, tcp(5000, 80))),
 	"later fragment":              join(toServer, ip4(6, netns.Client4, netns.Server4, 3, nil, filler)),
 	"tiny fragment":               join(toServer, ip4(6, netns.Client4, netns.Server4, 0x2000, nil, filler[:8])),

@@ -9,15 +9,34 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Service is what is handed up: TCP sessions to Address and Port.
+// Transport is what carries a service over IP.
+type Transport uint8
+
+// The transports.
+const (
+	TCP Transport = iota
+	UDP
+)
+
+// number is the transport's in an IP header.
+func (t Transport) number() uint8 {
+	if t == UDP {
+		return 17
+	}
+	return 6
+}
+
+// Service is what is handed up: TCP sessions, or UDP datagrams, to Address and
+// Port.
 type Service struct {
+	Transport  Transport
 	Address    netip.Prefix
 	Port       uint16
 	FailClosed bool // without an engine its frames are dropped, not forwarded
 }
 
 const (
-	protoTCP   = 6
+	anyProto   = 0  // in the key of an address
 	prefixBase = 32 // bits of a key before its address
 	mappedBits = 96 // bits of a mapped IPv4 address before the IPv4 part
 )
@@ -28,9 +47,10 @@ type plan struct {
 	addresses map[wireAddressKey]wirePolicy
 }
 
-// planServices works the tries' content out. An address whose services differ
-// in policy is closed to fragments if any of them is: which service a fragment
-// belongs to cannot be told.
+// planServices works the tries' content out. An address whose services of one
+// transport differ in policy is closed to fragments if any of them is: which
+// service a fragment belongs to cannot be told. What does not tell its transport
+// may belong to any.
 func planServices(services []Service) (plan, error) {
 	p := plan{services: map[wireServiceKey]wirePolicy{}, addresses: map[wireAddressKey]wirePolicy{}}
 	for _, s := range services {
@@ -38,13 +58,15 @@ func planServices(services []Service) (plan, error) {
 			return p, fmt.Errorf("service %s port %d: not an IPv4 or IPv6 prefix with a port", s.Address, s.Port)
 		}
 		family, bits, addr := keyAddress(s.Address)
-		k := wireServiceKey{Prefixlen: prefixBase + bits, Family: family, Proto: protoTCP, Port: networkOrder(s.Port), Addr: addr}
+		k := wireServiceKey{Prefixlen: prefixBase + bits, Family: family, Proto: s.Transport.number(), Port: networkOrder(s.Port), Addr: addr}
 		p.services[k] = policy(s.FailClosed)
-		closed := false
-		for _, o := range services {
-			closed = closed || o.FailClosed && o.Address.Bits() <= s.Address.Bits() && o.Address.Contains(s.Address.Addr())
+		for _, proto := range []uint8{s.Transport.number(), anyProto} {
+			closed := false
+			for _, o := range services {
+				closed = closed || o.FailClosed && (proto == anyProto || o.Transport.number() == proto) && o.Address.Bits() <= s.Address.Bits() && o.Address.Contains(s.Address.Addr())
+			}
+			p.addresses[wireAddressKey{Prefixlen: prefixBase + bits, Family: family, Proto: proto, Addr: addr}] = policy(closed)
 		}
-		p.addresses[wireAddressKey{Prefixlen: prefixBase + bits, Family: family, Addr: addr}] = policy(closed)
 	}
 	return p, nil
 }

@@ -17,7 +17,8 @@ type wireAddressKey struct {
 	_         structs.HostLayout
 	Prefixlen uint32
 	Family    uint8
-	Pad       [3]uint8
+	Proto     uint8
+	Pad       [2]uint8
 	Addr      [16]uint8
 }
 

@@ -28,8 +28,10 @@ struct service_key {
 };
 
 struct address_key {
-	__u32 prefixlen; // 32 for family and pad, then those of addr
-	__u8 family, pad[3];
+	__u32 prefixlen; // 32 for family, protocol and pad, then those of addr
+	__u8 family;
+	__u8 proto; // 0: whichever, for what does not tell
+	__u8 pad[2];
 	__u8 addr[16];
 };
 

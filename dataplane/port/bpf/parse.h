@@ -27,7 +27,8 @@ enum kind {
 };
 
 struct view {
-	__u8 family, proto;
+	__u8 family;
+	__u8 proto;     // 0: not told (KIND_ADDRESS, KIND_QUOTE)
 	__u8 to_client; // set by by_service
 	__u32 vlan;     // identifiers of the tags, 12 bits each
 	__u32 l4;       // offset of the TCP or UDP header
@@ -70,6 +71,7 @@ static __always_inline enum kind parse_error4(frame *f, __u32 off, struct view *
 	if (frame_load(f, off + 8, &h, sizeof(h)) || h.ver_ihl >> 4 != 4 || h.proto != PROTO_TCP)
 		return KIND_OTHER;
 	v->family = 4;
+	v->proto = PROTO_TCP;
 	map_ipv4(v->src, h.src);
 	map_ipv4(v->dst, h.dst);
 	return KIND_QUOTE;
@@ -92,7 +94,7 @@ static __always_inline enum kind parse_ipv4(frame *f, __u32 off, struct view *v)
 	map_ipv4(v->src, h.src);
 	map_ipv4(v->dst, h.dst);
 	if (h.frag & bpf_htons(0x3fff)) // more fragments, or an offset
-		return h.proto == PROTO_TCP ? KIND_ADDRESS : KIND_OTHER;
+		return KIND_ADDRESS;
 	return KIND_L4;
 }
 
@@ -147,8 +149,11 @@ static __always_inline enum kind parse_ipv6(frame *f, __u32 off, struct view *v)
 			return KIND_OTHER;
 		if (frame_load(f, off, ext, 2))
 			return KIND_ADDRESS;
-		if (next == EXT_FRAGMENT) // the first fragment decides what all are: it names TCP or what leads there
-			return ext[0] == PROTO_TCP || is_extension(ext[0]) ? KIND_ADDRESS : KIND_OTHER;
+		if (next == EXT_FRAGMENT) { // the first fragment decides what all are: it names TCP, UDP or what leads there
+			if (ext[0] == PROTO_TCP || ext[0] == PROTO_UDP)
+				v->proto = ext[0];
+			return v->proto || is_extension(ext[0]) ? KIND_ADDRESS : KIND_OTHER;
+		}
 		off += next == EXT_AUTH ? (ext[1] + 2) * 4 : (ext[1] + 1) * 8;
 		next = ext[0];
 	}

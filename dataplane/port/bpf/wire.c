@@ -34,7 +34,7 @@ static __always_inline struct policy *by_service(frame *f, struct view *v)
 
 static __always_inline struct policy *by_address(struct view *v)
 {
-	struct address_key k = { .prefixlen = 160, .family = v->family };
+	struct address_key k = { .prefixlen = 160, .family = v->family, .proto = v->proto };
 	struct policy *p;
 
 	__builtin_memcpy(k.addr, v->dst, 16);
@@ -117,7 +117,7 @@ int wire(frame *f)
 	switch (kind) {
 	case KIND_L4:
 		p = by_service(f, &v);
-		if (p)
+		if (p && v.proto == PROTO_TCP) // a slot's key does not name the protocol
 			slot = slot_of(&v, &k);
 		break;
 	case KIND_ADDRESS:
