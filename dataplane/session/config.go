@@ -23,24 +23,37 @@ type Output interface {
 	Send(to Side, v packet.VNet, frame []byte)
 }
 
-// Policy is what becomes of a session at a limit, or that cannot be decoded.
+// Policy is what becomes of a session at a limit, or that cannot be decoded; of
+// datagrams, only of the one that cannot.
 type Policy uint8
 
 // The policies.
 const (
-	PolicyReset Policy = iota // reset it on both sides
-	PolicyPass                // stop inspecting it
+	PolicyReset Policy = iota // reset it on both sides; drop the datagram
+	PolicyPass                // stop inspecting it; pass the datagram
+)
+
+// Transport is what carries a service.
+type Transport uint8
+
+// The transports.
+const (
+	TCP Transport = iota
+	UDP
 )
 
 // Service is a protected service. It must not be changed once handed over.
 type Service struct {
-	Name    string
-	Address netip.Prefix
-	Port    uint16
-	Exceed  Policy
+	Name      string
+	Transport Transport
+	Address   netip.Prefix
+	Port      uint16
+	Exceed    Policy
 	// New makes the Inspector of one session. midStream: the session was not
 	// seen from its start.
 	New func(c Conn, midStream bool) Inspector
+	// NewDatagram makes the inspector of one flow, where Transport is UDP.
+	NewDatagram func(c Conn) DatagramInspector
 }
 
 // Conn names a session's two ends.
@@ -57,6 +70,7 @@ type Limits struct {
 	HoldDelay time.Duration // after which held bytes are acknowledged to their sender
 	Idle      time.Duration // after which an established session is forgotten
 	Linger    time.Duration // how long a closed session is remembered
+	Flows     int           // of datagrams, tracked at once
 }
 
 // DefaultLimits suit a box with 512 MB.
@@ -70,6 +84,7 @@ var DefaultLimits = Limits{
 	HoldDelay: 4 * time.Millisecond,
 	Idle:      2 * time.Hour,
 	Linger:    10 * time.Second,
+	Flows:     32_768,
 }
 
 // EventKind is what an Event is about.
@@ -77,9 +92,11 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	Corrected EventKind = iota // Evidence says what
-	Passed                     // the session is no longer inspected
-	WasReset                   // we have reset the session
+	Corrected       EventKind = iota // Evidence says what
+	Passed                           // the session is no longer inspected
+	WasReset                         // we have reset the session
+	DatagramPassed                   // a datagram passed that could not be inspected, the first of its flow
+	DatagramDropped                  // the same, dropped
 )
 
 // Event is something worth telling about a session.
@@ -87,7 +104,7 @@ type Event struct {
 	Kind     EventKind
 	Service  string
 	Conn     Conn
-	Reason   string // for Passed and WasReset
+	Reason   string // for all but Corrected
 	Evidence Evidence
 }
 
@@ -97,6 +114,9 @@ type Stats struct {
 	BadChecksum, Malformed, Refused              uint64
 	Closing                                      uint64 // of Open, those that both ends have done with
 	Held                                         uint64 // bytes held, ahead and unacknowledged now
+	Flows                                        uint64 // of Open, those of datagrams
+	Dropped, Replied                             uint64 // datagrams: by a verdict; of these, answered by us
+	Unanswered                                   uint64 // replies to datagrams that were not sent, see Engine.reply
 	NoSlot                                       uint64 // sessions that found no slot
 	Quoted                                       uint64 // ICMP errors whose quoted sequence number was translated
 	PerService                                   map[string]uint64
@@ -108,5 +128,6 @@ type Config struct {
 	Services []*Service
 	Limits   Limits
 	Event    func(Event)
-	Slots    Slots // nil: the ports carry nothing for the engine
+	Slots    Slots          // nil: the ports carry nothing for the engine
+	MTU      func(Side) int // longest IP packet that a port sends; nil: 1500
 }

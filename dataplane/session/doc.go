@@ -16,6 +16,10 @@
 // The edit map translates between the two. Frames that nothing was held back
 // from and nothing edited in go on as they came.
 //
+// Beside them the package follows flows of UDP datagrams (flow.go), each of
+// which stands alone: it is shown to a DatagramInspector, and passes, changed
+// or not, or is dropped, or answered.
+//
 // How the design's invariants are kept:
 //
 //	I1  only what is below half.rel (decided), or was passed unseen by a

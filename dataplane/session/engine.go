@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,8 @@ type Engine struct {
 	lists    [listCount]list
 	timers   timers
 	frags    packet.Reassembler
+	flows    flows
+	lastID   uint32 // identification of fragments of our own
 	stats    Stats
 	memory   int // bytes kept in all sessions
 	legacies map[key]legacy
@@ -65,6 +68,8 @@ func NewEngine(cfg Config) *Engine {
 	}
 	e := &Engine{cfg: cfg, sessions: map[key]*Session{}, legacies: map[key]legacy{}, buf: make([]byte, 0, 1<<16+256), hdr: make([]byte, 0, 256)}
 	e.stats.PerService = map[string]uint64{}
+	e.flows.init()
+	e.lastID = rand.Uint32()
 	for i := range e.lists {
 		e.lists[i].init()
 	}
@@ -72,13 +77,17 @@ func NewEngine(cfg Config) *Engine {
 }
 
 // SetServices replaces the protected services. Sessions under way go on as
-// they began.
-func (e *Engine) SetServices(services []*Service) { e.cfg.Services = services }
+// they began; flows go on under what is new.
+func (e *Engine) SetServices(services []*Service) {
+	e.cfg.Services = services
+	e.reassignFlows()
+}
 
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.Open = uint64(len(e.sessions))
+	s.Flows = uint64(len(e.flows.m))
+	s.Open = uint64(len(e.sessions)) + s.Flows
 	s.Closing = uint64(e.lists[closing].n)
 	s.Held = uint64(e.memory)
 	s.PerService = maps.Clone(e.stats.PerService)
@@ -93,6 +102,8 @@ func (e *Engine) Handle(from Side, v packet.VNet, frame []byte, now Instant) {
 	switch {
 	case err == nil:
 		e.segment(from, v)
+	case errors.Is(err, packet.ErrUDP):
+		e.datagram(from, v, nil)
 	case errors.Is(err, packet.ErrFragment):
 		e.fragment(from, v)
 	case errors.Is(err, packet.ErrNotTCP):
@@ -103,10 +114,11 @@ func (e *Engine) Handle(from Side, v packet.VNet, frame []byte, now Instant) {
 	}
 }
 
-// fragment collects the fragments of a datagram. Those of a protected session
-// go on as one segment (cut anew where it is too long); others as they came.
+// fragment collects the fragments of a packet. Those of a protected TCP session
+// go on as one segment (cut anew where it is too long); others, and datagrams
+// that nothing was changed in, as they came.
 func (e *Engine) fragment(from Side, v packet.VNet) {
-	if !e.in.MayBeTCP() {
+	if !e.in.MayBeOurs() {
 		e.cfg.Output.Send(from^1, v, e.in.Data)
 		return
 	}
@@ -115,6 +127,10 @@ func (e *Engine) fragment(from Side, v packet.VNet) {
 		return
 	}
 	if err := e.in.Parse(whole); err != nil {
+		if errors.Is(err, packet.ErrUDP) {
+			e.datagram(from, v, parts)
+			return
+		}
 		if errors.Is(err, packet.ErrNotTCP) {
 			e.sendAll(from^1, v, parts)
 			return
@@ -189,17 +205,17 @@ func (e *Engine) find(f *packet.Frame) *Session { return e.sessions[keyOf(f)] }
 
 // serviceOf finds the service that the segment is for: by its destination.
 func (e *Engine) serviceOf(f *packet.Frame) *Service {
-	if s := e.match(f.Dst, f.DstPort); s != nil {
+	if s := e.match(TCP, f.Dst, f.DstPort); s != nil {
 		return s
 	}
-	return e.match(f.Src, f.SrcPort)
+	return e.match(TCP, f.Src, f.SrcPort)
 }
 
-func (e *Engine) match(addr [16]byte, port uint16) *Service {
+func (e *Engine) match(t Transport, addr [16]byte, port uint16) *Service {
 	a := netip.AddrFrom16(addr).Unmap()
 	var best *Service
 	for _, s := range e.cfg.Services {
-		if s.Port == port && s.Address.Contains(a) && (best == nil || s.Address.Bits() > best.Address.Bits()) {
+		if s.Port == port && s.Transport == t && s.Address.Contains(a) && (best == nil || s.Address.Bits() > best.Address.Bits()) {
 			best = s
 		}
 	}
@@ -209,9 +225,9 @@ func (e *Engine) match(addr [16]byte, port uint16) *Service {
 // open makes a session for a segment that belongs to none, but to a service.
 func (e *Engine) open(from Side, f *packet.Frame) *Session {
 	toServer := true
-	svc := e.match(f.Dst, f.DstPort)
+	svc := e.match(TCP, f.Dst, f.DstPort)
 	if svc == nil {
-		svc, toServer = e.match(f.Src, f.SrcPort), false
+		svc, toServer = e.match(TCP, f.Src, f.SrcPort), false
 	}
 	e.makeRoom()
 	s := newSession(e, svc, from, f, toServer)
@@ -246,8 +262,12 @@ func (e *Engine) remove(s *Session) {
 	s.leave()
 	s.list.remove(s)
 	delete(e.sessions, s.key)
-	if e.stats.PerService[s.svc.Name]--; e.stats.PerService[s.svc.Name] == 0 {
-		delete(e.stats.PerService, s.svc.Name)
+	e.leaveService(s.svc)
+}
+
+func (e *Engine) leaveService(svc *Service) {
+	if e.stats.PerService[svc.Name]--; e.stats.PerService[svc.Name] == 0 {
+		delete(e.stats.PerService, svc.Name)
 	}
 }
 
@@ -279,6 +299,7 @@ func (e *Engine) Tick(now Instant) Instant {
 	e.expire(&e.lists[embryonic], 60*time.Second)
 	e.expire(&e.lists[established], e.cfg.Limits.Idle)
 	e.expire(&e.lists[closing], e.cfg.Limits.Linger)
+	e.expireFlows()
 	e.frags.Expire(now)
 	if now >= e.cleanAt {
 		e.cleanAt = now + int64(time.Minute)

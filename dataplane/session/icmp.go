@@ -34,7 +34,7 @@ func (e *Engine) quotedSeq(from Side, q *packet.Quote) uint32 {
 	}
 	if l, ok := e.legacies[k]; ok {
 		dir := ToClient
-		if e.match(q.Dst, q.DstPort) != nil {
+		if e.match(TCP, q.Dst, q.DstPort) != nil {
 			dir = ToServer
 		}
 		return q.Seq() - uint32(l.deltas[dir])
