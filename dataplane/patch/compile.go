@@ -15,9 +15,12 @@ import (
 type compiler struct {
 	envs   *environments
 	schema *protocol.Schema
-	at     string // kind of the rule's element
+	def    *Definition
+	own    map[string]*cel.Env // by kind, where the definition has variables of its own
+	at     string              // kind of the rule's element
 	errs   []error
 	reads  []string // message variables of the rule that are elements, too
+	places bool     // the rule reads element.…
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -38,7 +41,20 @@ type rule struct {
 	cut    int
 	match  *regexp.Regexp // replace
 	reply  *reply
+	before bool        // insert
+	fields []fieldText // insert
+	first  bool        // move
+	slot   protocol.Name
+	calc   cel.Program // remember
+	late   protocol.Late
+	hold   int
 	reads  []string // message variables that are elements, too
+	places bool     // reads element.…
+}
+
+type fieldText struct {
+	name  string
+	value *template
 }
 
 type reply struct {
@@ -51,6 +67,8 @@ type reply struct {
 var actions = map[string]protocol.Action{
 	"remove": protocol.Remove, "set": protocol.Set, "cut": protocol.Set, "replace": protocol.Set,
 	"reject": protocol.Reject, "drop": protocol.Drop, "reset": protocol.Reset, "report": protocol.Report,
+	"insert": protocol.Insert, "move": protocol.Move, "reply": protocol.Interim, "spoil": protocol.Spoil,
+	"remember": protocol.Report,
 }
 
 // compileRule compiles one rule; nil after a fault.
@@ -62,8 +80,8 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.fail(r.At.Pos, "at: protocol %s has no element %q; want one of %s", c.schema.Protocol, clip(r.At.Value), strings.Join(kinds, ", "))
 		return nil
 	}
-	c.at, c.reads = r.At.Value, nil
-	out := &rule{def: def, index: index, kind: c.at, action: actions[r.Do.Kind], name: r.Do.Kind}
+	c.at, c.reads, c.places = r.At.Value, nil, false
+	out := &rule{def: def, index: index, kind: c.at, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value]}
 	if r.When.Value != "" {
 		prog, ast := c.program(r.When, r.When.Value, c.at, cel.BoolType)
 		out.cond = prog
@@ -72,7 +90,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		}
 	}
 	c.compileDo(&r.Do, elem, out)
-	out.reads = c.reads
+	out.reads, out.places = c.reads, c.places
 	if len(c.errs) > before {
 		return nil
 	}
@@ -94,9 +112,43 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 			c.fail(d.Pattern.Pos, "pattern: %v; want a regular expression as RE2 has them", err)
 		}
 		out.match, out.value = re, c.template(d.With)
-	case "reject":
+	case "reject", "reply":
 		out.reply = c.reply(&d.Reply)
+	case "insert":
+		c.insert(d, elem, out)
+	case "move":
+		out.first = d.First
+	case "remember":
+		c.remember(d, out)
 	}
+}
+
+// insert compiles the fields of a new element.
+func (c *compiler) insert(d *Do, elem protocol.ElementType, out *rule) {
+	out.before = d.Before
+	for _, f := range d.Fields {
+		if _, ok := elem.Fields[f[0].Value]; !ok {
+			c.fail(f[0].Pos, "insert.fields: %s has no field %q; want one of %s", c.at, clip(f[0].Value), strings.Join(slices.Sorted(maps.Keys(elem.Fields)), ", "))
+			continue
+		}
+		out.fields = append(out.fields, fieldText{f[0].Value, c.template(f[1])})
+	}
+}
+
+// remember compiles the value of a session variable, which keeps its type.
+func (c *compiler) remember(d *Do, out *rule) {
+	i := slices.IndexFunc(c.def.Session, func(v Variable) bool { return v.Name == d.Name.Value })
+	if i < 0 {
+		var names []string
+		for _, v := range c.def.Session {
+			names = append(names, v.Name)
+		}
+		c.fail(d.Name.Pos, "remember.name: found %q; want a name that the definition's session lists: %s", clip(d.Name.Value), strings.Join(names, ", "))
+		return
+	}
+	v := c.def.Session[i]
+	out.slot = protocol.Name{Definition: c.def.ID, Variable: v.Name}
+	out.calc, _ = c.program(d.Value, d.Value.Value, c.at, typeOf(v.Initial))
 }
 
 func (c *compiler) field(d *Do, elem protocol.ElementType, out *rule) {

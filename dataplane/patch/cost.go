@@ -38,7 +38,7 @@ const (
 // of its length.
 func callCost(overload string) interpreter.FunctionTracker {
 	unit := uint64(bytesPerUnit)
-	if strings.HasPrefix(overload, "matches") || strings.HasPrefix(overload, "regex_") {
+	if strings.HasPrefix(overload, "matches") || strings.HasPrefix(overload, "regex_") || overload == "wp_json_text" {
 		unit = regexPerUnit
 	}
 	return func(args []ref.Val, result ref.Val) *uint64 {

@@ -8,14 +8,21 @@ import (
 // Limits of one definition file. They bound what a hostile or broken file can
 // cost the box that loads it.
 const (
-	MaxFile     = 256 << 10 // bytes of one patch.yaml
-	MaxRules    = 64        // rules of one definition
-	MaxTests    = 256       // tests of one definition
-	MaxText     = 64 << 10  // bytes of one scalar of the file
-	MaxVector   = 1 << 20   // bytes of one side of a test, with its templates filled in
-	MaxCost     = 30_000    // CEL cost of one evaluation, by the measure of cost.go
-	MaxFiles    = 20_000    // definitions in one folder
-	maxExprSize = 16 << 10  // code points of one CEL expression
+	MaxFile   = 256 << 10 // bytes of one patch.yaml
+	MaxRules  = 64        // rules of one definition
+	MaxTests  = 256       // tests of one definition
+	MaxText   = 64 << 10  // bytes of one scalar of the file
+	MaxVector = 1 << 20   // bytes of one side of a test, with its templates filled in
+	MaxCost   = 30_000    // CEL cost of one evaluation, by the measure of cost.go
+	MaxFiles  = 20_000    // definitions in one folder
+	MaxHold   = 1 << 20   // bytes that one rule may have held
+	// MaxVariables bounds what one definition remembers of a session.
+	MaxVariables = 16
+	// MaxRemembered bounds a text that is remembered, in bytes.
+	MaxRemembered = 1 << 10
+	// MaxSteps bounds a conversation.
+	MaxSteps    = 200
+	maxExprSize = 16 << 10 // code points of one CEL expression
 )
 
 // Pos is a place in a definition file. Line and Column count from 1; 0 means
@@ -80,6 +87,7 @@ type Definition struct {
 	Default         string   // mode where the owner's settings name none: Off, Shadow or Correct
 	Protocol        string
 	Proof           string // how equivalence was shown; "vectors only" when it was not
+	Session         []Variable
 	Rules           []Rule
 	Tests           []Vector
 	protocolPos     Pos
@@ -92,24 +100,39 @@ type Product struct {
 	Affected []string // version ranges, for instance ">=1.2.0 <1.4.7"
 }
 
+// Variable is a value that a definition remembers from one message of a session
+// to the next. Initial is a string, an int64 or a bool.
+type Variable struct {
+	Pos
+	Name    string
+	Initial any
+}
+
 // Rule is one condition on one kind of element, and what to do then.
 type Rule struct {
 	Pos
 	At   Text
 	When Text // CEL; empty: always
+	Hold int  // bytes of the message that are to be held until it is decided; 0: as the decoder sees fit
+	Else Text // what follows when the message has gone in part: see lates
 	Do   Do
 }
 
 // Do is the correction of a rule. Kind says which of the fields count.
 type Do struct {
 	Pos
-	Kind    string // "remove", "set", "cut", "replace", "reject", "drop", "reset", "report"
-	Field   Text   // set, cut, replace
-	To      Text   // set: template
-	Max     int    // cut: bytes
-	Pattern Text   // replace: RE2
-	With    Text   // replace: template, in which $1 is the first group
-	Reply   Reply  // reject
+	Kind    string    // one of bareActions and mapActions
+	Field   Text      // set, cut, replace
+	To      Text      // set: template
+	Max     int       // cut: bytes
+	Pattern Text      // replace: RE2
+	With    Text      // replace: template, in which $1 is the first group
+	Reply   Reply     // reject, reply
+	Before  bool      // insert: in front of the element, else behind it
+	Fields  [][2]Text // insert: fields of the new element; the values are templates
+	First   bool      // move: to the first place, else to the last
+	Name    Text      // remember: the variable
+	Value   Text      // remember: CEL
 }
 
 // Reply is the answer that a reject gives. All texts are templates.
@@ -132,7 +155,17 @@ type Vector struct {
 	Response    *Text // what the server answers
 	ClientGets  *Text // what the client must get; nil: exactly what the server answered
 	Ends        string
-	Corrections int // how many corrections must be reported; -1: at least one when something changes, else none
+	Corrections int    // how many corrections must be reported; -1: at least one when something changes, else none
+	Steps       []Step // a conversation, instead of Client, Server, Response and ClientGets
+}
+
+// Step is one thing that one side sends in a conversation, and what comes of it.
+type Step struct {
+	Pos
+	FromServer bool
+	Sends      Text
+	ServerGets *Text // nil: what the client has sent in this step
+	ClientGets *Text // nil: what the server has sent in this step
 }
 
 // The values of Vector.Ends: how the session must stand in the end.

@@ -45,6 +45,11 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 		cel.ParserExpressionSizeLimit(maxExprSize),
 		cel.ParserRecursionLimit(64),
 		cel.Variable(DateVar, cel.StringType),
+		cel.Variable(stateVar, stateType),
+		cel.Macros(rateMacros...),
+	}
+	for name, t := range placeVars {
+		opts = append(opts, cel.Variable(name, t))
 	}
 	for _, f := range functions {
 		opts = append(opts, f.opt)
@@ -88,14 +93,53 @@ func celType(t protocol.Type) *cel.Type {
 		return cel.ListType(cel.StringType)
 	case protocol.StringMap:
 		return stringMap
+	case protocol.IntList:
+		return cel.ListType(cel.IntType)
 	}
 	return cel.StringType
+}
+
+// sessionPrefix begins the names of session variables in expressions.
+const sessionPrefix = "session."
+
+func typeOf(initial any) *cel.Type {
+	switch initial.(type) {
+	case int64:
+		return cel.IntType
+	case bool:
+		return cel.BoolType
+	}
+	return cel.StringType
+}
+
+// env returns the environment of a definition's rules at kind: that of all
+// definitions, with its own session variables.
+func (c *compiler) env(kind string) (*cel.Env, error) {
+	env, err := c.envs.of(c.schema, kind)
+	if err != nil || c.def == nil || len(c.def.Session) == 0 {
+		return env, err
+	}
+	if own := c.own[kind]; own != nil {
+		return own, nil
+	}
+	var opts []cel.EnvOption
+	for _, v := range c.def.Session {
+		opts = append(opts, cel.Variable(sessionPrefix+v.Name, typeOf(v.Initial)))
+	}
+	if env, err = env.Extend(opts...); err != nil {
+		return nil, fmt.Errorf("make the CEL environment of %s: %w", kind, err)
+	}
+	if c.own == nil {
+		c.own = map[string]*cel.Env{}
+	}
+	c.own[kind] = env
+	return env, nil
 }
 
 // program compiles one expression for the rules at kind. want lists the types
 // that it may have. The returned AST serves the search for literals.
 func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Program, *celast.AST) {
-	env, err := c.envs.of(c.schema, kind)
+	env, err := c.env(kind)
 	if err != nil {
 		c.fail(t.Pos, "%v", err)
 		return nil, nil
@@ -130,6 +174,9 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 		dir = c.schema.Elements[kind].Dir
 	}
 	for _, ref := range a.ReferenceMap() {
+		if _, ok := placeVars[ref.Name]; ok {
+			c.places = true
+		}
 		v, ok := c.schema.Vars[ref.Name]
 		if !ok || ref.Name == "" {
 			continue
@@ -192,6 +239,11 @@ func (c *compiler) explain(msg string) string {
 	for n, v := range c.schema.Vars {
 		if v.Dir <= c.schema.Elements[c.at].Dir && n != DateVar {
 			names = append(names, n)
+		}
+	}
+	if c.def != nil {
+		for _, v := range c.def.Session {
+			names = append(names, sessionPrefix+v.Name)
 		}
 	}
 	slices.Sort(names)

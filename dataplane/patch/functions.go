@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"encoding/hex"
 	"net/url"
 	"path"
 	"strings"
@@ -41,6 +42,37 @@ var functions = []function{
 			cel.UnaryBinding(func(s ref.Val) ref.Val {
 				return types.String(path.Clean(string(s.(types.String))))
 			})))},
+	{"rate", cel.Function("rate",
+		cel.Overload("wp_rate", []*cel.Type{stateType, cel.StringType, cel.StringType, cel.IntType}, cel.IntType,
+			cel.FunctionBinding(rateOf(1))))},
+	{"rateSeen", cel.Function("rateSeen",
+		cel.Overload("wp_rate_seen", []*cel.Type{stateType, cel.StringType, cel.StringType, cel.IntType}, cel.IntType,
+			cel.FunctionBinding(rateOf(0))))},
+	{"jsonDepth", text1("jsonDepth", cel.IntType, func(s string) ref.Val { return types.Int(jsonDepth(s)) })},
+	{"jsonText", cel.Function("jsonText",
+		cel.Overload("wp_json_text", []*cel.Type{cel.StringType, cel.StringType}, cel.StringType,
+			cel.BinaryBinding(func(s, path ref.Val) ref.Val {
+				return types.String(jsonText(string(s.(types.String)), string(path.(types.String))))
+			})))},
+	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
+	{"base64Decode", text1("base64Decode", cel.StringType, func(s string) ref.Val { return types.String(base64Decode(s)) })},
+	{"hex", text1("hex", cel.StringType, func(s string) ref.Val { return types.String(hex.EncodeToString([]byte(s))) })},
+	{"unhex", text1("unhex", cel.StringType, unhex)},
+	{"octets", text1("octets", cel.IntType, func(s string) ref.Val { return types.Int(len(s)) })},
+	{"octet", cel.Function("octet",
+		cel.MemberOverload("wp_octet", []*cel.Type{cel.StringType, cel.IntType}, cel.IntType, cel.BinaryBinding(octet)))},
+	{"slice", cel.Function("slice",
+		cel.MemberOverload("wp_slice", []*cel.Type{cel.StringType, cel.IntType, cel.IntType}, cel.StringType, cel.FunctionBinding(slice)))},
+	{"bigEndian", text1("bigEndian", cel.IntType, func(s string) ref.Val { return number(s, false) })},
+	{"littleEndian", text1("littleEndian", cel.IntType, func(s string) ref.Val { return number(s, true) })},
+	{"toBigEndian", cel.Function("toBigEndian",
+		cel.Overload("wp_to_big", []*cel.Type{cel.IntType, cel.IntType}, cel.StringType, cel.BinaryBinding(octetsOf(false))))},
+	{"toLittleEndian", cel.Function("toLittleEndian",
+		cel.Overload("wp_to_little", []*cel.Type{cel.IntType, cel.IntType}, cel.StringType, cel.BinaryBinding(octetsOf(true))))},
+	{"addressIn", cel.Function("addressIn",
+		cel.Overload("wp_address_in", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType, cel.BinaryBinding(addressIn)))},
+	{"ftpAddress", text1("ftpAddress", cel.StringType, func(s string) ref.Val { a, _ := ftpTarget(s); return types.String(a) })},
+	{"ftpPort", text1("ftpPort", cel.IntType, func(s string) ref.Val { _, p := ftpTarget(s); return types.Int(p) })},
 	{"urlHost", cel.Function("urlHost",
 		cel.Overload("wp_url_host", []*cel.Type{cel.StringType}, cel.StringType,
 			cel.UnaryBinding(urlPart(func(u *url.URL) string { return u.Host }))))},

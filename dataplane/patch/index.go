@@ -13,6 +13,7 @@ type kindIndex struct {
 	always []int32 // rules without a literal to look for
 	fields []*subjectIndex
 	vars   []*subjectIndex
+	places bool // a rule reads where the elements stand
 }
 
 // subjectIndex holds the literals that rules look for in one field or variable.

@@ -14,9 +14,9 @@ import (
 // Load reads every definition under dir, each as <id>/patch.yaml, compiles them
 // and runs each one's own tests. One with a fault or a failed test is set aside
 // with its reason in Set.Definitions, and the rest go on; errs repeats the
-// reasons. Modes are as for Compile. A dir that cannot be read is an error; one
+// reasons. Modes and options are as for Compile. A dir that cannot be read is an error; one
 // that is not there is an empty Set.
-func Load(dir string, decoders map[string]Decoder, modes map[string]string) (set *Set, errs []error) {
+func Load(dir string, decoders map[string]Decoder, modes map[string]string, opts ...Option) (set *Set, errs []error) {
 	defs, aside, err := readAll(dir)
 	if err != nil {
 		errs = append(errs, err)
@@ -33,11 +33,11 @@ func Load(dir string, decoders map[string]Decoder, modes map[string]string) (set
 		}
 		sound = append(sound, d)
 	}
-	set, more := Compile(sound, schemas, modes)
+	set, more := Compile(sound, schemas, modes, opts...)
 	errs = append(errs, more...)
 	for _, a := range aside {
 		errs = append(errs, a.err)
-		set.defs = append(set.defs, &loaded{Definition: a.def, mode: modeOf(modes, a.def), err: a.err.Error()})
+		set.defs = append(set.defs, &loaded{Definition: a.def, mode: modeOf(modes, a.def), byService: set.services[a.def.ID], err: a.err.Error()})
 	}
 	slices.SortStableFunc(set.defs, func(a, b *loaded) int { return byID(a.Definition, b.Definition) })
 	return set, errs

@@ -1,8 +1,11 @@
 package patch
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/common/types"
 
@@ -17,10 +20,16 @@ func (s *Set) Wants(kind string) bool { return s.kinds[kind] }
 // Match implements protocol.Rules. Rules are asked in the order of the elements,
 // of the definitions' ids and within them. A later rule sees a field as an
 // earlier one in correct mode has set it; none is asked about an element that is
-// removed, or after the message is rejected, dropped or the session reset. Where
+// removed, or after the message is rejected, dropped, spoiled or the session reset. Where
 // several set the same field, the first correction carries the last one's value,
 // for a decoder makes one edit of a field, and the others are there as reports.
-func (s *Set) Match(m *protocol.Message) []protocol.Correction {
+func (s *Set) Match(m *protocol.Message) []protocol.Correction { return s.match(m, "") }
+
+// Hold implements protocol.Holder.
+func (s *Set) Hold(kind string) int { return s.holds[kind] }
+
+// match is Match for the sessions of one service.
+func (s *Set) match(m *protocol.Message, service string) []protocol.Correction {
 	kinds := s.protocols[m.Protocol]
 	if len(kinds) == 0 {
 		return nil
@@ -30,6 +39,10 @@ func (s *Set) Match(m *protocol.Message) []protocol.Correction {
 		sc.release()
 		s.pool.Put(sc)
 	}()
+	sc.act = activation{m: m, date: s.now, places: &sc.places, state: s.state}
+	if needsPlaces(kinds) {
+		sc.places.find(m) // in any case: the next part counts on
+	}
 	var out []protocol.Correction
 	for i := range m.Elements {
 		k := kinds[m.Elements[i].Kind]
@@ -40,7 +53,7 @@ func (s *Set) Match(m *protocol.Message) []protocol.Correction {
 			continue
 		}
 		var ended bool
-		if out, ended = s.element(m, i, k, sc, out); ended {
+		if out, ended = s.element(m, service, i, k, sc, out); ended {
 			break
 		}
 	}
@@ -49,20 +62,17 @@ func (s *Set) Match(m *protocol.Message) []protocol.Correction {
 
 // element asks the rules about one element. ended means that the message is not
 // forwarded and needs no more corrections.
-func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out []protocol.Correction) (_ []protocol.Correction, ended bool) {
+func (s *Set) element(m *protocol.Message, service string, i int, k *kindIndex, sc *scratch, out []protocol.Correction) (_ []protocol.Correction, ended bool) {
 	e := m.Elements[i]
 	copied := false
-	sc.act = activation{m: m, e: &e, date: s.now}
+	sc.act.e, sc.act.index = &e, i
 	for at := 0; at < len(sc.found); at++ {
 		n := sc.found[at]
-		r := s.rules[n]
-		if !r.holds(&sc.act) {
-			continue
-		}
-		c, ok := r.correction(&sc.act, i)
+		c, ok := s.ask(s.rules[n], service, sc, i)
 		if !ok {
 			continue
 		}
+		r := s.rules[n]
 		r.def.corrections.Add(1)
 		out = append(out, c)
 		if c.Shadow {
@@ -72,7 +82,7 @@ func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out
 			out = mergeSet(out)
 		}
 		switch c.Action {
-		case protocol.Reject, protocol.Drop, protocol.Reset:
+		case protocol.Reject, protocol.Drop, protocol.Reset, protocol.Spoil:
 			return out, true
 		case protocol.Remove:
 			return out, false
@@ -88,6 +98,33 @@ func (s *Set) element(m *protocol.Message, i int, k *kindIndex, sc *scratch, out
 		}
 	}
 	return out, false
+}
+
+func needsPlaces(kinds map[string]*kindIndex) bool {
+	for _, k := range kinds {
+		if k.places {
+			return true
+		}
+	}
+	return false
+}
+
+// ask evaluates one rule and works out its correction, and charges the time to
+// the definition. What a rule remembers is remembered at once.
+func (s *Set) ask(r *rule, service string, sc *scratch, i int) (c protocol.Correction, ok bool) {
+	mode := r.def.modeIn(service)
+	if mode == Off || r.def.budget.aside.Load() != nil {
+		return c, false
+	}
+	start := time.Now()
+	sc.act.rule = r
+	if r.holds(&sc.act) {
+		c, ok = r.correction(&sc.act, i, mode == Shadow)
+	}
+	if r.def.budget.charge(start, time.Now()) && s.onAside != nil {
+		s.onAside(r.def.ID, *r.def.budget.aside.Load())
+	}
+	return c, ok
 }
 
 // mergeSet gives the value of the last correction, a Set, to the first effective
@@ -120,12 +157,18 @@ func (r *rule) holds(act *activation) bool {
 
 // correction works out what a rule that holds asks for; false when that would
 // change nothing, or fails.
-func (r *rule) correction(act *activation, element int) (protocol.Correction, bool) {
+func (r *rule) correction(act *activation, element int, shadow bool) (protocol.Correction, bool) {
 	c := protocol.Correction{
 		Definition: r.def.ID, Revision: r.def.Revision, Rule: r.index,
-		Shadow: r.def.mode == Shadow, Action: r.action, Element: element, Name: r.name,
+		Shadow: shadow, Action: r.action, Element: element, Name: r.name, First: r.first, Late: r.late,
 	}
 	var err error
+	if r.calc != nil {
+		if err = r.remember(act); err != nil {
+			r.def.errors.Add(1)
+		}
+		return c, false
+	}
 	switch r.action {
 	case protocol.Set:
 		old, ok := textField(act.e, r.field)
@@ -136,14 +179,40 @@ func (r *rule) correction(act *activation, element int) (protocol.Correction, bo
 		if c.Value, err = r.newValue(act, old); err == nil && c.Value == old {
 			return c, false
 		}
-	case protocol.Reject:
+	case protocol.Reject, protocol.Interim:
 		c.Reply, err = r.reply.fill(act)
+	case protocol.Insert:
+		c.Insert = &protocol.Insertion{Before: r.before}
+		for _, f := range r.fields {
+			var v string
+			if v, err = f.value.fill(act, nil); err != nil {
+				break
+			}
+			c.Insert.Fields = append(c.Insert.Fields, [2]string{f.name, v})
+		}
 	}
 	if err != nil {
 		r.def.errors.Add(1)
 		return c, false
 	}
 	return c, true
+}
+
+// remember gives a session variable its new value.
+func (r *rule) remember(act *activation) error {
+	v, _, err := r.calc.Eval(act)
+	if err != nil {
+		return err
+	}
+	value := v.Value()
+	if s, ok := value.(string); ok && len(s) > MaxRemembered {
+		return fmt.Errorf("remember: text of %d bytes; want at most %d", len(s), MaxRemembered)
+	}
+	r.def.remembered[r.index].Store(true)
+	if act.m.Memory != nil && !act.m.Memory.Set(r.slot, value) {
+		return errors.New("remember: the session has too many variables")
+	}
+	return nil
 }
 
 func textField(e *protocol.Element, name string) (string, bool) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -125,7 +126,9 @@ func tooDeep(b []byte) (line int, ok bool) {
 	return 0, true
 }
 
-var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "protocol", "proof", "rules", "tests"}
+var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "protocol", "proof", "session", "rules", "tests"}
+
+var optionalKeys = []string{"limits", "default", "session"}
 
 func (r *reader) definition(d *Definition, n ast.Node) {
 	found := map[string]bool{}
@@ -156,6 +159,8 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 			d.Protocol, d.protocolPos = t.Value, t.Pos
 		case "proof":
 			d.Proof = r.text(e.node, "proof").Value
+		case "session":
+			d.Session = r.variables(e.node)
 		case "rules":
 			d.Rules = r.rules(e.node)
 		case "tests":
@@ -163,7 +168,7 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 		}
 	}
 	for _, k := range definitionKeys {
-		if !found[k] && k != "limits" && k != "default" {
+		if !found[k] && !slices.Contains(optionalKeys, k) {
 			r.fail(d.Pos, "definition: key %q is missing", k)
 		}
 	}

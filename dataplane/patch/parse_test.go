@@ -10,7 +10,7 @@ func TestParseFaults(t *testing.T) {
 	rule := `  - {at: request.header, when: name == "a", do: drop}` + "\n"
 	tests := []struct{ name, file, want string }{
 		{"unknown key", head + rule + "colour: red\n", `t.yaml:15:1: definition: unknown key "colour"; want one of id`},
-		{"unknown key of a rule", head + "  - at: a\n    whne: b\n    do: drop\n", `t.yaml:15:5: rule: unknown key "whne"; want one of at, when, do`},
+		{"unknown key of a rule", head + "  - at: a\n    whne: b\n    do: drop\n", `t.yaml:15:5: rule: unknown key "whne"; want one of at, when, hold, else, do`},
 		{"missing key", strings.Replace(head, "title: t\n", "", 1) + rule, `t.yaml:1:5: definition: key "title" is missing`},
 		{"double key", head + rule + "title: u\n", `t.yaml:15:1`},
 		{"two actions", head + "  - at: a\n    do: {remove: element, set: {field: a, to: b}}\n", `t.yaml:15:9: do: found 2 actions; want exactly one of remove`},

@@ -27,7 +27,7 @@ func (r *reader) tests(n ast.Node) []Vector {
 	return out
 }
 
-var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections"}
+var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections", "steps"}
 
 func (r *reader) vector(n ast.Node) Vector {
 	v := Vector{Pos: r.pos(n), Ends: endsOpen, Corrections: -1}
@@ -52,15 +52,50 @@ func (r *reader) vector(n ast.Node) Vector {
 			}
 		case "corrections":
 			v.Corrections = r.number(e.node, "corrections", 0, 1000)
+		case "steps":
+			v.Steps = r.steps(e.node)
+			from++
 		}
+	}
+	if v.Steps != nil && (v.Server != nil || v.Response != nil || v.ClientGets != nil) {
+		r.fail(v.Pos, "test: server, response and client_gets stand beside steps; want them within the steps")
 	}
 	if v.Name == "" {
 		r.fail(v.Pos, `test: key "name" is missing; want what the test shows`)
 	}
 	if from != 1 {
-		r.fail(v.Pos, "test: want exactly one of client, request: the bytes that the client sends")
+		r.fail(v.Pos, "test: want exactly one of client, request, steps: the bytes that the client sends, or the steps of a conversation")
 	}
 	return v
+}
+
+// steps reads a conversation: what each side sends, in order.
+func (r *reader) steps(n ast.Node) []Step {
+	items := r.list(n, "steps")
+	if len(items) == 0 || len(items) > MaxSteps {
+		r.fail(r.pos(n), "steps: found %d; want 1 to %d", len(items), MaxSteps)
+		return nil
+	}
+	out := make([]Step, 0, len(items))
+	for _, item := range items {
+		s, from := Step{Pos: r.pos(item)}, 0
+		for _, e := range r.mapping(item, "step", "client", "server", "server_gets", "client_gets") {
+			switch e.key {
+			case "client", "server":
+				s.Sends, s.FromServer = r.text(e.node, e.key), e.key == "server"
+				from++
+			case "server_gets":
+				s.ServerGets = r.optional(e)
+			case "client_gets":
+				s.ClientGets = r.optional(e)
+			}
+		}
+		if from != 1 {
+			r.fail(s.Pos, "step: want exactly one of client, server: the bytes that this side sends")
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func (r *reader) optional(e entry) *Text {

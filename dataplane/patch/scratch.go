@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -19,6 +20,7 @@ type scratch struct {
 	varsDone []bool    // by kind
 	byVars   [][]int32 // by kind
 	act      activation
+	places   places
 }
 
 func newScratch(rules, kinds int) *scratch {
@@ -50,13 +52,18 @@ func (sc *scratch) mark(n int32) {
 func (sc *scratch) release() {
 	clear(sc.varsDone)
 	sc.act = activation{}
+	sc.places.forget()
 }
 
 // activation gives CEL the values of one element and its message.
 type activation struct {
-	m    *protocol.Message
-	e    *protocol.Element
-	date func() time.Time
+	m      *protocol.Message
+	e      *protocol.Element
+	index  int // of e in the message
+	date   func() time.Time
+	places *places
+	state  *State
+	rule   *rule
 }
 
 var _ cel.Activation = (*activation)(nil)
@@ -77,6 +84,14 @@ func (a *activation) ResolveName(name string) (any, bool) {
 			return f.Value, true
 		}
 	}
+	switch {
+	case strings.HasPrefix(name, placePrefix):
+		return a.place(name)
+	case strings.HasPrefix(name, sessionPrefix) && a.rule != nil:
+		return a.remembered(name[len(sessionPrefix):])
+	case name == stateVar && a.rule != nil:
+		return &stateVal{a.state, a.rule.def.ID, a.date()}, true
+	}
 	if name == DateVar && a.date != nil {
 		return a.date().UTC().Format(DateFormat), true
 	}
@@ -84,6 +99,21 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return nil, false
 	}
 	return a.m.Lookup(name)
+}
+
+// remembered is the value of a session variable, its initial one at first.
+func (a *activation) remembered(name string) (any, bool) {
+	if a.m != nil && a.m.Memory != nil {
+		if v, ok := a.m.Memory.Get(protocol.Name{Definition: a.rule.def.ID, Variable: name}); ok {
+			return v, true
+		}
+	}
+	for _, v := range a.rule.def.Session {
+		if v.Name == name {
+			return v.Initial, true
+		}
+	}
+	return nil, false
 }
 
 // Parent implements cel.Activation.

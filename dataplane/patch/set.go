@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,15 +28,39 @@ type Set struct {
 	rules     []*rule
 	protocols map[string]map[string]*kindIndex // by protocol, by kind
 	kinds     map[string]bool                  // of all protocols
+	holds     map[string]int                   // by kind
 	pool      sync.Pool
 	now       func() time.Time
+	state     *State
+	services  map[string]map[string]string // modes by definition and service
+	burst     time.Duration                // see budget
+	onAside   func(id, why string)
 }
+
+// Option is something that a Set is made with beside its definitions.
+type Option func(*Set)
+
+// WithState has rates counted on from an earlier generation's.
+func WithState(s *State) Option { return func(o *Set) { o.state = s } }
+
+// WithServiceModes gives definitions modes of their own in single services: by
+// definition id, by service.
+func WithServiceModes(m map[string]map[string]string) Option {
+	return func(o *Set) { o.services = m }
+}
+
+// WithAside has f told when a definition is set aside at run time. It is called
+// from Match and must return at once.
+func WithAside(f func(id, why string)) Option { return func(o *Set) { o.onAside = f } }
 
 // loaded is a definition with its counters.
 type loaded struct {
 	*Definition
 	mode        string
-	err         string // why it is set aside
+	byService   map[string]string // modes in single services
+	err         string            // why it is set aside
+	budget      budget
+	remembered  []atomic.Bool // by rule: it has remembered something
 	corrections atomic.Uint64
 	errors      atomic.Uint64
 }
@@ -47,31 +72,38 @@ type Info struct {
 	Title           string
 	Vulnerabilities []string
 	Mode            string
-	Error           string // why it is set aside; "" when it is in force
-	Corrections     uint64 // corrections asked for since this Set was made, in shadow mode too
-	Errors          uint64 // evaluations that failed or cost too much, and so matched nothing
+	Services        map[string]string // modes in single services
+	Error           string            // why it is set aside; "" when it is in force
+	Corrections     uint64            // corrections asked for since this Set was made, in shadow mode too
+	Errors          uint64            // evaluations that failed or cost too much, and so matched nothing
 }
 
 // Compile makes a Set of definitions. schemas are by protocol, modes by
 // definition id; a definition without one is in its own default mode. Errors are for what
 // was left out: a definition with a fault is set aside whole, with its reason in
 // Definitions, and the others go on.
-func Compile(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string) (*Set, []error) {
-	return compileAt(defs, schemas, modes, time.Now)
+func Compile(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string, opts ...Option) (*Set, []error) {
+	return compileAt(defs, schemas, modes, time.Now, opts...)
 }
 
-func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string, now func() time.Time) (*Set, []error) {
+func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map[string]string, now func() time.Time, opts ...Option) (*Set, []error) {
 	envs, err := newEnvironments()
 	if err != nil {
 		return &Set{}, []error{err}
 	}
-	s := &Set{now: now, kinds: map[string]bool{}, protocols: map[string]map[string]*kindIndex{}}
+	s := &Set{now: now, kinds: map[string]bool{}, holds: map[string]int{}, protocols: map[string]map[string]*kindIndex{}, burst: budgetBurst}
+	for _, o := range opts {
+		o(s)
+	}
+	if s.state == nil {
+		s.state = NewState()
+	}
 	var errs []error
 	ids := map[string]bool{}
 	sorted := slices.Clone(defs)
 	slices.SortStableFunc(sorted, byID)
 	for _, d := range sorted {
-		l := &loaded{Definition: d, mode: modeOf(modes, d)}
+		l := &loaded{Definition: d, mode: modeOf(modes, d), byService: s.services[d.ID], budget: budget{burst: s.burst}, remembered: make([]atomic.Bool, len(d.Rules))}
 		s.defs = append(s.defs, l)
 		rules, err := compileDefinition(envs, l, schemas)
 		if ids[d.ID] {
@@ -81,7 +113,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 		if err != nil {
 			l.err = err.Error()
 			errs = append(errs, err)
-		} else if l.mode != Off {
+		} else if l.inForce() {
 			s.rules = append(s.rules, rules...)
 		}
 	}
@@ -89,15 +121,34 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	return s, errs
 }
 
+// inForce says whether the definition is on anywhere.
+func (l *loaded) inForce() bool {
+	for _, m := range l.byService {
+		if m != Off {
+			return true
+		}
+	}
+	return l.mode != Off
+}
+
 func compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema) ([]*rule, error) {
-	if l.mode != Off && l.mode != Shadow && l.mode != Correct {
-		return nil, l.errorf("mode of %s is %q; want %s, %s or %s", l.ID, l.mode, Off, Shadow, Correct)
+	for _, m := range append(slices.Collect(maps.Values(l.byService)), l.mode) {
+		if m != Off && m != Shadow && m != Correct {
+			return nil, l.errorf("mode of %s is %q; want %s, %s or %s", l.ID, m, Off, Shadow, Correct)
+		}
 	}
 	schema, ok := schemas[l.Protocol]
 	if !ok {
 		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
 	}
-	c := &compiler{envs: envs, schema: &schema}
+	c := &compiler{envs: envs, schema: &schema, def: l.Definition}
+	seen := map[string]bool{}
+	for _, v := range l.Session {
+		if seen[v.Name] {
+			c.fail(v.Pos, "session: variable %s is there twice; want it once", v.Name)
+		}
+		seen[v.Name] = true
+	}
 	var out []*rule
 	for i := range l.Rules {
 		if r := c.compileRule(&l.Rules[i], l, i); r != nil {
@@ -132,6 +183,10 @@ func (s *Set) index() {
 		n++
 	}
 	for _, r := range s.rules {
+		s.holds[r.kind] = max(s.holds[r.kind], r.hold)
+		if r.places {
+			s.protocols[r.def.Protocol][r.kind].places = true
+		}
 		for _, v := range r.reads {
 			// A variable that is an element, too, a body, is known only where the
 			// decoder publishes the element.
@@ -146,9 +201,13 @@ func (s *Set) index() {
 func (s *Set) Definitions() []Info {
 	out := make([]Info, 0, len(s.defs))
 	for _, d := range s.defs {
+		why := d.err
+		if slow := d.budget.aside.Load(); slow != nil {
+			why = *slow
+		}
 		out = append(out, Info{
 			ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
-			Mode: d.mode, Error: d.err,
+			Mode: d.mode, Services: d.byService, Error: why,
 			Corrections: d.corrections.Load(), Errors: d.errors.Load(),
 		})
 	}

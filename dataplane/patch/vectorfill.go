@@ -5,16 +5,30 @@ import (
 	"time"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
 )
 
 // vectorBytes are the bytes of a test with its templates filled in.
 type vectorBytes struct {
 	client, server       string
 	response, clientGets string
+	steps                []stepBytes
+}
+
+// stepBytes are the bytes of one step: who sends what, and what then arrives.
+type stepBytes struct {
+	from  session.Direction
+	sends string
+	gets  [2]string // by direction: what comes out there
 }
 
 // changes says whether either side is to get other bytes than were sent to it.
 func (b *vectorBytes) changes() bool {
+	for _, s := range b.steps {
+		if s.gets[s.from] != s.sends || s.gets[s.from.Other()] != "" {
+			return true
+		}
+	}
 	return b.client != b.server || b.response != b.clientGets
 }
 
@@ -44,5 +58,16 @@ func fillVector(v *Vector) (*vectorBytes, error) {
 	b.server = fill(v.Server, b.client)
 	b.response = fill(v.Response, "")
 	b.clientGets = fill(v.ClientGets, b.response)
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		one := stepBytes{from: session.ToServer, sends: fill(&s.Sends, "")}
+		if s.FromServer {
+			one.from = session.ToClient
+		}
+		one.gets[one.from] = one.sends
+		one.gets[session.ToServer] = fill(s.ServerGets, one.gets[session.ToServer])
+		one.gets[session.ToClient] = fill(s.ClientGets, one.gets[session.ToClient])
+		b.steps = append(b.steps, one)
+	}
 	return b, errors.Join(c.errs...)
 }

@@ -1,0 +1,85 @@
+package patch
+
+import (
+	"sync/atomic"
+
+	"wirepatch/dataplane/protocol"
+)
+
+// For returns the rules as they are for one service, in which definitions may
+// have modes of their own.
+func (s *Set) For(service string) protocol.Rules {
+	v := &view{set: s, service: service, kinds: map[string]bool{}, holds: map[string]int{}}
+	for _, r := range s.rules {
+		if r.def.modeIn(service) == Off {
+			continue
+		}
+		v.kinds[r.kind] = true
+		for _, k := range r.reads {
+			v.kinds[k] = true
+		}
+		v.holds[r.kind] = max(v.holds[r.kind], r.hold)
+	}
+	return v
+}
+
+// view is a Set as one service sees it.
+type view struct {
+	set     *Set
+	service string
+	kinds   map[string]bool
+	holds   map[string]int
+}
+
+func (v *view) Wants(kind string) bool { return v.kinds[kind] }
+func (v *view) Hold(kind string) int   { return v.holds[kind] }
+func (v *view) Match(m *protocol.Message) []protocol.Correction {
+	return v.set.match(m, v.service)
+}
+
+// modeIn is the definition's mode for one service.
+func (l *loaded) modeIn(service string) string {
+	if m, ok := l.byService[service]; ok {
+		return m
+	}
+	return l.mode
+}
+
+// Live is the rules of one service through all generations: its sessions ask
+// the newest one, each from its next message on.
+type Live struct {
+	now atomic.Pointer[protocol.Rules]
+}
+
+// Use puts rules in force.
+func (l *Live) Use(r protocol.Rules) { l.now.Store(&r) }
+
+// Wants implements protocol.Rules.
+func (l *Live) Wants(kind string) bool {
+	r := l.now.Load()
+	return r != nil && (*r).Wants(kind)
+}
+
+// Match implements protocol.Rules.
+func (l *Live) Match(m *protocol.Message) []protocol.Correction {
+	if r := l.now.Load(); r != nil {
+		return (*r).Match(m)
+	}
+	return nil
+}
+
+// Hold implements protocol.Holder.
+func (l *Live) Hold(kind string) int {
+	if r := l.now.Load(); r != nil {
+		if h, ok := (*r).(protocol.Holder); ok {
+			return h.Hold(kind)
+		}
+	}
+	return 0
+}
+
+var (
+	_ protocol.Rules  = (*Live)(nil)
+	_ protocol.Holder = (*Live)(nil)
+	_ protocol.Holder = (*view)(nil)
+)
