@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"wirepatch/board/settings"
@@ -20,11 +21,22 @@ type generation struct {
 	wire     settings.Wire
 	services []*session.Service
 	set      *patch.Set
-	faults   []error // why definitions were set aside
+	rules    map[string]*patch.Live // of all services that there ever were, by name
+	faults   []error                // why definitions were set aside
 }
 
-// builder makes generations.
-type builder struct{ options options }
+// builder makes generations. What outlives them is its own: what rules have
+// counted, and through what the sessions of a service ask the rules in force.
+type builder struct {
+	options options
+	state   *patch.State
+	rules   map[string]*patch.Live
+	aside   func(id, why string) // told when a definition is set aside at run time
+}
+
+func newBuilder(o options) *builder {
+	return &builder{options: o, state: patch.NewState(), rules: map[string]*patch.Live{}, aside: func(string, string) {}}
+}
 
 // settings reads appliance.ini. With an error comes an empty one.
 func (b *builder) settings() (*settings.Settings, error) {
@@ -42,14 +54,19 @@ func (b *builder) settings() (*settings.Settings, error) {
 // build compiles the definitions for settings s. A definition with a fault is
 // set aside and does not keep the others from being in force.
 func (b *builder) build(s *settings.Settings) *generation {
-	g := &generation{settings: s.Services, wire: s.Wire}
-	g.set, g.faults = patch.Load(b.options.definitions, decoders.ForDefinitions(), s.Modes)
+	g := &generation{settings: s.Services, wire: s.Wire, rules: map[string]*patch.Live{}}
+	g.set, g.faults = patch.Load(b.options.definitions, decoders.ForDefinitions(), s.Modes,
+		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithAside(func(id, why string) { b.aside(id, why) }))
 	for _, v := range s.Services {
+		if b.rules[v.Name] == nil {
+			b.rules[v.Name] = new(patch.Live)
+		}
 		g.services = append(g.services, &session.Service{
 			Name: v.Name, Address: v.Address, Port: v.Port, Exceed: exceed[v.Exceed],
-			New: inspector(v, g.set),
+			New: inspector(v, b.rules[v.Name]),
 		})
 	}
+	maps.Copy(g.rules, b.rules)
 	for _, err := range g.faults {
 		slog.Error("definition set aside", "error", err)
 	}
@@ -81,7 +98,7 @@ func portServices(s *settings.Settings) []port.Service {
 }
 
 // install puts g in force. It runs on the loop, or before it. Sessions under
-// way go on as they began; so what g protects no more is handed up until the
+// way ask the new definitions from their next message on, but keep their service; so what g protects no more is handed up until the
 // last session of that service has ended, and the engine passes what is new.
 func (l *loop) install(g *generation) error {
 	wanted := portServices(&settings.Settings{Services: g.settings})
@@ -94,6 +111,9 @@ func (l *loop) install(g *generation) error {
 		}
 	}
 	l.engine.SetServices(g.services)
+	for name, rules := range g.rules {
+		rules.Use(g.set.For(name))
+	}
 	l.current = g
 	for _, err := range g.faults {
 		l.report("definition", "definition set aside: "+err.Error())

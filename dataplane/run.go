@@ -20,7 +20,7 @@ func run(ctx context.Context, o options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	b := &builder{options: o}
+	b := newBuilder(o)
 	set, settingsErr := b.settings()
 	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set)})
 	if err != nil {
@@ -35,6 +35,10 @@ func run(ctx context.Context, o options) error {
 	defer p.Close()
 	events := control.NewLog()
 	l := newLoop(p, events)
+	b.aside = func(id, why string) {
+		slog.Error("definition set aside", "id", id, "reason", why)
+		l.report("definition", "definition "+id+" set aside: "+why)
+	}
 	if err := l.inherit(); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func definitionsOf(s snapshot) []control.Definition {
 	}
 	for _, d := range s.generation.set.Definitions() {
 		out = append(out, control.Definition{ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
-			Mode: d.Mode, Error: d.Error, Corrections: s.perPatch[d.ID]})
+			Mode: d.Mode, Services: d.Services, Error: d.Error, Corrections: s.perPatch[d.ID]})
 	}
 	return out
 }

@@ -28,8 +28,10 @@ type Settings struct {
 	Management Management
 	Wire       Wire
 	Services   []Service
-	// Modes holds the definitions that are not in "correct": id to "off" or "shadow".
+	// Modes holds the definitions that are given a mode: id to "off", "shadow" or "correct".
 	Modes map[string]string
+	// ServiceModes holds those that are given one for single services: by id, by service.
+	ServiceModes map[string]map[string]string
 }
 
 // Management is how the management port gets its address.
@@ -92,10 +94,11 @@ func Parse(text []byte) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{s: &Settings{Wire: DefaultWire, Modes: map[string]string{}}}
+	p := parser{s: &Settings{Wire: DefaultWire, Modes: map[string]string{}, ServiceModes: map[string]map[string]string{}}}
 	for _, sec := range f.Sections() {
 		p.section(sec)
 	}
+	p.servicesOfModes()
 	if p.s.Hostname == "" {
 		p.s.Hostname = "wirepatch"
 	}
@@ -131,10 +134,41 @@ func (p *parser) section(sec *ini.Section) {
 	case kind == "service" && name != "":
 		p.service(sec, name)
 	case kind == "patch" && name != "":
-		p.known(sec, "mode")
-		p.s.Modes[name] = p.oneOf(sec, "mode", "correct", "off", "shadow", "correct")
+		p.patch(sec, name)
 	default:
 		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, wire, service NAME, patch ID", sec.Name()))
+	}
+}
+
+// modes are the values of mode and mode.SERVICE.
+var modes = []string{"off", "shadow", "correct"}
+
+// patch reads the modes of one definition: for all services, and for single ones.
+func (p *parser) patch(sec *ini.Section, id string) {
+	for _, k := range sec.KeyStrings() {
+		service, ok := strings.CutPrefix(k, "mode.")
+		switch {
+		case k == "mode":
+			p.s.Modes[id] = p.oneOf(sec, k, "correct", modes...)
+		case ok && service != "":
+			if p.s.ServiceModes[id] == nil {
+				p.s.ServiceModes[id] = map[string]string{}
+			}
+			p.s.ServiceModes[id][service] = p.oneOf(sec, k, "correct", modes...)
+		default:
+			p.fault(sec, k, "unknown key; known are mode, mode.SERVICE")
+		}
+	}
+}
+
+// servicesOfModes reports modes for services that there are not.
+func (p *parser) servicesOfModes() {
+	for id, byService := range p.s.ServiceModes {
+		for name := range byService {
+			if !slices.ContainsFunc(p.s.Services, func(s Service) bool { return s.Name == name }) {
+				p.errs = append(p.errs, fmt.Errorf("[patch %s] mode.%s: there is no service %q", id, name, name))
+			}
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ fail = closed
 exceed = pass
 [patch WP-2023-29401]
 mode = shadow
+mode.web = off
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,8 @@ mode = shadow
 			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Fail: "open", Exceed: "reset"},
 			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Fail: "closed", Exceed: "pass"},
 		},
-		Modes: map[string]string{"WP-2023-29401": "shadow"},
+		Modes:        map[string]string{"WP-2023-29401": "shadow"},
+		ServiceModes: map[string]map[string]string{"WP-2023-29401": {"web": "off"}},
 	}
 	if d := cmp.Diff(want, got, compare); d != "" {
 		t.Errorf("Parse (-want +got):\n%s", d)
@@ -69,12 +71,16 @@ port = 80
 [service c]
 address = 10.0.0.1/8
 port = 80
+[patch WP-2023-29401]
+mode.nowhere = off
+modes = off
 `))
 	if err == nil {
 		t.Fatal("Parse of a faulty file = nil; want an error")
 	}
 	for _, want := range []string{"hostnme: unknown key", "[servce web]: unknown section", `address: got "10.0.0.300"`, `port: got "70000"`,
-		`protocol: got "gopher"`, `got "10.0.0.1", want an address with prefix`, `is already service "b"`} {
+		`protocol: got "gopher"`, `got "10.0.0.1", want an address with prefix`, `is already service "b"`,
+		`[patch WP-2023-29401] mode.nowhere: there is no service "nowhere"`, `modes: unknown key; known are mode, mode.SERVICE`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}

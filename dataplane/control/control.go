@@ -89,7 +89,9 @@ type Definition struct {
 	Vulnerabilities []string `json:"vulnerabilities"`
 	Mode            string   `json:"mode"`  // "off", "shadow", "correct"
 	Error           string   `json:"error"` // why it is set aside; "" when it is in force
-	Corrections     uint64   `json:"corrections"`
+	// Services are the modes in single services, where they have one of their own.
+	Services    map[string]string `json:"services,omitempty"`
+	Corrections uint64            `json:"corrections"`
 }
 
 // Event is one entry of the dataplane's log. The last few thousand are kept in

@@ -38,6 +38,19 @@ func TestReload(t *testing.T) {
 		t.Errorf("evidence in shadow mode = %+v; want mode shadow", e.Evidence)
 	}
 
+	if got := c.get(t, "/echo", header, nil); removed(got) {
+		t.Errorf("in shadow mode, a session that began before: header was removed: %s", got)
+	}
+
+	// A mode for this service alone, for a session under way, too.
+	b.write(t, settingsText+"[patch WP-2026-request]\nmode = off\nmode.four = correct\n")
+	if err := b.control.Reload(t.Context()); err != nil {
+		t.Errorf("Reload = %v; want nil", err)
+	}
+	if got := c.get(t, "/echo", header, nil); !removed(got) {
+		t.Errorf("off, but for this service to correct: header was not removed: %s", got)
+	}
+
 	b.write(t, "[service six]\naddress = fd77::2\nport = 80\n")
 	if err := b.control.Reload(t.Context()); err != nil {
 		t.Errorf("Reload = %v; want nil", err)
