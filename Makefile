@@ -4,8 +4,11 @@
 export WIREPATCH_STARTED := $(shell date +%s)
 export WIREPATCH_RUN := $(if $(wildcard out/initramfs.cpio.zst),later,first)
 
+# The board that images are built for; make run and the tests want qemu.
+BOARD ?= qemu
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo console test check bench setup image test-image generated clean
+.PHONY: help run demo console test check bench setup image test-image reproducible generated clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,12 +39,15 @@ bench: ## benchmarks, then the wire against the Linux bridge: a table and out/be
 setup: ## install the Debian packages that are missing for all of this
 	@qemu/setup.sh test
 
-image: ## the appliance's image for QEMU, in out/
-	@go run ./images/build -board qemu -out out
+image: ## the appliance's image, in out/ (BOARD=generic-x86_64 for another than qemu)
+	@go run ./images/build -board $(BOARD) -out out
 
 test-image: image ## the same with a root shell on the console, for tests, in out/test
 	@mkdir -p out/test && ln -sfn ../cache out/test/cache
 	@go run ./images/build -board qemu -out out/test -debug-shell
+
+reproducible: ## build the image twice, in two places, and compare to the byte
+	@images/reproducible.sh $(BOARD)
 
 generated: ## do the BPF programs in the repository fit their source? (where clang is installed)
 	@qemu/generated.sh

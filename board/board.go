@@ -34,6 +34,8 @@ type Board struct {
 	// ports because they change frames, as rx-lro.
 	OffloadsOff []string
 	Watchdog    Watchdog
+	// KernelOptions are added to the kernel's command line.
+	KernelOptions []string
 }
 
 // Port says how a network port is recognized. What is set must all hold; at

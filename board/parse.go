@@ -15,6 +15,7 @@ import (
 // consoles, so only plain words do.
 var (
 	word       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+	option     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.=,:-]{0,127}$`)
 	pciAddress = regexp.MustCompile(`^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
 	speeds     = []int{0, 9600, 19200, 38400, 57600, 115200}
 )
@@ -60,6 +61,9 @@ func (p *parser) section(s *ini.Section) {
 	case s.Name() == "modules":
 		p.known(s, "load")
 		p.b.Modules = p.words(s, "load")
+	case s.Name() == "kernel":
+		p.known(s, "options")
+		p.b.KernelOptions = p.options(s)
 	case s.Name() == "offloads":
 		p.known(s, "off")
 		p.b.OffloadsOff = p.words(s, "off")
@@ -69,7 +73,7 @@ func (p *parser) section(s *ini.Section) {
 	case kind == "console" && word.MatchString(rest):
 		p.console(s, rest)
 	default:
-		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire a, wire b, management, modules, console DEVICE, offloads, watchdog", s.Name()))
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire a, wire b, management, modules, kernel, console DEVICE, offloads, watchdog", s.Name()))
 	}
 }
 
@@ -94,6 +98,16 @@ func (p *parser) words(s *ini.Section, key string) []string {
 	for _, v := range all {
 		if !word.MatchString(v) {
 			p.fault(s, key, "got %q, want words separated by commas", v)
+		}
+	}
+	return all
+}
+
+func (p *parser) options(s *ini.Section) []string {
+	all := strings.Fields(s.Key("options").String())
+	for _, v := range all {
+		if !option.MatchString(v) {
+			p.fault(s, "options", "got %q, want words separated by spaces, as no_timer_check or acpi=force", v)
 		}
 	}
 	return all

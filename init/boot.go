@@ -12,7 +12,7 @@ import (
 	"wirepatch/board"
 	"wirepatch/board/settings"
 	"wirepatch/board/state"
-	"wirepatch/firmware"
+	"wirepatch/firmware/release"
 	"wirepatch/init/journal"
 	"wirepatch/init/supervise"
 )
@@ -22,7 +22,7 @@ type box struct {
 	journal  *journal.Journal
 	reaper   *supervise.Reaper
 	programs *supervise.Supervisor
-	release  firmware.Release
+	release  release.Release
 	board    *board.Board
 	settings *settings.Settings
 	// settingsFile is the one that is in force, for the dataplane.
@@ -123,10 +123,10 @@ func (b *box) rebootAfterPanic() {
 }
 
 func (b *box) readRelease() {
-	r, err := firmware.ReadRelease(firmware.ReleasePath)
+	r, err := release.Read(release.Path)
 	if err != nil {
 		b.journal.Logf("%v", err)
-		r = &firmware.Release{Version: firmware.Version}
+		r = &release.Release{Version: release.Version}
 	}
 	b.release = *r
 }

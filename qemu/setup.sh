@@ -18,6 +18,10 @@ if [ "${1:-run}" = test ]; then
 	need nginx nginx-light
 	need chromium chromium
 	need ip iproute2
+	need qemu-img qemu-utils
+	need sgdisk gdisk
+	need fsck.vfat dosfstools
+	test -e /usr/share/OVMF/OVMF_CODE_4M.fd || missing="$missing ovmf"
 fi
 command -v go >/dev/null || {
 	echo "setup: Go is missing; install it from https://go.dev/dl/ (1.21 or later: it fetches the version it needs)" >&2

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"wirepatch/board"
-	"wirepatch/firmware"
+	"wirepatch/firmware/release"
+	"wirepatch/images/deb"
 	"wirepatch/images/kernel"
 	"wirepatch/images/modules"
 	"wirepatch/images/multicall"
@@ -28,6 +30,10 @@ var commands = []string{
 	"sleep", "stty", "sync", "tail", "touch", "umount", "uptime", "wc", "wget",
 }
 
+// firmwareModules are those that every board needs for its disk's EFI system
+// partition, the firmware's variables and the data partition.
+var firmwareModules = []string{"vfat", "nls_cp437", "nls_ascii", "efivarfs", "ext4"}
+
 // aliases are further names of our programs.
 var aliases = map[string]string{"poweroff": "init", "reboot": "init", "confine": "init", "shell": "init"}
 
@@ -42,6 +48,11 @@ type image struct {
 	modules []modules.Module
 	names   []string // of the programs in the binary
 	size    int64    // kernel and initramfs so far, in bytes
+
+	packages []*deb.Package // whose files are in the image
+	loader   []byte         // systemd-boot
+	stub     []byte         // systemd's, for unified kernel images
+	firmware []byte         // the unified kernel image
 }
 
 func (i *image) fetch(ctx context.Context) (string, error) {
@@ -49,6 +60,7 @@ func (i *image) fetch(ctx context.Context) (string, error) {
 	if i.pkg, err = kernel.Fetch(ctx, kernelSeries, i.cache, os.Stdout); err != nil {
 		return "", err
 	}
+	i.packages = append(i.packages, &i.pkg.Package)
 	return fmt.Sprintf("%s %s", i.pkg.Name, i.pkg.Version), nil
 }
 
@@ -57,8 +69,8 @@ func (i *image) takeKernel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	release := i.pkg.Release()
-	vmlinuz, err := os.ReadFile(filepath.Join(dir, "boot", "vmlinuz-"+release))
+	kernelRelease := i.pkg.Release()
+	vmlinuz, err := os.ReadFile(filepath.Join(dir, "boot", "vmlinuz-"+kernelRelease))
 	if err != nil {
 		return "", err
 	}
@@ -69,14 +81,14 @@ func (i *image) takeKernel(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.size += int64(len(vmlinuz))
-	tree, err := modules.Open(filepath.Join(dir, "lib", "modules", release))
+	tree, err := modules.Open(filepath.Join(dir, "lib", "modules", kernelRelease))
 	if err != nil {
 		return "", err
 	}
-	if i.modules, err = tree.Pick(i.board.Modules); err != nil {
+	if i.modules, err = tree.Pick(append(slices.Clone(firmwareModules), i.board.Modules...)); err != nil {
 		return "", fmt.Errorf("board %s: %w", i.board.Name, err)
 	}
-	return fmt.Sprintf("%s with %d modules", release, len(i.modules)), nil
+	return fmt.Sprintf("%s with %d modules", kernelRelease, len(i.modules)), nil
 }
 
 // unpackKernel writes out/vmlinux, unless the one there is of this package.
@@ -94,7 +106,7 @@ func (i *image) unpackKernel(vmlinuz []byte) error {
 func (i *image) compile(ctx context.Context) (string, error) {
 	// With the underscore ./... passes over the sources that are made there.
 	o := multicall.Options{Root: i.root, Work: filepath.Join(i.cache, "_multicall"), Output: i.binary(), Aliases: aliases,
-		Version: firmware.Version, Log: os.Stderr}
+		Version: release.Version, Log: os.Stderr}
 	var missing []string
 	for _, p := range i.programs {
 		if !isProgram(filepath.Join(i.root, p)) {
@@ -134,8 +146,8 @@ func (i *image) check(context.Context) (string, error) {
 	return text, nil
 }
 
-// bill is the image's bill of materials.
-type bill struct {
+// contents is the image in short.
+type contents struct {
 	Version  string          `json:"version"`
 	Board    string          `json:"board"`
 	Kernel   *kernel.Package `json:"kernel"`
@@ -150,7 +162,7 @@ type file struct {
 }
 
 func (i *image) writeBill() error {
-	b := bill{Version: firmware.Version, Board: i.board.Name, Kernel: i.pkg, Programs: i.names, Files: map[string]file{}}
+	b := contents{Version: release.Version, Board: i.board.Name, Kernel: i.pkg, Programs: i.names, Files: map[string]file{}}
 	for _, m := range i.modules {
 		b.Modules = append(b.Modules, m.Name)
 	}

@@ -1,6 +1,6 @@
-// Command build builds the appliance's image for one board: the kernel and the
-// initramfs that holds everything else. It needs apt, dpkg-deb and Go, and no
-// root.
+// Command build builds the appliance's image for one board: the kernel, the
+// initramfs that holds everything else, both as one unified kernel image, and the
+// disk that starts it. It needs apt, dpkg-deb and Go, and no root.
 //
 //	go run ./images/build -board qemu -out out
 //
@@ -9,7 +9,10 @@
 //	vmlinuz              the kernel
 //	initramfs.cpio.zst   everything else
 //	vmlinux              the kernel unpacked, for QEMU's direct boot
-//	bom.json             what it was made of
+//	wirepatch.efi        kernel and initramfs in one, as a firmware slot holds it
+//	wirepatch.img        the disk; wirepatch.qcow2 the same for QEMU
+//	linuxx64.efi.stub    what wirepatch.efi begins with
+//	bom.json             what it was made of, in short; wirepatch.spdx.json in full
 //	cache/               what a second build need not do again
 package main
 
@@ -67,7 +70,7 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("board/%s.ini: %w", o.board, err)
 	}
 	i := &image{options: o, board: b, boardText: text, cache: filepath.Join(o.out, "cache")}
-	for n, s := range []struct {
+	steps := []struct {
 		what string
 		do   func(context.Context) (string, error)
 	}{
@@ -75,9 +78,14 @@ func run(ctx context.Context, o options) error {
 		{"kernel and modules", i.takeKernel},
 		{"programs", i.compile},
 		{"initramfs", i.pack},
+		{"boot loader", i.fetchLoader},
+		{"unified kernel image", i.unify},
+		{"disk", i.disk},
+		{"bill of materials", i.bill},
 		{"sizes", i.check},
-	} {
-		fmt.Printf("[%d/5] %s\n", n+1, s.what)
+	}
+	for n, s := range steps {
+		fmt.Printf("[%d/%d] %s\n", n+1, len(steps), s.what)
 		result, err := s.do(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 
 	"wirepatch/board/settings"
-	"wirepatch/firmware"
+	"wirepatch/firmware/release"
 )
 
 // The users of the image. init runs the dataplane as root with few
@@ -107,12 +107,12 @@ func (i *image) records() ([]cpio.Record, error) {
 // configuration adds the release file, the settings to begin with and the
 // definitions.
 func (i *image) configuration(text func(string, uint64, []byte)) error {
-	release, err := (&firmware.Release{Version: firmware.Version, Board: i.board.Name, Kernel: i.pkg.Release(),
+	about, err := (&release.Release{Version: release.Version, Board: i.board.Name, Kernel: i.pkg.Release(),
 		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, DebugShell: i.shell}).Text()
 	if err != nil {
 		return err
 	}
-	text("etc/wirepatch/release", 0o644, release)
+	text("etc/wirepatch/release", 0o644, about)
 	b, err := os.ReadFile(filepath.Join(i.root, "images", "appliance.ini"))
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 
 	"wirepatch/board"
 	"wirepatch/board/settings"
-	"wirepatch/firmware"
+	"wirepatch/firmware/release"
+	"wirepatch/images/deb"
 	"wirepatch/images/kernel"
 	"wirepatch/images/modules"
 )
@@ -31,7 +32,7 @@ func pack(t *testing.T) (archive []byte, records map[string]cpio.Record, order [
 		t.Fatal(err)
 	}
 	i := &image{options: options{board: "qemu", out: out, root: "../.."}, board: b, boardText: text, cache: filepath.Join(out, "cache"),
-		pkg:     &kernel.Package{Name: "linux-image-6.12.1-amd64", Version: "6.12.1-1", SHA256: strings.Repeat("a", 64)},
+		pkg:     &kernel.Package{Package: deb.Package{Name: "linux-image-6.12.1-amd64", Version: "6.12.1-1", SHA256: strings.Repeat("a", 64)}},
 		modules: []modules.Module{{Name: "failover", Image: []byte("one")}, {Name: "crc32c", Image: []byte("two"), Optional: true}},
 		names:   []string{"cat", "dataplane", "init", "mgmt"},
 	}
@@ -88,8 +89,8 @@ func TestPack(t *testing.T) {
 	if _, err := settings.Parse([]byte(content(t, got["etc/wirepatch/appliance.ini"]))); err != nil {
 		t.Errorf("appliance.ini: %v", err)
 	}
-	r, err := firmware.ParseRelease([]byte(content(t, got["etc/wirepatch/release"])))
-	if err != nil || r.Version != firmware.Version || r.Kernel != "6.12.1-amd64" || r.KernelSHA256 != strings.Repeat("a", 64) || r.DebugShell {
+	r, err := release.Parse([]byte(content(t, got["etc/wirepatch/release"])))
+	if err != nil || r.Version != release.Version || r.Kernel != "6.12.1-amd64" || r.KernelSHA256 != strings.Repeat("a", 64) || r.DebugShell {
 		t.Errorf("release = %+v, %v; want this firmware and kernel, no shell", r, err)
 	}
 	// The kernel unpacks in order: a folder must come before what is in it.

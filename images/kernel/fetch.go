@@ -1,105 +1,31 @@
-// Package kernel gets Debian's kernel package through apt, unpacks it and
-// takes from it what an image needs. apt verifies the archive's signatures;
-// nothing is installed on the machine that builds.
+// Package kernel takes from Debian's kernel package what an image needs.
 package kernel
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"regexp"
 	"strings"
+
+	"wirepatch/images/deb"
 )
 
-// Package is one downloaded Debian package.
-type Package struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	SHA256  string `json:"sha256"` // of the file, hexadecimal
-	File    string `json:"-"`      // where it lies
+// Package is one downloaded kernel package.
+type Package struct{ deb.Package }
+
+// current finds the package that Debian's meta package stands for at present,
+// in its Depends field: name and exact version.
+var current = regexp.MustCompile(`(?m)^Depends:.*?(linux-image-[0-9][a-z0-9.+~-]*) \(= ([^)\s]+)\)`)
+
+// Fetch gets the current kernel of the meta package (as linux-image-6.12-amd64)
+// as deb.Fetch does.
+func Fetch(ctx context.Context, meta, cache string, log io.Writer) (*Package, error) {
+	p, err := deb.Fetch(ctx, deb.Query{Name: meta, Stands: current}, cache, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Package{*p}, nil
 }
 
 // Release is the kernel release the package holds, as uname -r prints it.
 func (p *Package) Release() string { return strings.TrimPrefix(p.Name, "linux-image-") }
-
-// Fetch gets the current kernel of the meta package (as linux-image-6.12-amd64)
-// into the folder cache, unless it is there already. What apt says goes to log.
-// Where the machine's lists of packages are missing, or so old that they name
-// what the archive no longer has, it gets lists of its own, below cache.
-func Fetch(ctx context.Context, meta, cache string, log io.Writer) (*Package, error) {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return nil, err
-	}
-	p, err := fetch(ctx, archive{}, meta, cache, log)
-	if err == nil || ctx.Err() != nil {
-		return p, err
-	}
-	fmt.Fprintf(log, "%v: getting new lists of packages\n", err)
-	own, err := newLists(ctx, filepath.Join(cache, "apt"), log)
-	if err != nil {
-		return nil, fmt.Errorf("%w; is Debian's archive reachable?", err)
-	}
-	return fetch(ctx, own, meta, cache, log)
-}
-
-func fetch(ctx context.Context, a archive, meta, cache string, log io.Writer) (*Package, error) {
-	p, err := a.find(ctx, meta)
-	if err != nil {
-		return nil, err
-	}
-	p.File = filepath.Join(cache, fmt.Sprintf("%s_%s_amd64.deb", p.Name, strings.ReplaceAll(p.Version, ":", "%3a")))
-	if p.verify() == nil {
-		return p, nil
-	}
-	if err := a.download(ctx, p, cache, log); err != nil {
-		return nil, err
-	}
-	if err := p.verify(); err != nil {
-		return nil, fmt.Errorf("%w; remove it and try again", err)
-	}
-	return p, nil
-}
-
-func (p *Package) verify() error {
-	f, err := os.Open(p.File)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return fmt.Errorf("read %s: %w", p.File, err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != p.SHA256 {
-		return fmt.Errorf("%s has SHA-256 %s; apt's lists say %s", p.File, got, p.SHA256)
-	}
-	return nil
-}
-
-// Unpack unpacks the package below cache, unless it is already, and returns
-// the folder.
-func (p *Package) Unpack(ctx context.Context, cache string) (string, error) {
-	dir := filepath.Join(cache, p.Name+"_"+p.SHA256[:16])
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	// Unpacked beside and moved, so that a build that was stopped leaves no
-	// half a kernel.
-	tmp, err := os.MkdirTemp(cache, "unpack-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", p.File, tmp).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("unpack %s: %w: %s", p.File, err, bytes.TrimSpace(out))
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return "", err
-	}
-	return dir, os.Rename(tmp, dir)
-}

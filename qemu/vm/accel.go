@@ -48,7 +48,7 @@ func bootsWithKVM(ctx context.Context, kernel string) bool {
 		return false
 	}
 	f.Close()
-	args := append(machine(KVM), "-m", "256", "-kernel", kernel, "-append", "console=ttyS0 panic=-1",
+	args := append(machine(KVM), "-no-reboot", "-m", "256", "-kernel", kernel, "-append", "console=ttyS0 panic=-1",
 		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial")
 	p, err := process.Start(exec.Command("qemu-system-x86_64", args...))
 	if err != nil {

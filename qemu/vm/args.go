@@ -14,7 +14,18 @@ type Config struct {
 	WireA, WireB   string // paths of unix sockets on which the lab listens
 	Management     string // TCP address of this computer that leads to the appliance's HTTPS port
 	MemoryMB       int    // 512 if 0
+	// Disk is a disk image that the machine starts by itself, through UEFI, in
+	// place of Kernel, Initrd and Settings; in QEMU's words, with its format, as
+	// driver=qcow2,file.driver=file,file.filename=PATH.
+	Disk string
+	// SecureBoot has the machine's firmware check signatures, by the keys in Vars.
+	SecureBoot bool
+	Vars       string   // the machine's own copy of UEFI variables; "" for one in Dir, made when missing
+	More       []string // further arguments for QEMU
 }
+
+// user is the network of a port that nobody plugs into: QEMU's own.
+const user = ""
 
 // commandLine is the kernel's. Without no_timer_check a boot under TCG now and
 // then hangs for good.
@@ -34,24 +45,39 @@ func (c *Config) args(accel string) ([]string, error) {
 	args := machine(accel)
 	add := func(a ...string) { args = append(args, a...) }
 	add("-m", fmt.Sprint(memory), "-smp", "1")
-	add("-kernel", c.Kernel, "-initrd", c.Initrd, "-append", commandLine)
+	if c.Disk == "" {
+		add("-kernel", c.Kernel, "-initrd", c.Initrd, "-append", commandLine, "-no-reboot")
+	} else {
+		add(c.firmware()...)
+	}
 	add("-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial")
 	add("-qmp", "unix:"+escape(c.Dir)+"/qmp,server=on,wait=off")
-	add("-netdev", "stream,id=a,server=off,addr.type=unix,addr.path="+escape(c.WireA))
+	add("-netdev", wire("a", c.WireA))
 	add("-device", "virtio-net-pci,netdev=a,mac=52:54:00:77:0a:00,romfile=,addr=0x4")
-	add("-netdev", "stream,id=b,server=off,addr.type=unix,addr.path="+escape(c.WireB))
+	add("-netdev", wire("b", c.WireB))
 	add("-device", "virtio-net-pci,netdev=b,mac=52:54:00:77:0b:00,romfile=,addr=0x5")
 	add("-netdev", fmt.Sprintf("user,id=m,hostfwd=tcp:%s:%s-:443", host, port))
 	add("-device", "virtio-net-pci,netdev=m,mac=52:54:00:77:0c:00,romfile=,addr=0x6")
-	add("-drive", "if=none,id=data,format=raw,cache=writeback,file="+escape(c.disk()))
-	add("-device", "virtio-blk-pci,drive=data,addr=0x7")
+	if c.Disk == "" {
+		add("-drive", "if=none,id=data,format=raw,cache=writeback,file="+escape(c.disk()))
+	} else {
+		add("-blockdev", c.Disk+",node-name=data")
+	}
+	add("-device", "virtio-blk-pci,drive=data,addr=0x7,bootindex=1")
 	add("-device", "i6300esb,addr=0x8")
-	return args, nil
+	return append(args, c.More...), nil
+}
+
+func wire(id, socket string) string {
+	if socket == user {
+		return "user,id=" + id + ",restrict=on"
+	}
+	return "stream,id=" + id + ",server=off,addr.type=unix,addr.path=" + escape(socket)
 }
 
 // machine returns the arguments that a trial boot has in common with a real one.
 func machine(accel string) []string {
-	args := []string{"-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}
+	args := []string{"-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none"}
 	if accel == KVM {
 		return append(args, "-accel", "kvm", "-cpu", "host")
 	}

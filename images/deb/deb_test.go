@@ -1,4 +1,4 @@
-package kernel
+package deb
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 )
 
 // TestFetchWithoutLists: on a machine whose lists of packages are empty, as a
-// new one's may be, the kernel is found by lists got for it.
+// new one's may be, a package is found by lists got for it.
 func TestFetchWithoutLists(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "apt.conf")
@@ -24,12 +24,12 @@ func TestFetchWithoutLists(t *testing.T) {
 
 	var log strings.Builder
 	// The folder that make image uses, so that the package is there already.
-	p, err := Fetch(t.Context(), "linux-image-6.12-amd64", "../../out/cache", &log)
+	p, err := Fetch(t.Context(), Query{Name: "systemd-boot-efi"}, "../../out/cache", &log)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	if !strings.HasPrefix(p.Release(), "6.12.") {
-		t.Errorf("Fetch found kernel %s; want one of the 6.12 series", p.Release())
+	if !strings.HasPrefix(p.Version, "252.") {
+		t.Errorf("Fetch found systemd-boot-efi %s; want one of the 252 series", p.Version)
 	}
 	if !strings.Contains(log.String(), "getting new lists") {
 		t.Errorf("Fetch used lists that are empty:\n%s", log.String())

@@ -1,6 +1,6 @@
-// Package firmware knows what a firmware image says about itself: its version
+// Package release knows what a firmware image says about itself: its version
 // and the release file that the build writes into it and the running box reads.
-package firmware
+package release
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 // Version is the version of the firmware that this source builds.
 const Version = "0.1.0"
 
-// ReleasePath is where an image carries its release file.
-const ReleasePath = "/etc/wirepatch/release"
+// Path is where an image carries its release file.
+const Path = "/etc/wirepatch/release"
 
 // Release says what an image was made of.
 type Release struct {
@@ -40,8 +40,8 @@ func (r *Release) Text() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ParseRelease reads the text of a release file.
-func ParseRelease(text []byte) (*Release, error) {
+// Parse reads the text of a release file.
+func Parse(text []byte) (*Release, error) {
 	f, err := ini.Load(text)
 	if err != nil {
 		return nil, fmt.Errorf("release: %w", err)
@@ -53,11 +53,11 @@ func ParseRelease(text []byte) (*Release, error) {
 	return r, nil
 }
 
-// ReadRelease reads the release file at path.
-func ReadRelease(path string) (*Release, error) {
+// Read reads the release file at path.
+func Read(path string) (*Release, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return ParseRelease(b)
+	return Parse(b)
 }

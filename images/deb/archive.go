@@ -1,4 +1,4 @@
-package kernel
+package deb
 
 import (
 	"bytes"
@@ -16,11 +16,10 @@ import (
 // The zero value goes by the machine's.
 type archive struct{ options []string }
 
-// current finds the package that Debian's meta package stands for at present,
-// in its Depends field: name and exact version.
-var current = regexp.MustCompile(`(?m)^Depends:.*?(linux-image-[0-9][a-z0-9.+~-]*) \(= ([^)\s]+)\)`)
-
-var sumField = regexp.MustCompile(`(?m)^SHA256: ([0-9a-f]{64})$`)
+var (
+	versionField = regexp.MustCompile(`(?m)^Version: (\S+)$`)
+	sumField     = regexp.MustCompile(`(?m)^SHA256: ([0-9a-f]{64})$`)
+)
 
 // newLists gets the lists of the machine's sources into dir. That needs no
 // rights over the machine, and changes nothing of it.
@@ -54,22 +53,28 @@ func (a archive) command(ctx context.Context, name string, args ...string) *exec
 	return c
 }
 
-// find looks up the package that meta stands for.
-func (a archive) find(ctx context.Context, meta string) (*Package, error) {
-	text, err := a.show(ctx, "--no-all-versions", meta)
+// find looks up the package.
+func (a archive) find(ctx context.Context, q Query) (*Package, error) {
+	text, err := a.show(ctx, "--no-all-versions", q.Name)
 	if err != nil {
-		return nil, fmt.Errorf("find kernel package %s: %w", meta, err)
+		return nil, fmt.Errorf("find package %s: %w", q.Name, err)
 	}
-	m := current.FindStringSubmatch(text)
-	if m == nil {
-		return nil, fmt.Errorf("find kernel package %s: it depends on no linux-image package; is this Debian with bookworm-security among its sources?", meta)
+	p := &Package{Name: q.Name}
+	if q.Stands != nil {
+		m := q.Stands.FindStringSubmatch(text)
+		if m == nil {
+			return nil, fmt.Errorf("find package %s: it depends on no package that fits %s; is this Debian 12 with its security archive among the sources?", q.Name, q.Stands)
+		}
+		p.Name, p.Version = m[1], m[2]
+		if text, err = a.show(ctx, p.Name+"="+p.Version); err != nil {
+			return nil, fmt.Errorf("look up %s: %w", p.Name, err)
+		}
+	} else if m := versionField.FindStringSubmatch(text); m != nil {
+		p.Version = m[1]
 	}
-	p := &Package{Name: m[1], Version: m[2]}
-	if text, err = a.show(ctx, p.Name+"="+p.Version); err != nil {
-		return nil, fmt.Errorf("look up %s: %w", p.Name, err)
-	}
-	if m = sumField.FindStringSubmatch(text); m == nil {
-		return nil, fmt.Errorf("look up %s: apt names no SHA-256 for it", p.Name)
+	m := sumField.FindStringSubmatch(text)
+	if m == nil || p.Version == "" {
+		return nil, fmt.Errorf("look up %s: apt names no version or no SHA-256 for it", p.Name)
 	}
 	p.SHA256 = m[1]
 	return p, nil

@@ -1,4 +1,4 @@
-package firmware
+package release
 
 import (
 	"testing"
@@ -13,17 +13,17 @@ func TestReleaseRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ParseRelease(text)
+	got, err := Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("ParseRelease(Text()) (-want +got):\n%s", d)
+		t.Errorf("Parse(Text()) (-want +got):\n%s", d)
 	}
 }
 
 func TestReleaseIsClosedByDefault(t *testing.T) {
-	r, err := ParseRelease([]byte("version = 1\n"))
+	r, err := Parse([]byte("version = 1\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,5 +34,5 @@ func TestReleaseIsClosedByDefault(t *testing.T) {
 
 func FuzzParseRelease(f *testing.F) {
 	f.Add([]byte("version = 1\nboard = qemu\ndebug_shell = true\n"))
-	f.Fuzz(func(t *testing.T, b []byte) { ParseRelease(b) })
+	f.Fuzz(func(t *testing.T, b []byte) { Parse(b) })
 }

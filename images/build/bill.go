@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"wirepatch/firmware/release"
+	"wirepatch/images/spdx"
+)
+
+// bill writes the bill of materials in the form that others read.
+func (i *image) bill(ctx context.Context) (string, error) {
+	info, err := buildinfo.ReadFile(i.binary())
+	if err != nil {
+		return "", err
+	}
+	cache, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		return "", fmt.Errorf("find Go's module cache: %w", err)
+	}
+	text, err := spdx.JSON(spdx.Source{Name: "wirepatch-" + i.board.Name, Version: release.Version, SHA256: sum(i.firmware), Build: info,
+		Packages: i.packages, License: spdx.FromCache(strings.TrimSpace(string(cache)))})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d Go modules, %d Debian packages", len(info.Deps), len(i.packages)),
+		writeChanged(filepath.Join(i.out, "wirepatch.spdx.json"), text)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"wirepatch/board"
+	"wirepatch/firmware/release"
+	"wirepatch/firmware/slot"
+	"wirepatch/firmware/uki"
+	"wirepatch/images/deb"
+	"wirepatch/images/disk"
+	"wirepatch/images/qcow2"
+)
+
+// bootSeries is the series of systemd-boot that images use. Boot counting broke
+// in several later ones, so another is not taken without its tests.
+const bootSeries = "252."
+
+// loaderConf starts the newest slot that is not given up, at once; nothing can
+// be typed at it.
+const loaderConf = "timeout 0\neditor no\nauto-entries no\nauto-firmware no\nrandom-seed-mode off\n"
+
+// The files of the package systemd-boot-efi.
+const (
+	bootFolder = "usr/lib/systemd/boot/efi"
+	loaderFile = "systemd-bootx64.efi"
+	stubFile   = "linuxx64.efi.stub"
+)
+
+func (i *image) fetchLoader(ctx context.Context) (string, error) {
+	p, err := deb.Fetch(ctx, deb.Query{Name: "systemd-boot-efi"}, i.cache, os.Stdout)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(p.Version, bootSeries) {
+		return "", fmt.Errorf("the archive has systemd-boot %s; want the %s series, whose boot counting is tested", p.Version, bootSeries+"x")
+	}
+	i.packages = append(i.packages, p)
+	dir, err := p.Unpack(ctx, i.cache)
+	if err != nil {
+		return "", err
+	}
+	if i.loader, err = os.ReadFile(filepath.Join(dir, bootFolder, loaderFile)); err != nil {
+		return "", err
+	}
+	i.stub, err = os.ReadFile(filepath.Join(dir, bootFolder, stubFile))
+	return p.Version, err
+}
+
+// commandLine is the kernel's. A kernel that panics restarts, so that boot
+// counting goes on.
+func commandLine(b *board.Board) string {
+	var all []string
+	for _, c := range b.Consoles {
+		if c.Speed > 0 {
+			all = append(all, fmt.Sprintf("console=%s,%d", c.Device, c.Speed))
+		} else {
+			all = append(all, "console="+c.Device)
+		}
+	}
+	return strings.Join(append(append(all, b.KernelOptions...), "panic=10", "oops=panic", "quiet"), " ")
+}
+
+// unify writes the unified kernel image, which is a firmware slot's content and
+// what an update brings.
+func (i *image) unify(context.Context) (string, error) {
+	kernel, err := os.ReadFile(filepath.Join(i.out, "vmlinuz"))
+	if err != nil {
+		return "", err
+	}
+	initrd, err := os.ReadFile(filepath.Join(i.out, "initramfs.cpio.zst"))
+	if err != nil {
+		return "", err
+	}
+	about := uki.About{Version: release.Version, Board: i.board.Name}
+	i.firmware, err = uki.Add(i.stub,
+		uki.Section{Name: uki.OSRelease, Data: about.Text()},
+		uki.Section{Name: uki.Cmdline, Data: []byte(commandLine(i.board))},
+		uki.Section{Name: uki.Uname, Data: []byte(i.pkg.Release())},
+		uki.Section{Name: uki.Initrd, Data: initrd},
+		uki.Section{Name: uki.Linux, Data: kernel})
+	if err != nil {
+		return "", err
+	}
+	if err := writeChanged(filepath.Join(i.out, stubFile), i.stub); err != nil {
+		return "", err
+	}
+	name := "wirepatch.efi"
+	return fmt.Sprintf("%s, %.1f MB", name, float64(len(i.firmware))/1e6), writeChanged(filepath.Join(i.out, name), i.firmware)
+}
+
+// disk writes the disk image, raw and for QEMU.
+func (i *image) disk(context.Context) (string, error) {
+	files := map[string][]byte{
+		"EFI/BOOT/BOOTX64.EFI":          i.loader,
+		"EFI/systemd/" + loaderFile:     i.loader,
+		"loader/loader.conf":            []byte(loaderConf),
+		slot.Folder + "/" + firstSlot(): i.firmware,
+	}
+	raw := filepath.Join(i.out, "wirepatch.img")
+	err := i.once("disk", sum(i.firmware)+sum(i.loader), raw, func() error {
+		if err := disk.Write(raw+".new", files); err != nil {
+			return err
+		}
+		return os.Rename(raw+".new", raw)
+	})
+	if err != nil {
+		return "", err
+	}
+	return "wirepatch.img, wirepatch.qcow2", i.packDisk(raw)
+}
+
+// firstSlot is the file of the slot that a new disk has. Its tries count down
+// as those of an update do, until it has proved itself on this machine.
+func firstSlot() string {
+	return slot.Slot{Version: release.Version, Counting: true, Left: slot.Tries}.File()
+}
+
+func (i *image) packDisk(raw string) error {
+	target := filepath.Join(i.out, "wirepatch.qcow2")
+	return i.once("qcow2", sum(i.firmware)+sum(i.loader), target, func() error {
+		from, err := os.Open(raw)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		to, err := os.Create(target + ".new")
+		if err != nil {
+			return err
+		}
+		defer to.Close()
+		if err := qcow2.Write(to, from, disk.Size); err != nil {
+			return err
+		}
+		return os.Rename(target+".new", target)
+	})
+}
