@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"wirepatch/dataplane/packet"
 	"wirepatch/dataplane/port"
@@ -18,12 +20,69 @@ import (
 //	SYN          another session between the same ends begins: forgotten
 //	RST          dropped: the other end is reset when it speaks
 //	other        dropped, and answered with a reset; the other end is made to speak
+//	silence      both ends are made to speak
 //	both reset   forgotten
 type doomed map[port.Flow]*doom
 
 type doom struct {
 	slot     *port.Slot
+	mark     port.Mark
 	answered [2]bool // by side
+	knocks   int
+}
+
+const (
+	// knockEvery is how often ends that are silent are asked to speak,
+	// maxKnocks how many times: they may wait for each other for ever.
+	knockEvery = time.Second
+	maxKnocks  = 8
+)
+
+// knock makes the ends of doomed sessions speak that have not yet.
+func (l *loop) knock(now session.Instant) {
+	if len(l.doomed) == 0 || now < l.knockAt {
+		return
+	}
+	l.knockAt = now + int64(knockEvery)
+	for flow, d := range l.doomed {
+		if d.knocks++; d.knocks > maxKnocks {
+			continue
+		}
+		for dir, to := range []port.Side{d.mark.Server, d.mark.Server.Other()} {
+			if f := segmentOf(flow, d.mark, session.Direction(dir)); f != nil && !d.answered[to] {
+				v, probe := probeFor(f)
+				l.out.Send(session.Side(to), v, probe)
+			}
+		}
+	}
+}
+
+// segmentOf makes a segment without payload, as dir's sender could have sent it.
+func segmentOf(flow port.Flow, m port.Mark, dir session.Direction) *packet.Frame {
+	if len(m.Link) < 14 {
+		return nil
+	}
+	b := bytes.Clone(m.Link)
+	src, dst := flow.Client, flow.Server
+	if dir == session.ToClient {
+		swap(b, 0, 6, 6)
+		src, dst = dst, src
+	}
+	if src.Addr().Is4() {
+		b = append(b, 0x45, 0, 0, 20+bareTCP, 0, 0, 0x40, 0, 64, 6, 0, 0)
+	} else {
+		b = append(b, 0x60, 0, 0, 0, 0, bareTCP, 6, 64)
+	}
+	b = append(append(b, src.Addr().AsSlice()...), dst.Addr().AsSlice()...)
+	b = binary.BigEndian.AppendUint16(b, src.Port())
+	b = binary.BigEndian.AppendUint16(b, dst.Port())
+	b = binary.BigEndian.AppendUint32(b, m.Seq[dir])
+	b = append(b, 0, 0, 0, 0, bareTCP/4<<4, packet.ACK, 0, 0, 0, 0, 0, 0)
+	f := &packet.Frame{}
+	if f.Parse(b) != nil {
+		return nil
+	}
+	return f
 }
 
 // forget ends the doom of flow.

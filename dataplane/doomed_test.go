@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"wirepatch/dataplane/packet"
+	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
 )
 
 // segment is an ACK from 10.0.0.1:1000 to 10.0.0.2:80, or over IPv6, with one
@@ -93,4 +95,29 @@ func FuzzResetFor(f *testing.F) {
 			t.Errorf("reset for %x = %x; want it to answer the segment", b, reset)
 		}
 	})
+}
+
+// TestSegmentOf: what is made from a mark says what the session's own frames say.
+func TestSegmentOf(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		var like packet.Frame
+		if err := like.Parse(segment(v6)); err != nil {
+			t.Fatal(err)
+		}
+		end := func(a [16]byte, p uint16) netip.AddrPort { return netip.AddrPortFrom(netip.AddrFrom16(a).Unmap(), p) }
+		flow := port.Flow{VLAN: like.VLAN, Client: end(like.Src, like.SrcPort), Server: end(like.Dst, like.DstPort)}
+		m := port.Mark{Link: like.Data[:like.L3], Seq: [2]uint32{9, 0x1234}}
+		for dir, want := range []packet.Frame{like, {Src: like.Dst, Dst: like.Src, SrcPort: like.DstPort, DstPort: like.SrcPort}} {
+			f := segmentOf(flow, m, session.Direction(dir))
+			if f == nil {
+				t.Fatalf("v6=%t, direction %d: no frame", v6, dir)
+			}
+			if f.Src != want.Src || f.Dst != want.Dst || f.SrcPort != want.SrcPort || f.DstPort != want.DstPort || f.VLAN != like.VLAN || f.Seq() != m.Seq[dir] {
+				t.Errorf("v6=%t, direction %d: segment %x; want the session's", v6, dir, f.Data)
+			}
+		}
+		if f := segmentOf(flow, port.Mark{Link: []byte{1}}, session.ToClient); f != nil {
+			t.Errorf("v6=%t: segment %x from half a link header; want none", v6, f.Data)
+		}
+	}
 }

@@ -38,12 +38,14 @@ type loop struct {
 	drainNames []string
 	drainAt    session.Instant
 	lastBeat   session.Instant
-	mark       uint64        // of port.Handed
-	bypassed   uint64        // by the ports' counters, when last looked at
-	before     session.Stats // of engines that were given up
+	mark       uint64 // of port.Handed
+	bypassed   uint64 // by the ports' counters, when last looked at
 
 	doomed      doomed
-	adopted     int // sessions that the present engine inherited
+	knockAt     session.Instant
+	overs       int // how often the engine has started over
+	adopted     int // settled sessions that it then picked up anew, or inherited
+	kept        int // unsettled ones that it went on with
 	slotFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition
@@ -80,6 +82,7 @@ func (l *loop) run(ctx context.Context) error {
 		}
 		next := l.engine.Tick(now)
 		l.drain(now)
+		l.knock(now)
 		// A frame is counted a moment before it can be read, so the mark is one
 		// of the round before.
 		mark, drained := l.mark, true

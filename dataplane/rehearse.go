@@ -29,7 +29,7 @@ func (a *agent) Rehearse(ctx context.Context, d time.Duration) (control.Rehearsa
 	var before uint64
 	var err error
 	done := a.loop.do(ctx, func() {
-		before = a.loop.stats().PickedUp
+		before = a.loop.engine.Stats().PickedUp
 		r, err = a.loop.rehearse(ctx, d)
 	})
 	if done != nil {
@@ -70,7 +70,7 @@ func (l *loop) figures() (f figures, err error) {
 
 // rehearse runs on the loop, which stands still for d, or until ctx is done.
 func (l *loop) rehearse(ctx context.Context, d time.Duration) (control.Rehearsal, error) {
-	open := l.stats().Open
+	open := l.engine.Stats().Open
 	before, err := l.figures()
 	if err != nil {
 		return control.Rehearsal{}, err
@@ -86,15 +86,15 @@ func (l *loop) rehearse(ctx context.Context, d time.Duration) (control.Rehearsal
 	if err != nil {
 		return control.Rehearsal{}, err
 	}
-	engine := l.engine
+	overs := l.overs
 	if err := l.beat(); err != nil {
 		return control.Rehearsal{}, err
 	}
 	r := l.rehearsed(before, after)
 	r.StoppedMS, r.NoticedMS = stopped.Milliseconds(), port.StaleAfter.Milliseconds()
 	r.Sessions.Open = open
-	if l.engine != engine {
-		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted, len(l.doomed)
+	if l.overs != overs {
+		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted, l.kept
 	}
 	l.report("wire", fmt.Sprintf("rehearsal: inspection goes on; %d packets of protected services went past it, %d were held back", r.Bypassed, r.Dropped))
 	return r, nil
@@ -145,7 +145,7 @@ func rehearse(ctx context.Context, socket string, out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nPackets that waited for the engine: %d\nSessions open before: %d; edited ones that went on: %d; to be reset: %d; picked up again: %d\n",
+	_, err = fmt.Fprintf(out, "\nPackets that waited for the engine: %d\nSessions open before: %d; edited ones that went on: %d; with unsettled edits, which a dead engine would have lost: %d; picked up again: %d\n",
 		r.Waiting, r.Sessions.Open, r.Sessions.Adopted, r.Sessions.Doomed, r.Sessions.PickedUp)
 	return err
 }

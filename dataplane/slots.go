@@ -36,6 +36,11 @@ func (s slot) Set(c session.Carriage) {
 	s.Slot.Set(st)
 }
 
+// Mark implements session.Slot.
+func (s slot) Mark(m session.Mark) {
+	s.Slot.Mark(port.Mark{Server: port.Side(m.Server), Link: m.Link, Seq: m.Seq})
+}
+
 // Free implements session.Slot.
 func (s slot) Free() {
 	// What stays behind when this fails holds back a session that is over.
@@ -53,7 +58,7 @@ func (l *loop) inherit() error {
 	for _, p := range found {
 		st, f := p.State(), p.Flow()
 		if !st.Settled {
-			l.doomed[f] = &doom{slot: p}
+			l.doomed[f] = &doom{slot: p, mark: p.Marked()}
 			continue
 		}
 		c := session.Conn{Client: f.Client, Server: f.Server}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"wirepatch/dataplane/port"
-	"wirepatch/dataplane/session"
 )
 
 // beat sends the heartbeat. When the last one is so long ago that the ports may
@@ -48,8 +47,7 @@ func (l *loop) countBypassed() (uint64, error) {
 	return n, nil
 }
 
-// startOver does what a restarted process does: sessions are picked up anew,
-// those with unsettled edits are reset.
+// startOver forgets of the sessions what is not true any more.
 func (l *loop) startOver() error {
 	// What still waits was overtaken by what went past. Its senders send it again.
 	for _, s := range []port.Side{port.A, port.B} {
@@ -57,10 +55,9 @@ func (l *loop) startOver() error {
 			return err
 		}
 	}
-	l.before = l.stats()
-	l.before.Open, l.before.Closing, l.before.Held, l.before.PerService = 0, 0, 0, nil
-	l.engine = l.newEngine(l.current.services)
-	return l.inherit()
+	l.overs++
+	l.adopted, l.kept = l.engine.Bypassed()
+	return nil
 }
 
 // discard reads what waits on side s, at most a TAP's queue.
@@ -75,18 +72,4 @@ func (l *loop) discard(s port.Side) error {
 		}
 	}
 	return nil
-}
-
-// stats adds what engines that were given up had counted.
-func (l *loop) stats() session.Stats {
-	s, b := l.engine.Stats(), &l.before
-	s.Total += b.Total
-	s.Edited += b.Edited
-	s.Passed += b.Passed
-	s.PickedUp += b.PickedUp
-	s.Reset += b.Reset
-	s.BadChecksum += b.BadChecksum
-	s.Malformed += b.Malformed
-	s.Refused += b.Refused
-	return s
 }

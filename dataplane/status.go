@@ -10,7 +10,7 @@ import (
 
 // snapshot runs on the loop.
 func (l *loop) snapshot() snapshot {
-	s := snapshot{generation: l.current, stats: l.stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
+	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
 	if s.counters, s.err = l.port.Counters(); s.err == nil {
 		s.policies, s.err = l.port.Policies(portServices(&settings.Settings{Services: l.current.settings}))
 	}

@@ -46,12 +46,12 @@ type RehearsedSessions struct {
 	Open      uint64 `json:"open"`       // before
 	StartOver bool   `json:"start_over"` // packets had gone past the engine, so it knew its sessions no more
 	Adopted   int    `json:"adopted"`    // edited and settled: they go on with translated numbers
-	Doomed    int    `json:"doomed"`     // with unsettled edits: reset when they speak again
+	Doomed    int    `json:"doomed"`     // with unsettled edits: if the engine had died, they would be reset
 	PickedUp  uint64 `json:"picked_up"`  // in their middle, within a second afterwards
 }
 
 // Rehearse has the dataplane show what would happen if the engine died now; it
-// takes d and a second. Sessions with unsettled edits may be reset by it.
+// takes d and a second.
 func (c *Client) Rehearse(ctx context.Context, d time.Duration) (Rehearsal, error) {
 	var r Rehearsal
 	return r, c.do(ctx, d+2*answerTime, http.MethodPost, fmt.Sprintf("/v1/rehearse?ms=%d", d.Milliseconds()), &r)

@@ -76,7 +76,7 @@ func listen(t *testing.T, b *box) net.Listener {
 	t.Helper()
 	var l net.Listener
 	b.Server.Must(t, func() (err error) {
-		l, err = net.Listen("tcp", "10.77.0.2:80")
+		l, err = net.Listen("tcp", ":80")
 		return err
 	})
 	t.Cleanup(func() { l.Close() })
@@ -86,7 +86,12 @@ func listen(t *testing.T, b *box) net.Listener {
 // pair opens a session and returns both its ends.
 func pair(t *testing.T, b *box, l net.Listener) (*conn, net.Conn) {
 	t.Helper()
-	c := dial(t, b.Client, "10.77.0.2:80")
+	return pairTo(t, b, l, "10.77.0.2:80")
+}
+
+func pairTo(t *testing.T, b *box, l net.Listener, address string) (*conn, net.Conn) {
+	t.Helper()
+	c := dial(t, b.Client, address)
 	server, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -183,5 +188,47 @@ func TestStoppedAndContinued(t *testing.T) {
 	download.finish(t, "download", sum(t, content(size)))
 	if s := b.status(t); s.Ports[0].Bypassed == 0 || s.Sessions.Edited < 2 {
 		t.Errorf("status = %+v, %+v; want packets that went past, and the edited session from before", s.Sessions, s.Ports[0])
+	}
+}
+
+// TestHeldBytesOutliveAStop holds the process up while it has bytes that it
+// acknowledged and the server did not get. Both ends wait in silence, and
+// nothing of the session can have gone past: it goes on as if nothing had been.
+func TestHeldBytesOutliveAStop(t *testing.T) {
+	b := newBox(t)
+	l := listen(t, b)
+	c, server := pair(t, b, l)
+	fmt.Fprint(c, "GET /held HTTP/1.1\r\nX-Removed: b\r\nHo")
+	acknowledged(t, c)
+	b.process.Process.Signal(syscall.SIGSTOP)
+	stale(t, b, l)
+	b.process.Process.Signal(syscall.SIGCONT)
+	b.event(t, "wire", "went past")
+	c.exchange(t, server, "st: a\r\n\r\n", "GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+	if s := b.status(t).Sessions; s.Reset != 0 {
+		t.Errorf("sessions after the stop = %+v; want none reset", s)
+	}
+}
+
+// TestSilentSessionIsReset kills the process that has acknowledged a whole
+// request which the server did not get: each end waits for the other and says
+// nothing. The next process tells both.
+func TestSilentSessionIsReset(t *testing.T) {
+	for _, address := range []string{"10.77.0.2:80", "[fd77::2]:80"} {
+		b := newBox(t)
+		l := listen(t, b)
+		c, server := pairTo(t, b, l, address)
+		for _, end := range []net.Conn{c.Conn, server} {
+			end.(*net.TCPConn).SetKeepAlive(false)
+		}
+		fmt.Fprint(c, "GET /held HTTP/1.1\r\nHo")
+		acknowledged(t, c)
+		b.process.end(t, syscall.SIGKILL)
+		b.start(t)
+		for name, end := range map[string]net.Conn{"client": c, "server": server} {
+			if n, err := end.Read(make([]byte, 100)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("%s: the %s's read after the restart = %d bytes, %v; want a reset", address, name, n, err)
+			}
+		}
 	}
 }

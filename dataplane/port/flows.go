@@ -32,6 +32,19 @@ type FlowState struct {
 	Settled bool
 }
 
+// Mark is what a later engine must know to speak to a session's two ends.
+type Mark struct {
+	Server Side // the port it is behind
+	// Link is what stands before the IP header in frames to the server:
+	// addresses, tags, type. Empty: not known.
+	Link []byte
+	// Seq are sequence numbers that were sent, to the server and to the client.
+	Seq [2]uint32
+}
+
+// maxLink is the longest Mark.Link that is kept: four tags.
+const maxLink = 30
+
 // Slot is a session's place in the memory shared with the program.
 type Slot struct {
 	p     *Port
@@ -72,6 +85,12 @@ func (p *Port) slot(f Flow, index uint32) *Slot {
 
 // Set tells the program how the session stands. It makes no system call.
 func (s *Slot) Set(st FlowState) { s.words.set(st, s.p.engine.handed()) }
+
+// Mark notes how to speak to the session's ends. It makes no system call.
+func (s *Slot) Mark(m Mark) { s.words.mark(m) }
+
+// Marked returns what was last noted, by whichever process.
+func (s *Slot) Marked() Mark { return s.words.marked() }
 
 // State returns what was last set, by whichever process.
 func (s *Slot) State() FlowState { return s.words.get() }

@@ -1,6 +1,7 @@
 package port
 
 import (
+	"bytes"
 	"sync/atomic"
 	"unsafe"
 
@@ -18,9 +19,12 @@ const (
 
 // slotWords is struct flow_slot of bpf/maps.h.
 type slotWords struct {
-	dir   [2]dirWords
-	state uint32
-	_     uint32
+	dir    [2]dirWords
+	state  uint32
+	at     [2]uint32
+	server uint8
+	n      uint8
+	link   [maxLink]byte
 }
 
 type dirWords struct {
@@ -32,6 +36,7 @@ type dirWords struct {
 var (
 	_ = [1]struct{}{}[unsafe.Sizeof(slotWords{})-unsafe.Sizeof(wireFlowSlot{})]
 	_ = [1]struct{}{}[unsafe.Offsetof(slotWords{}.state)-unsafe.Offsetof(wireFlowSlot{}.State)]
+	_ = [1]struct{}{}[unsafe.Offsetof(slotWords{}.link)-unsafe.Offsetof(wireFlowSlot{}.Link)]
 )
 
 // slotMemory is the memory of the map wp_slots, shared with the program.
@@ -60,6 +65,7 @@ func (m *slotMemory) at(i uint32) *slotWords {
 // clear makes the slot say nothing.
 func (w *slotWords) clear() {
 	w.set(FlowState{}, 0)
+	w.mark(Mark{})
 	for i := range w.dir {
 		atomic.StoreUint64(&w.dir[i].packets, 0)
 		atomic.StoreUint64(&w.dir[i].bytes, 0)
@@ -109,6 +115,15 @@ func (w *slotWords) get() FlowState {
 			Seq: atomic.LoadUint32(&d.seq), Ack: atomic.LoadUint32(&d.ack)}
 	}
 	return st
+}
+
+// mark and marked are for this process and the next: the program reads none of it.
+func (w *slotWords) mark(m Mark) {
+	w.at, w.server, w.n = m.Seq, uint8(m.Server), uint8(copy(w.link[:], m.Link))
+}
+
+func (w *slotWords) marked() Mark {
+	return Mark{Server: Side(w.server & 1), Link: bytes.Clone(w.link[:min(w.n, maxLink)]), Seq: w.at}
 }
 
 func (w *slotWords) carried() uint64 {

@@ -57,8 +57,12 @@ type wireFlowSlot struct {
 		Bytes   uint64
 		Mark    uint64
 	}
-	State uint32
-	Pad   uint32
+	State   uint32
+	At      [2]uint32
+	Server  uint8
+	LinkLen uint8
+	Link    [30]uint8
+	_       [4]byte
 }
 
 type wirePolicy struct {

@@ -20,9 +20,19 @@ type Lane struct {
 	Seq, Ack uint32 // to be added to the segments' numbers, with selective acknowledgements
 }
 
+// Mark is what a later engine must know to speak to the two ends of a session
+// that this one left unsettled.
+type Mark struct {
+	Server Side      // the port it is behind
+	Link   []byte    // what stands before the IP header in frames to the server; valid during the call
+	Seq    [2]uint32 // sequence numbers of what was sent last, by Direction
+}
+
 // Slot is where the ports keep a session's Carriage. It outlives the engine.
 type Slot interface {
 	Set(Carriage)
+	// Mark comes before Set says that the session is unsettled.
+	Mark(Mark)
 	// Carried counts the packets that the ports carried so far.
 	Carried() uint64
 	Free()
@@ -53,11 +63,24 @@ func (s *Session) ride() {
 			return
 		}
 		s.carriage = Carriage{}
+		s.mark()
 	}
 	if c := s.allowed(); c != s.carriage {
+		if s.carriage.Settled && !c.Settled {
+			s.mark()
+		}
 		s.carriage = c
 		s.place.Set(c)
 	}
+}
+
+// mark notes how to speak to the session's ends.
+func (s *Session) mark() {
+	a, b := &s.half[ToServer], &s.half[ToClient]
+	if len(a.header) == 0 && !a.mirror(b) {
+		return
+	}
+	s.place.Mark(Mark{Server: a.to, Link: a.header[:a.l3], Seq: [2]uint32{a.seq(a.sent), b.seq(b.sent)}})
 }
 
 // wantsSlot says whether the ports must know of the session: they could not

@@ -41,6 +41,7 @@ func (f *frames) Send(_ Side, _ packet.VNet, b []byte) { *f = append(*f, slices.
 type freeSlot struct{}
 
 func (freeSlot) Set(Carriage)    {}
+func (freeSlot) Mark(Mark)       {}
 func (freeSlot) Carried() uint64 { return 0 }
 func (freeSlot) Free()           {}
 

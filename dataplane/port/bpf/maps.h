@@ -71,7 +71,9 @@ enum { SETTLED = 1 }; // every edit is acknowledged: the deltas hold for all tha
 // Written by the engine through mmap, but for the counters.
 struct flow_slot {
 	struct flow_dir dir[2];
-	__u32 state, pad;
+	__u32 state;
+	__u32 at[2]; // for the engine: sequence numbers sent in each direction,
+	__u8 server, link_len, link[30]; // the server's port, and the link header of frames to it, with its tags
 };
 
 struct counts {

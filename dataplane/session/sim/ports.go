@@ -25,6 +25,7 @@ func (s *run) New(session.Conn, uint32) session.Slot {
 }
 
 func (p *slot) Set(c session.Carriage) { p.c = c }
+func (p *slot) Mark(session.Mark)      {}
 func (p *slot) Carried() uint64        { return p.n }
 func (p *slot) Free() {
 	if p.s.slot != p {
