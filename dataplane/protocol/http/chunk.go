@@ -2,8 +2,9 @@ package http
 
 import "bytes"
 
-// maxChunkLine bounds a chunk's size line with its extensions, in bytes.
-const maxChunkLine = 4096
+// maxChunkLine bounds a chunk's size line with its extensions, in bytes. It is
+// beyond what servers set for all extensions of a body, so that rules can tell.
+const maxChunkLine = 32 << 10
 
 type chunkState uint8
 
@@ -21,6 +22,8 @@ type chunkScan struct {
 	left     int64 // in chunkData: bytes of it to come
 	from     int   // of the line under way: looked at so far
 	trailers int   // bytes of trailers so far
+	count    int   // lines of the kind under way so far
+	extended int   // bytes of extensions so far
 	request  bool
 	max      int // limit of trailers
 }
@@ -50,21 +53,24 @@ func (c *chunkScan) line(b []byte) (n int, done bool, f fault) {
 	}
 	text, f := c.text(b[:n-1])
 	switch {
-	case f != faultNone:
-		return 0, false, f
+	case f != faultNone && f != faultChunkLF:
+		return n, false, f
 	case c.state == chunkSize:
-		return n, false, c.size(text)
+		if bad := c.size(text); bad != faultNone {
+			return n, false, bad
+		}
+		return n, false, f
 	}
 	c.trailers += n
-	return n, len(text) == 0, faultNone
+	return n, len(text) == 0, f
 }
 
 // text strips the CR of a line and refuses what recipients read differently.
-func (c *chunkScan) text(b []byte) ([]byte, fault) {
+func (c *chunkScan) text(b []byte) (text []byte, f fault) {
 	if len(b) > 0 && b[len(b)-1] == '\r' {
 		b = b[:len(b)-1]
 	} else if c.request {
-		return nil, faultChunkSize
+		f = faultChunkLF
 	}
 	if bytes.IndexByte(b, '\r') >= 0 {
 		return nil, faultBareCR
@@ -72,7 +78,7 @@ func (c *chunkScan) text(b []byte) ([]byte, fault) {
 	if bytes.IndexByte(b, 0) >= 0 {
 		return nil, faultNUL
 	}
-	return b, faultNone
+	return b, f
 }
 
 // size takes the text of a chunk's first line: its size, perhaps extensions.

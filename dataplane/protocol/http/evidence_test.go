@@ -96,10 +96,14 @@ func TestVariables(t *testing.T) {
 		"client.address": "10.77.0.1", "client.port": int64(40000), "server.address": "10.77.0.2", "server.port": int64(80),
 		"date": "Tue, 04 Mar 2025 05:06:07 GMT", "request.method": "POST", "request.target": "/p?q=1",
 		"request.path": "/p", "request.query": "q=1", "request.version": "HTTP/1.1", "request.body": "body",
-		"request.headers": map[string][]string{"a": {"1", "2"}, "content-length": {"4"}},
+		"request.headers":      map[string][]string{"a": {"1", "2"}, "content-length": {"4"}},
+		"request.content_type": "", "request.framing": "length", "request.fault": "", "request.decoded": "/p",
+		"request.header_count": int64(3), "request.head_size": int64(55),
+		"request.parameters": map[string][]string{"q": {"1"}}, "request.cookies": map[string][]string{},
 	}
 	response := map[string]any{"response.status": int64(404), "response.reason": "Not Found", "response.body": "no",
-		"response.headers": map[string][]string{"content-length": {"2"}}}
+		"response.headers": map[string][]string{"content-length": {"2"}}, "response.content_type": "",
+		"response.framing": "length", "response.fault": "", "response.header_count": int64(1), "response.head_size": int64(45)}
 	for k, v := range request {
 		response[k] = v
 	}
@@ -121,15 +125,25 @@ func TestElementsMatchSchema(t *testing.T) {
 			}
 			for _, f := range e.Fields {
 				_, isInt := f.Value.(int64)
-				if ft, ok := typ.Fields[f.Name]; !ok || (ft.Type == protocol.Int) != isInt {
+				_, isBool := f.Value.(bool)
+				if ft, ok := typ.Fields[f.Name]; !ok || (ft.Type == protocol.Int) != isInt || (ft.Type == protocol.Bool) != isBool {
 					t.Errorf("%s.%s = %v is not in the schema so", e.Kind, f.Name, f.Value)
 				}
 			}
 		}
 	}}
 	w := newWire(t, look, Options{})
-	w.feed(session.ToServer, "POST /p HTTP/1.1\r\nA: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false)
-	w.feed(session.ToClient, ok2, false)
+	post := "POST /p?a=1 HTTP/1.1\r\nCookie: a=1\r\nContent-Type: "
+	for _, body := range []string{
+		"application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\nT: 1\r\n\r\n",
+		"application/json\r\nContent-Length: 2\r\n\r\n{}", "text/xml\r\nContent-Length: 4\r\n\r\n<a/>",
+		"multipart/form-data; boundary=B\r\nContent-Length: 21\r\n\r\n--B\r\nA: b\r\n\r\n1\r\n--B--",
+	} {
+		w.feed(session.ToServer, post+body, false)
+	}
+	answer := "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Secure\r\n"
+	w.feed(session.ToClient, answer+"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\nT: 1\r\n\r\n", false)
+	w.feed(session.ToClient, answer+"Content-Length: 4\r\n\r\n<a/>", false)
 	if len(seen) != len(schema.Elements) {
 		t.Errorf("published %v; want all of %d kinds", seen, len(schema.Elements))
 	}

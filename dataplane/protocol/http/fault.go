@@ -66,6 +66,7 @@ const (
 	faultCoding
 	faultCoding10
 	faultChunkSize
+	faultChunkLF
 	faultChunkEnd
 	faultChunkLong
 	faultTrailersLong
@@ -95,6 +96,7 @@ var faultText = [...]string{
 	faultCoding:          "Transfer-Encoding does not end in chunked, or names it twice",
 	faultCoding10:        "Transfer-Encoding in an HTTP/1.0 message",
 	faultChunkSize:       "chunk size is not a hexadecimal number",
+	faultChunkLF:         "line of the chunked framing ends in LF alone",
 	faultChunkEnd:        "no CRLF behind the data of a chunk",
 	faultChunkLong:       "chunk line is over the limit",
 	faultTrailersLong:    "trailers are over the limit",
@@ -102,6 +104,18 @@ var faultText = [...]string{
 	faultBodyLong:        "body that rules ask for is over the limit",
 	faultTruncated:       "stream ended within the message",
 	faultOutstanding:     "too many requests outstanding",
+}
+
+// faultCodes are what rules see of a fault.
+var faultCodes = [...]string{
+	faultNone: "", faultLenientLength: "lenient-length", faultBlankLength: "blank-length", faultLenient: "lenient",
+	faultBareCR: "bare-cr", faultNUL: "nul", faultStartLine: "start-line", faultNotHTTP: "not-http",
+	faultNoColon: "no-colon", faultName: "name", faultBlankColon: "blank-colon", faultBlankLine: "blank-line",
+	faultLength: "length", faultLengths: "lengths", faultLengthAndCoding: "length-and-coding",
+	faultCodings: "codings", faultCoding: "coding", faultCoding10: "coding-1.0",
+	faultChunkSize: "chunk-size", faultChunkLF: "chunk-lf", faultChunkEnd: "chunk-end", faultChunkLong: "chunk-long",
+	faultTrailersLong: "trailers-long", faultHeadLong: "head-long", faultBodyLong: "body-long",
+	faultTruncated: "truncated", faultOutstanding: "outstanding",
 }
 
 // sloppy says whether a fault is one that clients put up with in a response.

@@ -16,6 +16,7 @@ import (
 // firstMessage notes the first message of a direction: how many bytes it has
 // and what the decoder made of it.
 type firstMessage struct {
+	d       *Decoder
 	dir     session.Direction
 	seen    bool
 	size    int
@@ -28,10 +29,14 @@ type firstMessage struct {
 func (f *firstMessage) Wants(kind string) bool { return strings.HasPrefix(kind, kinds[f.dir].message) }
 
 func (f *firstMessage) Match(m *protocol.Message) []protocol.Correction {
-	if f.seen || m.Dir != f.dir {
+	if fault, _ := m.Lookup(kinds[f.dir].message + ".fault"); f.seen || m.Dir != f.dir || m.Continues || fault != "" {
 		return nil
 	}
-	f.seen, f.size = true, len(m.Data)
+	half := &f.d.halves[f.dir]
+	f.seen, f.size = true, half.head.size
+	if half.hold.active {
+		f.size = half.hold.raw.End
+	}
 	f.method, _ = m.Lookup("request.method")
 	f.target, _ = m.Lookup("request.target")
 	h, _ := m.Lookup(kinds[f.dir].message + ".headers")
@@ -52,6 +57,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rules := &firstMessage{dir: session.ToServer}
 		w := newWire(t, rules, Options{MaxHead: 8 << 10, MaxBody: 8 << 10})
+		rules.d = w.d
 		w.feed(session.ToServer, string(b), false)
 		w.feed(session.ToServer, "", true)
 		if !rules.seen {
@@ -117,6 +123,7 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rules := &firstMessage{dir: session.ToClient}
 		w := newWire(t, rules, Options{MaxHead: 8 << 10, MaxBody: 8 << 10})
+		rules.d = w.d
 		w.feed(session.ToServer, get, false)
 		w.feed(session.ToClient, string(b), false)
 		w.feed(session.ToClient, "", true)

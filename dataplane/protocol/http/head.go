@@ -15,6 +15,8 @@ const (
 	transferEncoding
 	connection
 	expect
+	contentType
+	contentEncoding
 )
 
 // knownName returns which of the known fields a name is.
@@ -28,6 +30,10 @@ func knownName[T string | []byte](name T) known {
 		return connection
 	case len(name) == 6 && equalFold(name, "expect"):
 		return expect
+	case len(name) == 12 && equalFold(name, "content-type"):
+		return contentType
+	case len(name) == 16 && equalFold(name, "content-encoding"):
+		return contentEncoding
 	}
 	return other
 }

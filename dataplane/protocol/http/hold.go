@@ -9,27 +9,42 @@ import (
 // message's first byte.
 type hold struct {
 	active  bool
+	sure    bool          // that the body is one that rules want
+	want    want          // what they want of it
 	pos     int           // looked at so far
 	raw     protocol.Span // the body as it came, with its framing
 	content []byte        // chunked: what it carries
 	data    protocol.Span // not chunked: where the content lies
 	last    int           // chunked: where the last chunk begins
+	lines   []line        // chunked: its framing, where rules ask for it
+	direct  bool          // the content is in the message as rules see it
+	coded   bool          // a content coding was undone
 	value   string        // the content, once it is whole
+	text    []byte        // see view
 }
+
+// line is one line of a chunked body's framing.
+type line struct {
+	raw, size int // in the message as it came
+	at        int // in the message as rules see it
+	trailer   bool
+	data      int64 // size of the chunk's data
+	fault     fault // to be put right by a rule
+}
+
+var continue100 = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
 // startHold begins to hold a message for its body.
 func (d *Decoder) startHold(head []byte) bool {
 	h := d.turn.h
-	if h.framing == byLength && h.left > int64(d.o.MaxBody) {
-		return d.bodyTooLong()
-	}
 	if h.dir == session.ToServer && h.head.expectsContinue(head) {
 		// The server cannot say it, since the head is held, and the client may
-		// wait for it for ever. When the server says it again that is allowed.
-		d.queue.pushReply([]byte("HTTP/1.1 100 Continue\r\n\r\n"), false)
-		d.flush()
+		// wait for it for ever.
+		d.queue.pushReply(continue100, false)
+		d.flushReplies()
+		h.said100 = true
 	}
-	h.hold = hold{active: true, pos: len(head), content: h.hold.content[:0]}
+	h.hold = hold{active: true, pos: len(head), content: h.hold.content[:0], text: h.hold.text[:0], lines: h.hold.lines[:0]}
 	h.hold.raw.Start = len(head)
 	h.mode = inHold
 	return true
@@ -41,6 +56,9 @@ func (d *Decoder) stepHold() bool {
 	h := t.h
 	b := t.rest()
 	whole, f := h.more(b, d.o.MaxBody)
+	if !h.hold.sure && (f == faultNone || f == faultBodyLong) && !h.stillWanted(b, whole) {
+		return d.letGo()
+	}
 	switch {
 	case f == faultBodyLong:
 		return d.bodyTooLong()
@@ -53,17 +71,52 @@ func (d *Decoder) stepHold() bool {
 	case !whole:
 		return false
 	}
-	h.hold.finish(h, b)
+	if !h.finish(b, d.o.MaxBody) {
+		return d.bodyTooLong()
+	}
 	h.mode = atHead
 	going := d.decide(h.hold.raw.End, true)
 	h.hold.clear()
 	return going
 }
 
+// stillWanted looks at how the content begins and says whether rules want it.
+func (h *half) stillWanted(b []byte, whole bool) bool {
+	content := h.hold.content
+	if h.framing != byChunks {
+		content = b[h.head.size:]
+		if h.framing == byLength {
+			content = content[:min(int64(len(content)), h.left)]
+		}
+	}
+	first := byte(0)
+	if h.head.coding(b[:h.head.size]) == identity {
+		first = firstByte(content)
+	}
+	h.hold.want = h.fitting(b[:h.head.size], first)
+	h.hold.sure = first != 0 || whole
+	return h.hold.want != 0 || !h.hold.sure
+}
+
+// letGo decides a message on its head, for its body turned out to be one that no
+// rule asks for.
+func (d *Decoder) letGo() bool {
+	h := d.turn.h
+	h.hold.clear()
+	h.chunks = chunkScan{request: h.dir == session.ToServer, max: d.o.MaxHead}
+	return d.decide(h.head.size, false)
+}
+
 // more looks at what has come of a held message b.
 func (h *half) more(b []byte, limit int) (whole bool, f fault) {
 	switch h.framing {
 	case byLength:
+		if h.left > int64(limit) {
+			if len(b) > h.head.size { // enough to tell whether rules want it
+				return false, faultBodyLong
+			}
+			return false, faultNone
+		}
 		end := h.head.size + int(h.left)
 		h.hold.data = protocol.Span{Start: h.head.size, End: end}
 		return len(b) >= end, faultNone
@@ -82,13 +135,13 @@ func (h *half) more(b []byte, limit int) (whole bool, f fault) {
 				return false, faultNone
 			}
 		}
+		was := h.chunks.state
 		n, done, f := h.chunks.line(b[h.hold.pos:])
-		if f != faultNone || n == 0 {
+		mendable := f == faultChunkLF && h.want&wantChunk != 0
+		if f != faultNone && !mendable || n == 0 {
 			return false, f
 		}
-		if h.chunks.state == chunkTrailers && h.chunks.trailers == 0 {
-			h.hold.last = h.hold.pos
-		}
+		h.noteLine(was, n, done, f)
 		h.hold.pos += n
 		if done {
 			return true, faultNone
@@ -100,25 +153,54 @@ func (h *half) more(b []byte, limit int) (whole bool, f fault) {
 	}
 }
 
-// finish fixes the spans of a held message that is whole.
-func (s *hold) finish(h *half, b []byte) {
-	if h.framing == byChunks {
-		s.raw.End = s.pos
-		s.data = none
-		s.value = string(s.content)
-		return
+// noteLine remembers a line of framing.
+func (h *half) noteLine(was chunkState, n int, done bool, f fault) {
+	s := &h.hold
+	if h.chunks.state == chunkTrailers && was == chunkSize {
+		s.last = s.pos
 	}
-	s.raw.End = s.data.End
-	s.value = string(cut(b, s.data))
+	if h.want&wantFraming != 0 && was != chunkEnd && (!done || f != faultNone) {
+		s.lines = append(s.lines, line{raw: s.pos, size: n, trailer: was == chunkTrailers, data: h.chunks.left, fault: f})
+	}
 }
 
-// clear forgets a held message, and its buffer when that is large.
-func (s *hold) clear() {
-	content := s.content[:0]
-	if cap(content) > keepRaw {
-		content = nil
+// finish fixes what rules see of a held message that is whole; false: its
+// content, decoded, is over the limit.
+func (h *half) finish(b []byte, limit int) bool {
+	s := &h.hold
+	content := cut(b, s.data)
+	s.raw.End = s.data.End
+	s.direct = h.framing != byChunks
+	if h.framing == byChunks {
+		s.raw.End, s.data, content = s.pos, none, s.content
 	}
-	*s = hold{content: content}
+	if c := h.head.coding(b[:h.head.size]); c != identity {
+		plain, ok, long := c.decode(content, limit)
+		switch {
+		case long:
+			return false
+		case ok:
+			content, s.coded, s.direct = plain, true, false
+		}
+	}
+	s.value = string(content)
+	s.want = h.fitting(b[:h.head.size], firstByte(content))
+	return true
+}
+
+// clear forgets a held message, and its buffers when they are large.
+func (s *hold) clear() {
+	kept := hold{content: s.content[:0], text: s.text[:0], lines: s.lines[:0]}
+	if cap(kept.content) > keepRaw {
+		kept.content = nil
+	}
+	if cap(kept.text) > keepRaw {
+		kept.text = nil
+	}
+	if cap(kept.lines) > keepElements {
+		kept.lines = nil
+	}
+	*s = kept
 }
 
 // bodyTooLong lets the rules decide on the head alone and the body pass, or
@@ -131,16 +213,5 @@ func (d *Decoder) bodyTooLong() bool {
 		return d.giveUp(faultBodyLong, head)
 	}
 	d.report(faultBodyLong, head)
-	looked := max(0, h.hold.pos-h.head.size)
-	if h.framing != byChunks {
-		looked = 0
-	}
-	h.hold.clear()
-	if !d.decide(h.head.size, false) {
-		return false
-	}
-	if h.mode == inChunks {
-		d.consume(looked, h.discard)
-	}
-	return true
+	return d.letGo()
 }

@@ -71,6 +71,7 @@ type Decoder struct {
 	synced  bool // where messages begin is known
 
 	turn   turn
+	plan   plan
 	msg    protocol.Message
 	memory protocol.Memory
 	vars   variables

@@ -37,7 +37,15 @@ type half struct {
 	final   bool // the response under way is the last to its request
 	ended   bool // the sender's FIN was seen
 	hold    hold
-	elems   elements
+	want    want   // what rules ask for of the message under way
+	said100 bool   // we have said 100 (Continue) to the message under way
+	serial  uint64 // of the exchange of the message under way
+	late    late
+	spoil   bool // the body that follows is to be made invalid
+
+	elems                      elements
+	segments, parameters, form items
+	cookies                    []*items
 }
 
 // turn is one call of Inspect.
@@ -238,6 +246,10 @@ func (d *Decoder) stepLength() bool {
 func (d *Decoder) stepChunks() bool {
 	t := &d.turn
 	h := t.h
+	if h.spoil && !h.discard {
+		h.spoil = false
+		return d.spoilRest(0)
+	}
 	if h.chunks.state == chunkData {
 		d.consume(int(h.chunks.data(int64(len(t.rest())))), h.discard)
 		if h.chunks.state == chunkData && !h.discard && !t.eof {
@@ -248,7 +260,11 @@ func (d *Decoder) stepChunks() bool {
 	if len(t.rest()) == 0 {
 		return false
 	}
+	was := h.chunks.state
 	n, done, f := h.chunks.line(t.rest())
+	if h.wantsLine(was, n, done, f) {
+		return d.lateLine(was, n, f)
+	}
 	switch {
 	case f != faultNone && h.discard:
 		h.mode = inSink // nothing of it may be forwarded, and its end is unknown
@@ -271,7 +287,7 @@ func (d *Decoder) stepChunks() bool {
 // endMessage brings the half to the next message boundary.
 func (d *Decoder) endMessage() {
 	h := d.turn.h
-	h.mode, h.scan, h.discard = atHead, headScan{}, false
+	h.mode, h.scan, h.discard, h.said100 = atHead, headScan{}, false, false
 	if cap(h.head.fields) > keepElements {
 		h.head.fields = nil
 	}
@@ -299,9 +315,9 @@ func (d *Decoder) insertReplies() {
 	}
 }
 
-// flush sends our own replies that are due, from a turn of the stream to the
+// flushReplies sends our own replies that are due, from a turn of the stream to the
 // server.
-func (d *Decoder) flush() {
+func (d *Decoder) flushReplies() {
 	if back := &d.halves[session.ToClient]; back.mode == atHead && !back.ended {
 		d.insertReplies()
 	}

@@ -8,6 +8,7 @@ import (
 func (d *Decoder) gotHead(b []byte) bool {
 	h := d.turn.h
 	request := h.dir == session.ToServer
+	h.want = d.wants(h.dir)
 	parseHead(&h.head, b, request)
 	var f fault
 	if request {
@@ -29,39 +30,47 @@ func (d *Decoder) gotHead(b []byte) bool {
 		return d.faulty(b, f)
 	}
 	h.chunks = chunkScan{request: request, max: d.o.MaxHead}
-	if !d.wantsBody() {
+	if !d.wantsBody(b) {
 		return d.decide(len(b), false)
 	}
 	return d.startHold(b)
 }
 
 // wantsBody says whether the message under way has a body that rules ask for.
-func (d *Decoder) wantsBody() bool {
+func (d *Decoder) wantsBody(head []byte) bool {
 	h := d.turn.h
-	if h.framing == noBody || h.framing == tunnel || !d.rules.Wants(kinds[h.dir].body) {
+	if h.framing == noBody || h.framing == tunnel || h.fitting(head, 0) == 0 {
 		return false
 	}
 	return h.dir == session.ToServer || !d.queue.front().answered
 }
 
 // faulty is for a message that is refused; see the table in fault.go. b is the
-// head, or what there is of it.
+// head, or what there is of it. The rules see it first: an answer in the server's
+// own words is better than any policy of ours.
 func (d *Decoder) faulty(b []byte, f fault) bool {
-	h := d.turn.h
+	t := &d.turn
+	h := t.h
 	request := h.dir == session.ToServer
 	breaksOff := !request && f == faultTruncated
-	if (d.o.Exceed == ExceedReset || d.queue.owesReply()) && !breaksOff {
-		return d.giveUp(f, b)
-	}
+	reset := (d.o.Exceed == ExceedReset || d.queue.owesReply()) && !breaksOff
+	h.hold.clear()
+	h.want = d.wants(h.dir)
 	parseHead(&h.head, b, request)
 	h.framing = untilClose
 	if !request && d.queue.front().answered {
 		h.mode = inSink
 		return true
 	}
-	switch o := d.correct(len(b), false); {
+	h.head.fault = f
+	told := len(t.v.Evidence)
+	o := d.correct(len(b), false)
+	switch {
+	case o.kind == forwarded && reset:
+		t.v.Evidence, t.v.Edits = t.v.Evidence[:told], dropEdits(t.v.Edits, t.pos)
+		return d.giveUp(f, b)
 	case o.kind == forwarded && breaksOff:
-		d.consume(len(d.turn.rest()), false)
+		d.consume(len(t.rest()), false)
 		return false
 	case o.kind == forwarded:
 		return d.giveUp(f, b)
@@ -99,10 +108,25 @@ func (d *Decoder) giveUp(f fault, before []byte) bool {
 // and does what they say. held: that includes the body.
 func (d *Decoder) decide(size int, held bool) bool {
 	h := d.turn.h
-	if h.dir == session.ToClient && d.queue.front().answered {
+	if h.dir == session.ToClient && d.notWanted() {
 		return d.carryOut(outcome{kind: dropped}, size, held)
 	}
-	return d.carryOut(d.correct(size, held), size, held)
+	o := d.correct(size, held)
+	if o.kind == broken {
+		return d.faulty(d.turn.rest()[:h.head.size], faultChunkLF)
+	}
+	return d.carryOut(o, size, held)
+}
+
+// notWanted says whether a response does not reach the client, whatever it is: it
+// was answered already, or told to go on.
+func (d *Decoder) notWanted() bool {
+	e := d.queue.front()
+	if d.turn.h.head.status == 100 && e.said100 {
+		e.said100 = false
+		return true
+	}
+	return e.answered
 }
 
 // carryOut does with the message what was decided and goes on behind it.
@@ -113,6 +137,10 @@ func (d *Decoder) carryOut(o outcome, size int, held bool) bool {
 		return false
 	}
 	h.discard = o.kind != forwarded
+	if o.spoil && held && !h.discard {
+		d.turn.v.Edits = dropEdits(d.turn.v.Edits, d.turn.pos+h.hold.raw.Start)
+		d.turn.edit(d.turn.pos+h.hold.raw.Start, d.turn.pos+h.hold.raw.End, []byte(spoiledChunk))
+	}
 	if h.dir == session.ToServer {
 		d.request(o, size)
 	} else {
@@ -131,7 +159,7 @@ func (d *Decoder) enterBody(o outcome, held bool) {
 	switch {
 	case o.close && h.dir == session.ToServer:
 		h.mode = inSink
-	case h.framing == untilClose && h.discard:
+	case h.framing == untilClose && h.discard, o.spoil && held && !h.discard:
 		h.mode = inSink
 	case h.framing == untilClose:
 		h.mode = inTunnel
@@ -141,6 +169,7 @@ func (d *Decoder) enterBody(o outcome, held bool) {
 		h.mode = inLength
 	default:
 		h.mode = inChunks
+		h.spoil = o.spoil
 	}
 }
 
@@ -149,23 +178,31 @@ func (d *Decoder) request(o outcome, size int) {
 	t := &d.turn
 	h := t.h
 	d.synced = true
+	if len(o.interim) > 0 {
+		d.queue.pushReply(o.interim, false)
+	}
 	switch o.kind {
 	case forwarded:
 		b := t.rest()[:size]
 		e := d.queue.push()
 		method := cut(b, h.head.method)
 		e.head, e.connect = string(method) == "HEAD", string(method) == "CONNECT"
-		if d.wantsAny(session.ToClient) {
+		e.said100 = h.said100 || o.said100
+		h.serial = d.queue.pushed
+		if d.wants(session.ToClient) != 0 {
 			body, ok := d.bodyValue()
 			d.queue.keep(e, b[:h.head.size], body, ok)
 		}
+		h.late.keep(b[:h.head.size], h.framing == byChunks && h.want&wantFraming != 0)
 		d.consume(size, false)
 	case rejected:
 		d.consume(size, true)
 		d.queue.pushReply(o.reply, o.close)
-		d.flush()
 	default:
 		d.consume(size, true)
+	}
+	if len(o.interim) > 0 || o.kind == rejected {
+		d.flushReplies()
 	}
 }
 
@@ -175,6 +212,10 @@ func (d *Decoder) response(o outcome, size int) {
 	h := t.h
 	e := d.queue.front()
 	h.final = h.head.status >= 200 || h.framing == tunnel
+	h.late.keep(t.rest()[:h.head.size], h.framing == byChunks && h.want&wantFraming != 0)
+	if len(o.interim) > 0 {
+		t.edit(t.pos, t.pos, o.interim)
+	}
 	if o.kind == rejected {
 		t.edit(t.pos, t.pos, o.reply)
 		e.answered = true
@@ -195,40 +236,6 @@ func (d *Decoder) response(o outcome, size int) {
 		d.passing = true
 		t.v.Release = session.Forever
 	}
-}
-
-var kinds = [2]struct{ message, line, header, body string }{
-	session.ToServer: {"request", "request.line", "request.header", "request.body"},
-	session.ToClient: {"response", "response.line", "response.header", "response.body"},
-}
-
-// wantsAny says whether rules ask for anything in a direction.
-func (d *Decoder) wantsAny(dir session.Direction) bool {
-	k := &kinds[dir]
-	return d.rules.Wants(k.line) || d.rules.Wants(k.header) || d.rules.Wants(k.body)
-}
-
-// correct shows the message to the rules and plans their corrections.
-func (d *Decoder) correct(size int, held bool) outcome {
-	t := &d.turn
-	h := t.h
-	if !d.wantsAny(h.dir) {
-		return outcome{kind: forwarded}
-	}
-	d.msg.Dir = h.dir
-	d.msg.Data = t.rest()[:size:size]
-	d.vars.begin(held || h.framing == noBody)
-	d.msg.Elements = d.elements(held)
-	corrections := d.rules.Match(&d.msg)
-	o := outcome{kind: forwarded}
-	if len(corrections) > 0 {
-		p := plan{d: d, m: &d.msg, held: held}
-		o = p.run(corrections)
-	}
-	h.elems.release()
-	d.vars.end()
-	d.msg.Data, d.msg.Elements = nil, nil
-	return o
 }
 
 // bounded copies at most session.EvidenceLimit bytes of b.

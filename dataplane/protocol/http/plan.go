@@ -9,9 +9,13 @@ import (
 
 // outcome is what becomes of a message.
 type outcome struct {
-	kind  kindOfOutcome
-	reply []byte // rejected: what the client gets
-	close bool   // the session ends behind it
+	kind    kindOfOutcome
+	reply   []byte // rejected: what the client gets
+	close   bool   // the session ends behind it
+	interim []byte // what the client gets before
+	said100 bool   // a 100 (Continue) is in it: the server's own is not wanted any more
+	late    protocol.Late
+	spoil   bool
 }
 
 type kindOfOutcome uint8
@@ -21,6 +25,7 @@ const (
 	rejected
 	dropped
 	wasReset
+	broken // no rule has mended what is out of form
 )
 
 // plan turns the corrections of one message into edits and evidence. Where two
@@ -30,64 +35,102 @@ type plan struct {
 	d     *Decoder
 	m     *protocol.Message
 	held  bool
-	edits []session.Edit // of the message, by element
-	at    int            // element under way
-	first int            // its first edit
+	edits []edit // of the message, by their places
+	told  []told
+	o     outcome
+	over  bool // the message is not forwarded
 }
 
-// run carries the corrections out. One that keeps the message from its receiver
-// makes all changes within it void.
-func (p *plan) run(cs []protocol.Correction) outcome {
-	end := -1
+// edit is a planned change of bytes; with list it takes an item out, and what
+// else goes with it is known once all is planned.
+type edit struct {
+	session.Edit
+	list *items
+	item int32
+}
+
+// told is evidence; void: it holds only if the message is forwarded.
+type told struct {
+	session.Evidence
+	void bool
+}
+
+func (p *plan) ended() bool { return p.over }
+
+// run carries out the corrections of the elements that were shown last. One that
+// keeps the message from its receiver makes all changes within it void.
+func (p *plan) run(cs []protocol.Correction) {
 	for i := range cs {
-		if c := &cs[i]; !c.Shadow && c.Action >= protocol.Reject && p.valid(c) {
-			end = i
-			break
-		}
-	}
-	o := outcome{kind: forwarded}
-	for i := range cs {
-		switch c := &cs[i]; {
+		c := &cs[i]
+		switch {
 		case !p.valid(c):
 		case c.Action == protocol.Report:
 			p.tell(c, nil, "")
-		case c.Action >= protocol.Reject && (i == end || c.Shadow):
-			if one := p.terminal(c); i == end {
-				o = one
-			}
-		case c.Action < protocol.Reject && (end < 0 || c.Shadow):
+		case c.Action == protocol.Interim:
+			p.interim(c)
+		case c.Action == protocol.Spoil:
+			p.spoil(c)
+		case terminal(c.Action) && c.Shadow:
+			p.terminal(c)
+		case terminal(c.Action):
+			said := p.o
+			p.o = p.terminal(c)
+			p.o.interim, p.o.said100 = said.interim, said.said100
+			p.over = true
+			return
+		default:
 			p.change(c, cs[i+1:])
 		}
 	}
-	if o.kind == forwarded {
-		p.apply()
-	}
-	return o
+}
+
+func terminal(a protocol.Action) bool {
+	return a == protocol.Reject || a == protocol.Drop || a == protocol.Reset
 }
 
 // valid says whether a correction is about an element of this message.
 func (p *plan) valid(c *protocol.Correction) bool {
-	return c.Element >= 0 && c.Element < len(p.m.Elements) && c.Action <= protocol.Reset &&
-		(c.Action != protocol.Reject || c.Reply != nil)
+	needsReply := c.Action == protocol.Reject || c.Action == protocol.Interim
+	return c.Element >= 0 && c.Element < len(p.m.Elements) && c.Action <= protocol.Spoil &&
+		(!needsReply || c.Reply != nil) && (c.Action != protocol.Insert || c.Insert != nil)
 }
 
 func (p *plan) element(c *protocol.Correction) *protocol.Element { return &p.m.Elements[c.Element] }
+
+func (p *plan) place(c *protocol.Correction) *place { return &p.d.turn.h.elems.places[c.Element] }
 
 // terminal carries out a correction that keeps the message from its receiver.
 func (p *plan) terminal(c *protocol.Correction) outcome {
 	switch c.Action {
 	case protocol.Drop:
 		p.tell(c, nil, "")
-		return outcome{kind: dropped}
+		return outcome{kind: dropped, late: c.Late}
 	case protocol.Reset:
 		p.tell(c, nil, "")
 		return outcome{kind: wasReset}
 	}
-	o := outcome{kind: rejected, close: c.Reply.Close || p.mustClose()}
+	o := outcome{kind: rejected, close: c.Reply.Close || p.mustClose(), late: c.Late}
 	reply, note := makeReply(c.Reply, p.answersHEAD(), o.close)
 	o.reply = reply
 	p.tell(c, reply, note)
 	return o
+}
+
+// interim sends a reply ahead of the final one.
+func (p *plan) interim(c *protocol.Correction) {
+	b, note := makeInterim(c.Reply)
+	if note == "" && p.d.turn.h.dir == session.ToServer && p.d.turn.h.head.minor == 0 {
+		note = "refused: an HTTP/1.0 client knows no interim replies"
+	}
+	if note != "" {
+		p.tell(c, nil, note)
+		return
+	}
+	p.tell(c, b, "")
+	if !c.Shadow {
+		p.o.interim = append(p.o.interim, b...)
+		p.o.said100 = p.o.said100 || c.Reply.Status == 100
+	}
 }
 
 // mustClose says whether the connection cannot go on behind a reply of our own:
@@ -98,30 +141,27 @@ func (p *plan) mustClose() bool {
 	if h.dir == session.ToClient {
 		return h.framing == untilClose || h.framing == tunnel
 	}
-	b := p.m.Data[:h.head.size]
-	return h.framing == untilClose || !h.head.persistent(b) ||
-		h.framing != noBody && !p.held && h.head.expectsContinue(b)
+	b := p.d.vars.data
+	return p.m.Sent || h.framing == untilClose || !h.head.persistent(b) ||
+		h.framing != noBody && !p.held && !p.o.said100 && h.head.expectsContinue(b)
 }
 
 func (p *plan) answersHEAD() bool {
 	h := p.d.turn.h
 	if h.dir == session.ToServer {
-		return string(cut(p.m.Data, h.head.method)) == "HEAD"
+		return string(cut(p.d.vars.data, h.head.method)) == "HEAD"
 	}
 	return p.d.queue.front().head
 }
 
 // change plans a correction within the message.
 func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
-	if c.Element != p.at {
-		p.at, p.first = c.Element, len(p.edits)
-	}
 	edits, note := p.editsFor(c)
 	switch {
 	case note != "":
 		p.tell(c, nil, note)
 		return
-	case !c.Shadow && c.Action == protocol.Set && p.removed(c.Element, later):
+	case !c.Shadow && c.Action != protocol.Remove && p.removed(c.Element, later):
 		p.tell(c, nil, "not done: another correction removes the element")
 		return
 	case !c.Shadow && p.overlaps(edits):
@@ -129,9 +169,25 @@ func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
 		return
 	}
 	p.tell(c, p.after(p.element(c).Span, edits), "")
-	if !c.Shadow {
-		p.edits = append(p.edits, edits...)
+	if c.Shadow {
+		return
 	}
+	for _, e := range edits {
+		p.insert(e)
+	}
+	if c.Action == protocol.Remove && p.answersExpect(c) {
+		p.o.interim = append(p.o.interim, continue100...)
+		p.o.said100 = true
+	}
+}
+
+// answersExpect says whether a field is taken out that has the client wait for a
+// 100 (Continue): then nobody but us can say it.
+func (p *plan) answersExpect(c *protocol.Correction) bool {
+	h := p.d.turn.h
+	at := p.place(c)
+	return at.kind == wantHeader && h.dir == session.ToServer && h.framing != noBody && !p.held && !p.o.said100 &&
+		h.head.fields[at.index].known == expect && h.head.expectsContinue(p.d.vars.data)
 }
 
 // removed says whether a later correction takes the whole element away.
@@ -153,68 +209,42 @@ func (p *plan) removed(element int, later []protocol.Correction) bool {
 	return false
 }
 
-// overlaps says whether edits touch others of the same element. Those of
-// different elements cannot: a body's edit of Content-Length is the only one
-// that reaches out, and no other correction may touch that field.
-func (p *plan) overlaps(edits []session.Edit) bool {
-	for _, a := range edits {
-		for _, b := range p.edits[p.first:] {
-			if a.Start < b.End && b.Start < a.End || a.Start == b.Start {
-				return true
-			}
+// find returns where an edit belongs: by its place, and there insertions first,
+// in the order in which they were asked for.
+func (p *plan) find(e *edit) int {
+	i, _ := slices.BinarySearchFunc(p.edits, e, func(b edit, e *edit) int {
+		if b.Start < e.Start || b.Start == e.Start && (b.Start == b.End || e.Start < e.End) {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+func (p *plan) insert(e edit) { p.edits = slices.Insert(p.edits, p.find(&e), e) }
+
+// overlaps says whether edits touch bytes that others have, or insert within
+// them. The planned ones never overlap each other, so their neighbours tell.
+func (p *plan) overlaps(edits []edit) bool {
+	for k := range edits {
+		a := &edits[k]
+		i := p.find(a)
+		if i > 0 && p.edits[i-1].End > a.Start {
+			return true
+		}
+		if i < len(p.edits) && p.edits[i].Start < a.End {
+			return true
 		}
 	}
 	return false
 }
 
-// apply hands the planned edits to the turn.
-func (p *plan) apply() {
-	slices.SortFunc(p.edits, func(a, b session.Edit) int { return a.Start - b.Start })
-	t := &p.d.turn
-	done := 0
-	for _, e := range p.edits {
-		if e.Start < done {
-			continue // rules that keep to no order
-		}
-		t.edit(t.pos+e.Start, t.pos+e.End, e.With)
-		done = e.End
+// spoil has what is left of a chunked body made invalid.
+func (p *plan) spoil(c *protocol.Correction) {
+	if p.d.turn.h.framing != byChunks {
+		p.tell(c, nil, "refused: only a chunked body can be made invalid")
+		return
 	}
-}
-
-// after is what stands in the place of span once the edits are made, bounded.
-func (p *plan) after(span protocol.Span, edits []session.Edit) []byte {
-	var out []byte
-	pos := span.Start
-	for _, e := range edits {
-		if e.Start < span.Start || e.End > span.End {
-			continue
-		}
-		out = append(append(out, p.m.Data[pos:e.Start]...), e.With...)
-		pos = e.End
-	}
-	out = append(out, p.m.Data[pos:span.End]...)
-	return out[:min(len(out), session.EvidenceLimit)]
-}
-
-var actionNames = [...]string{
-	protocol.Report: "report", protocol.Remove: "remove", protocol.Set: "set",
-	protocol.Reject: "reject", protocol.Drop: "drop", protocol.Reset: "reset",
-}
-
-// tell adds the evidence of a correction.
-func (p *plan) tell(c *protocol.Correction, after []byte, note string) {
-	e := p.element(c)
-	ev := session.Evidence{
-		Definition: c.Definition, Revision: c.Revision, Rule: c.Rule,
-		Mode: "correct", Action: actionNames[c.Action], Element: e.Kind,
-		Before: bounded(cut(p.m.Data, e.Span)), After: bounded(after), Note: note,
-	}
-	if c.Shadow {
-		ev.Mode = "shadow"
-	}
-	if c.Action == protocol.Set && c.Name != "" {
-		ev.Action = c.Name
-	}
-	t := &p.d.turn
-	t.v.Evidence = append(t.v.Evidence, ev)
+	p.tell(c, []byte(spoiledChunk), "")
+	p.o.spoil = p.o.spoil || !c.Shadow
 }

@@ -11,6 +11,7 @@ type exchange struct {
 	// answered: a reply of our own took the place of an interim response, so
 	// all that the server still says to this request is discarded.
 	answered bool
+	said100  bool // we have said 100 (Continue) in the server's place
 
 	raw     []byte // the request's head as it was forwarded to rules; empty: not kept
 	body    string
@@ -30,6 +31,8 @@ type queue struct {
 	first int
 	n     int
 	bytes int // what the exchanges hold of messages
+
+	pushed, popped uint64 // exchanges so far
 }
 
 func (q *queue) front() *exchange {
@@ -47,7 +50,23 @@ func (q *queue) push() *exchange {
 	e := &q.ring[(q.first+q.n)%len(q.ring)]
 	q.n++
 	*e = exchange{raw: e.raw[:0]}
+	q.pushed++
 	return e
+}
+
+// find returns the exchange that was pushed as that one, nil when it is over.
+func (q *queue) find(serial uint64) *exchange {
+	if serial <= q.popped || serial > q.pushed {
+		return nil
+	}
+	return &q.ring[(q.first+int(serial-q.popped-1))%len(q.ring)]
+}
+
+// answer makes reply the answer to an exchange, with which the session ends.
+func (q *queue) answer(e *exchange, reply []byte) {
+	q.bytes -= e.size()
+	*e = exchange{reply: append([]byte{}, reply...), close: true}
+	q.bytes += e.size()
 }
 
 func (q *queue) grow() {
@@ -83,6 +102,7 @@ func (q *queue) pop() {
 	}
 	*e = exchange{raw: raw}
 	q.n--
+	q.popped++
 	q.first = (q.first + 1) % len(q.ring)
 	if q.n == 0 {
 		q.first = 0

@@ -10,6 +10,7 @@ import (
 
 // reasons are the standard reason phrases of RFC 9110 section 15 and RFC 6585.
 var reasons = map[int]string{
+	100: "Continue", 102: "Processing", 103: "Early Hints",
 	200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 205: "Reset Content", 206: "Partial Content",
 	300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
 	307: "Temporary Redirect", 308: "Permanent Redirect",
@@ -66,6 +67,32 @@ func makeReply(r *protocol.Reply, head, end bool) (reply []byte, note string) {
 		b.WriteString(r.Body)
 	}
 	return b.Bytes(), note
+}
+
+// makeInterim writes an interim reply; note says why it cannot be one.
+func makeInterim(r *protocol.Reply) (reply []byte, note string) {
+	switch {
+	case r.Raw != "":
+		return []byte(r.Raw), ""
+	case r.Status < 100 || r.Status > 199 || r.Status == 101:
+		return nil, "refused: not the status of an interim reply"
+	case !clean(r.Reason):
+		return nil, "refused: reason phrase out of form"
+	}
+	var b bytes.Buffer
+	reason := r.Reason
+	if reason == "" {
+		reason = reasons[r.Status]
+	}
+	b.WriteString("HTTP/1.1 " + strconv.Itoa(r.Status) + " " + reason + "\r\n")
+	for _, f := range r.Headers {
+		if !isToken(f[0]) || !clean(f[1]) {
+			return nil, "refused: reply field " + strconv.Quote(f[0]) + " out of form"
+		}
+		b.WriteString(f[0] + ": " + f[1] + "\r\n")
+	}
+	b.WriteString("\r\n")
+	return b.Bytes(), ""
 }
 
 // bodyless says whether responses of this status never have a body.

@@ -3,6 +3,8 @@ package http
 import (
 	"time"
 
+	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/protocol/percent"
 	"wirepatch/dataplane/session"
 )
 
@@ -14,7 +16,8 @@ const imfFixdate = "Mon, 02 Jan 2006 15:04:05 GMT"
 type variables struct {
 	known   [numVars]bool
 	values  [numVars]any
-	body    bool // the message's body is held, or it has none
+	data    []byte // the head of the message
+	body    bool   // the message's body is held, or it has none
 	parsed  bool
 	request head // of a response's request
 }
@@ -24,12 +27,25 @@ const (
 	varTarget
 	varPath
 	varQuery
+	varDecoded
 	varVersion
+	varParameters
+	varCookies
 	varRequestHeaders
+	varRequestType
+	varRequestFraming
+	varRequestFault
+	varRequestCount
+	varRequestSize
 	varRequestBody
 	varStatus
 	varReason
 	varResponseHeaders
+	varResponseType
+	varResponseFraming
+	varResponseFault
+	varResponseCount
+	varResponseSize
 	varResponseBody
 	varClientAddress
 	varClientPort
@@ -41,23 +57,28 @@ const (
 
 var varIndex = map[string]int{
 	"request.method": varMethod, "request.target": varTarget, "request.path": varPath,
-	"request.query": varQuery, "request.version": varVersion, "request.headers": varRequestHeaders,
-	"request.body": varRequestBody, "response.status": varStatus, "response.reason": varReason,
-	"response.headers": varResponseHeaders, "response.body": varResponseBody,
+	"request.query": varQuery, "request.decoded": varDecoded, "request.version": varVersion,
+	"request.parameters": varParameters, "request.cookies": varCookies, "request.headers": varRequestHeaders,
+	"request.content_type": varRequestType, "request.framing": varRequestFraming, "request.fault": varRequestFault,
+	"request.header_count": varRequestCount, "request.head_size": varRequestSize, "request.body": varRequestBody,
+	"response.status": varStatus, "response.reason": varReason, "response.headers": varResponseHeaders,
+	"response.content_type": varResponseType, "response.framing": varResponseFraming, "response.fault": varResponseFault,
+	"response.header_count": varResponseCount, "response.head_size": varResponseSize, "response.body": varResponseBody,
 	"client.address": varClientAddress, "client.port": varClientPort,
 	"server.address": varServerAddress, "server.port": varServerPort, "date": varDate,
 }
 
-func (v *variables) begin(body bool) {
+func (v *variables) begin(head []byte, body bool) {
 	v.known = [numVars]bool{}
 	v.parsed = false
-	v.body = body
+	v.data, v.body = head, body
 }
 
 // end forgets what is large.
 func (v *variables) end() {
-	v.values[varRequestHeaders], v.values[varResponseHeaders] = nil, nil
-	v.values[varRequestBody], v.values[varResponseBody] = nil, nil
+	for _, i := range []int{varRequestHeaders, varResponseHeaders, varRequestBody, varResponseBody, varParameters, varCookies} {
+		v.values[i] = nil
+	}
 	for i, x := range v.values {
 		if s, ok := x.(string); ok && len(s) > maxKeptValue {
 			v.values[i] = nil
@@ -66,6 +87,7 @@ func (v *variables) end() {
 	if cap(v.request.fields) > keepElements {
 		v.request.fields = nil
 	}
+	v.data = nil
 }
 
 // lookup is protocol.Message's Lookup.
@@ -99,7 +121,8 @@ func (d *Decoder) variable(i int) any {
 		return int64(d.conn.ServerPort)
 	case varDate:
 		return date(d.o.Clock())
-	case varStatus, varReason, varResponseHeaders, varResponseBody:
+	}
+	if i >= varStatus {
 		return d.responseVariable(i, old)
 	}
 	return d.requestVariable(i, old)
@@ -112,22 +135,44 @@ func (d *Decoder) responseVariable(i int, old any) any {
 	if h.dir != session.ToClient {
 		return nil
 	}
-	b := d.msg.Data
+	b := d.vars.data
 	switch i {
 	case varStatus:
 		return int64(h.head.status)
 	case varReason:
 		return sameText(old, cut(b, h.head.reason))
-	case varResponseHeaders:
-		return h.head.headers(b)
+	case varResponseFraming:
+		return framingNames[h.framing]
+	case varResponseBody:
+		return d.ownBody()
 	}
-	return d.ownBody()
+	return h.head.common(i-varResponseHeaders, b, old)
+}
+
+// common works out what requests and responses have both; which counts from the
+// map of headers.
+func (h *head) common(which int, b []byte, old any) any {
+	switch which {
+	case varRequestHeaders - varRequestHeaders:
+		return h.headers(b)
+	case varRequestType - varRequestHeaders:
+		media, _ := h.contentType(b)
+		return sameText(old, []byte(media))
+	case varRequestFault - varRequestHeaders:
+		return faultCodes[h.fault]
+	case varRequestCount - varRequestHeaders:
+		return int64(len(h.fields))
+	case varRequestSize - varRequestHeaders:
+		return int64(h.size)
+	}
+	return nil
 }
 
 // requestVariable reads the request under way, or that of the response under way.
 func (d *Decoder) requestVariable(i int, old any) any {
-	h, b := &d.turn.h.head, d.msg.Data
-	if d.turn.h.dir == session.ToClient {
+	h, b := &d.turn.h.head, d.vars.data
+	own := d.turn.h.dir == session.ToServer
+	if !own {
 		e := d.queue.front()
 		if len(e.raw) == 0 {
 			return nil
@@ -146,12 +191,28 @@ func (d *Decoder) requestVariable(i int, old any) any {
 		return sameText(old, cut(b, h.path))
 	case varQuery:
 		return sameText(old, cut(b, h.query))
+	case varDecoded:
+		return sameText(old, []byte(percent.Decode(string(cut(b, h.path)), false)))
 	case varVersion:
 		return sameText(old, cut(b, h.version))
-	case varRequestHeaders:
-		return h.headers(b)
+	case varParameters:
+		return pairMap(string(cut(b, h.query)), formtext.Pairs, true)
+	case varCookies:
+		return h.cookieMap(b)
+	case varRequestFraming:
+		if own {
+			return framingNames[d.turn.h.framing]
+		}
+		f, _, _ := h.requestFraming(b)
+		return framingNames[f]
+	case varRequestBody:
+		return d.requestBody(own)
 	}
-	if d.turn.h.dir == session.ToServer {
+	return h.common(i-varRequestHeaders, b, old)
+}
+
+func (d *Decoder) requestBody(own bool) any {
+	if own {
 		return d.ownBody()
 	}
 	if e := d.queue.front(); e.hasBody {
@@ -159,6 +220,8 @@ func (d *Decoder) requestVariable(i int, old any) any {
 	}
 	return nil
 }
+
+var framingNames = [...]string{noBody: "none", byLength: "length", byChunks: "chunked", untilClose: "close", tunnel: "tunnel"}
 
 // ownBody is the body of the message under way, "" when it has none.
 func (d *Decoder) ownBody() any {
@@ -185,6 +248,35 @@ func (h *head) headers(b []byte) map[string][]string {
 		f := &h.fields[i]
 		name := toLower(cut(b, f.name))
 		m[name] = append(m[name], string(f.text(b)))
+	}
+	return m
+}
+
+// pairMap returns values by key, both decoded where they are percent-encoded.
+func pairMap(text string, split func(string, func(formtext.Pair) bool), encoded bool) map[string][]string {
+	m := map[string][]string{}
+	split(text, func(p formtext.Pair) bool {
+		key, value := p.Key.Cut(text), p.Value.Cut(text)
+		if encoded {
+			key, value = percent.Decode(key, true), percent.Decode(value, true)
+		}
+		m[key] = append(m[key], value)
+		return true
+	})
+	return m
+}
+
+// cookieMap returns the cookies of all Cookie fields.
+func (h *head) cookieMap(b []byte) map[string][]string {
+	m := map[string][]string{}
+	for i := range h.fields {
+		f := &h.fields[i]
+		if !equalFold(cut(b, f.name), "cookie") {
+			continue
+		}
+		for k, v := range pairMap(string(f.text(b)), formtext.Cookies, false) {
+			m[k] = append(m[k], v...)
+		}
 	}
 	return m
 }

@@ -8,128 +8,165 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-// editsFor returns the edits that carry a Remove or Set out, sorted, or why it
-// cannot be done in valid form.
-func (p *plan) editsFor(c *protocol.Correction) (edits []session.Edit, note string) {
-	e := p.element(c)
-	k := &kinds[p.m.Dir]
-	switch {
-	case e.Kind == k.body && c.Action == protocol.Remove:
-		return p.setBody("")
-	case e.Kind == k.body:
-		return p.setBody(c.Value)
-	case e.Kind == k.header && p.framing(e):
+// editsFor returns the edits that carry a correction within the message out, or
+// why it cannot be done in valid form.
+func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
+	at, e := p.place(c), p.element(c)
+	if at.kind == wantHeader && p.framing(at) {
 		return nil, "refused: the field frames the message"
-	case e.Kind == k.header && c.Action == protocol.Remove:
-		return []session.Edit{{Start: e.Span.Start, End: e.Span.End}}, ""
-	case c.Action == protocol.Remove:
-		return nil, "refused: a message has no meaning without its first line"
+	}
+	switch c.Action {
+	case protocol.Remove:
+		return p.remove(at, e)
+	case protocol.Insert:
+		return p.put(at, e, c.Insert)
+	case protocol.Move:
+		return p.move(at, e, c.First)
 	}
 	f := e.Field(c.Field)
 	if f == nil {
 		return nil, "refused: the element has no such field"
 	}
-	if !clean(c.Value) {
-		return nil, "refused: a value must not hold CR, LF or NUL"
+	text, span, note := p.encode(at, e, f, c.Value)
+	if note != "" {
+		return nil, note
 	}
-	if e.Kind == k.header {
-		return setHeader(f, c.Value)
+	return change(span, text), ""
+}
+
+func change(s protocol.Span, with string) []edit {
+	return []edit{{Edit: session.Edit{Start: s.Start, End: s.End, With: []byte(with)}}}
+}
+
+// remove takes an element out.
+func (p *plan) remove(at *place, e *protocol.Element) ([]edit, string) {
+	switch at.kind {
+	case wantLine:
+		return nil, "refused: a message has no meaning without its first line"
+	case wantDocument, wantMultipart, wantChunk:
+		return nil, "refused: the element cannot be taken out of the message"
+	case wantJSON:
+		if it := &at.items.list[at.index]; it.prev < 0 && it.next < 0 && e.Field("depth").Value == int64(0) {
+			return nil, "refused: the element is the whole text"
+		}
 	}
-	return p.setLine(f, c.Value)
+	edits := change(e.Span, "")
+	edits[0].list, edits[0].item = at.items, at.index
+	return edits, ""
 }
 
 // framing says whether a header element is one that frames the message.
-func (p *plan) framing(e *protocol.Element) bool {
-	name, _ := e.Fields[0].Value.(string)
-	k := knownName(name)
+func (p *plan) framing(at *place) bool {
+	k := p.d.turn.h.head.fields[at.index].known
 	return k == contentLength || k == transferEncoding
 }
 
-func replace(s protocol.Span, with string) []session.Edit {
-	return []session.Edit{{Start: s.Start, End: s.End, With: []byte(with)}}
-}
-
-func setHeader(f *protocol.Field, value string) ([]session.Edit, string) {
-	if f.Name == "name" {
-		k := knownName(value)
-		if !isToken(value) || k == contentLength || k == transferEncoding {
-			return nil, "refused: not a name that a field can be given"
-		}
+// encode writes a field's new value as it has to stand in the message, and where.
+func (p *plan) encode(at *place, e *protocol.Element, f *protocol.Field, value string) (text string, span protocol.Span, note string) {
+	switch at.kind {
+	case wantBody:
+		return value, f.Span, ""
+	case wantLine:
+		return p.encodeLine(f, value)
+	case wantHeader, wantTrailer, wantPartHeader:
+		return encodeHeader(f, value)
+	case wantChunk:
+		return encodeChunk(f, value)
+	case wantSegment:
+		return encodeSegment(f, value)
+	case wantParameter, wantForm:
+		return encodePair(at, e, f, value)
+	case wantCookie:
+		return encodeCookie(e, f, value)
+	case wantPart:
+		return encodePart(e, f, value)
+	case wantJSON:
+		return encodeJSON(e, f, value)
+	case wantXML:
+		return encodeXML(e, f, value)
 	}
-	return replace(f.Span, value), ""
+	return "", none, "refused: the field cannot be set"
 }
 
-// setLine sets a field of the request or status line. What is set stands in the
-// message as it is, so it must not end the target or the line.
-func (p *plan) setLine(f *protocol.Field, value string) ([]session.Edit, string) {
+const (
+	notSettable = "refused: the field cannot be set"
+	notClean    = "refused: a value must not hold CR, LF or NUL"
+)
+
+func encodeHeader(f *protocol.Field, value string) (string, protocol.Span, string) {
+	k := knownName(value)
+	switch {
+	case !clean(value):
+		return "", none, notClean
+	case f.Name == "name" && (!isToken(value) || k == contentLength || k == transferEncoding):
+		return "", none, "refused: not a name that a field can be given"
+	case f.Name != "name" && f.Name != "value" || f.Span.Start < 0:
+		return "", none, notSettable
+	}
+	return value, f.Span, ""
+}
+
+func encodeChunk(f *protocol.Field, value string) (string, protocol.Span, string) {
+	switch {
+	case !clean(value):
+		return "", none, notClean
+	case f.Name == "extension" && value != "" && value[0] != ';':
+		return "", none, "refused: an extension begins with a semicolon"
+	case f.Name != "extension" && f.Name != "line":
+		return "", none, notSettable
+	}
+	return value, f.Span, ""
+}
+
+// encodeLine sets a field of the request or status line. What is set stands in
+// the message as it is, so it must not end the target or the line.
+func (p *plan) encodeLine(f *protocol.Field, value string) (string, protocol.Span, string) {
 	h := &p.d.turn.h.head
+	if !clean(value) {
+		return "", none, notClean
+	}
 	switch f.Name {
 	case "reason":
-		if h.statusSpan.Start < 0 {
-			return nil, "refused: the message has no status"
+		switch {
+		case h.statusSpan.Start < 0:
+			return "", none, "refused: the message has no status"
+		case f.Span.Start < 0:
+			return " " + value, protocol.Span{Start: h.statusSpan.End, End: h.statusSpan.End}, ""
 		}
-		if f.Span.Start < 0 {
-			return replace(protocol.Span{Start: h.statusSpan.End, End: h.statusSpan.End}, " "+value), ""
-		}
-		return replace(f.Span, value), ""
+		return value, f.Span, ""
 	case "status":
-		return p.setStatus(f, value)
+		return p.encodeStatus(f, value)
 	case "target", "path", "query":
 	default:
-		return nil, "refused: the field cannot be set"
-	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return nil, "refused: a target must not hold blanks or controls"
+		return "", none, notSettable
 	}
 	switch {
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "", none, "refused: a target must not hold blanks or controls"
 	case f.Name == "path" && strings.Contains(value, "?"):
-		return nil, "refused: a path must not hold a question mark"
+		return "", none, "refused: a path must not hold a question mark"
 	case f.Name == "query" && f.Span.Start < 0 && h.path.Start >= 0:
-		return replace(protocol.Span{Start: h.path.End, End: h.path.End}, "?"+value), ""
+		return "?" + value, protocol.Span{Start: h.path.End, End: h.path.End}, ""
 	case f.Span.Start < 0:
-		return nil, "refused: the target has no such part"
+		return "", none, "refused: the target has no such part"
 	case value == "" && f.Name != "query" && f.Span.Start == h.target.Start:
-		return nil, "refused: a target must not be empty"
+		return "", none, "refused: a target must not be empty"
 	case f.Name == "path" && value != "" && value[0] != '/':
-		return nil, "refused: a path begins with a slash"
+		return "", none, "refused: a path begins with a slash"
 	}
-	return replace(f.Span, value), ""
+	return value, f.Span, ""
 }
 
-// setStatus sets the status code, within those whose responses are framed alike.
-func (p *plan) setStatus(f *protocol.Field, value string) ([]session.Edit, string) {
+// encodeStatus sets the status code, within those whose responses are framed alike.
+func (p *plan) encodeStatus(f *protocol.Field, value string) (string, protocol.Span, string) {
 	n, err := strconv.Atoi(value)
 	if err != nil || len(value) != 3 || n < 200 || f.Span.Start < 0 {
-		return nil, "refused: not a final status code"
+		return "", none, "refused: not a final status code"
 	}
 	h := p.d.turn.h
 	connect := p.d.queue.front().connect
 	if bodyless(n) != bodyless(h.head.status) || h.head.status < 200 || connect && (n/100 == 2) != (h.head.status/100 == 2) {
-		return nil, "refused: the status would change whether a body follows"
+		return "", none, "refused: the status would change whether a body follows"
 	}
-	return replace(f.Span, value), ""
-}
-
-// setBody gives the message other content and puts its framing right: the
-// Content-Length, or one chunk in the place of all. Trailers stay.
-func (p *plan) setBody(value string) ([]session.Edit, string) {
-	h := p.d.turn.h
-	s := &h.hold
-	switch h.framing {
-	case byChunks:
-		chunk := ""
-		if value != "" {
-			chunk = strconv.FormatInt(int64(len(value)), 16) + "\r\n" + value + "\r\n"
-		}
-		return replace(protocol.Span{Start: s.raw.Start, End: s.last}, chunk), ""
-	case byLength:
-		var edits []session.Edit
-		for i := range h.head.fields {
-			if f := &h.head.fields[i]; f.known == contentLength {
-				edits = append(edits, replace(f.value, strconv.Itoa(len(value)))...)
-			}
-		}
-		return append(edits, replace(s.data, value)...), ""
-	}
-	return replace(s.data, value), ""
+	return value, f.Span, ""
 }

@@ -1,0 +1,237 @@
+package http
+
+import (
+	"strings"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/protocol/jsontext"
+)
+
+// Bounds on what is made of one body. What is beyond them is a fault: nobody
+// has seen it.
+const (
+	maxParts  = 4096
+	maxValues = 32768
+	maxDepth  = 8192
+)
+
+// fitting narrows what rules want of a body to what a body of this type can
+// have. first is its first byte that is no blank, 0 as long as that is not known.
+func (h *half) fitting(b []byte, first byte) want {
+	w := h.want & wantContent
+	media, whole := h.head.contentType(b)
+	if media != "application/x-www-form-urlencoded" {
+		w &^= wantForm
+	}
+	if w&wantParts != 0 && formtext.Boundary(whole) == "" {
+		w &^= wantParts
+	}
+	if first != 0 {
+		if first != '{' && first != '[' && !strings.Contains(media, "json") {
+			w &^= wantJSON
+		}
+		if first != '<' && !strings.Contains(media, "xml") {
+			w &^= wantXML
+		}
+		if !jsonOrXML(media, first) {
+			w &^= wantDocument
+		}
+	}
+	return w
+}
+
+func jsonOrXML(media string, first byte) bool {
+	return strings.Contains(media, "json") || strings.Contains(media, "xml") || first == '{' || first == '[' || first == '<'
+}
+
+// contentType returns the media type in lower case and the whole value of the
+// first Content-Type.
+func (h *head) contentType(b []byte) (media, whole string) {
+	for i := range h.fields {
+		if f := &h.fields[i]; f.known == contentType {
+			whole = string(f.text(b))
+			media, _, _ = strings.Cut(whole, ";")
+			return toLower([]byte(strings.TrimSpace(media))), whole
+		}
+	}
+	return "", ""
+}
+
+// firstByte returns the first byte of content that tells what it is, 0 when
+// there is none yet.
+func firstByte(content []byte) byte {
+	for i := 0; i < len(content); i++ {
+		switch c := content[i]; c {
+		case ' ', '\t', '\r', '\n':
+		case 0xef:
+			if len(content) < i+3 {
+				return 0
+			}
+			if string(content[i:i+3]) != "\xef\xbb\xbf" {
+				return c
+			}
+			i += 2
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// showBody adds the elements of a held body.
+func (d *Decoder) showBody() {
+	h := d.turn.h
+	s := &h.hold
+	base := h.head.size
+	w := s.want
+	if w&wantBody != 0 {
+		span := protocol.Span{Start: base, End: base + len(s.value)}
+		if e := d.element(kinds[h.dir].body, span, 2, place{kind: wantBody}); e != nil {
+			setString(&e.Fields[0], "value", s.value, span)
+			setInt(&e.Fields[1], "size", len(s.value))
+		}
+	}
+	if w&wantForm != 0 {
+		d.showPairs(wantForm, s.value, base)
+	}
+	if w&wantParts != 0 {
+		_, whole := h.head.contentType(d.vars.data)
+		d.showMultipart(s.value, formtext.Boundary(whole), base)
+	}
+	if w&wantText != 0 {
+		d.showDocument()
+	}
+	if h.framing == byChunks && h.want&wantFraming != 0 {
+		d.showLines()
+	}
+}
+
+// showDocument adds what there is of a body that is JSON or XML.
+func (d *Decoder) showDocument() {
+	h := d.turn.h
+	text := h.hold.value
+	media, _ := h.head.contentType(d.vars.data)
+	first := firstByte([]byte(text[:min(len(text), 256)]))
+	switch {
+	case strings.Contains(media, "json") || first == '{' || first == '[':
+		d.showJSON(text)
+	case strings.Contains(media, "xml") || first == '<':
+		d.showXML(text)
+	}
+}
+
+// showJSON adds the values of a JSON text.
+func (d *Decoder) showJSON(text string) {
+	h := d.turn.h
+	vs, deepest, err := jsontext.Scan(text, nil, jsontext.Limits{Values: maxValues, Depth: maxDepth})
+	d.documentElement("json", text, len(vs), deepest, err)
+	if h.want&wantJSON == 0 {
+		return
+	}
+	list := jsonItems(vs, h.head.size)
+	paths := jsonPaths{text: text, vs: vs}
+	for i := range vs {
+		v := &vs[i]
+		e := d.element(kinds[h.dir].json, list.list[i].Span, 9, place{kind: wantJSON, items: list, index: int32(i)})
+		if e == nil {
+			return
+		}
+		jsonFields(e, text, v, h.head.size)
+		setString(&e.Fields[8], "path", paths.of(i), none)
+	}
+}
+
+// jsonItems makes the items of values, each with its name, with the neighbours
+// that it has in its object or array.
+func jsonItems(vs []jsontext.Value, base int) *items {
+	list := &items{list: make([]item, len(vs)), sep: ","}
+	for i := range vs {
+		v := &vs[i]
+		start := v.Start
+		if v.Key >= 0 {
+			start = v.Key
+		}
+		list.list[i] = item{Span: protocol.Span{Start: base + int(start), End: base + int(max(v.End, v.KeyEnd))}, prev: v.Prev, next: v.Next}
+	}
+	return list
+}
+
+func jsonFields(e *protocol.Element, text string, v *jsontext.Value, base int) {
+	raw := text[v.Start:v.End]
+	span := protocol.Span{Start: base + int(v.Start), End: base + int(v.End)}
+	key, keySpan := "", none
+	if v.Key >= 0 {
+		key, keySpan = jsontext.Unquote(text[v.Key:v.KeyEnd]), protocol.Span{Start: base + int(v.Key), End: base + int(v.KeyEnd)}
+	}
+	value := raw
+	if v.Type == jsontext.String {
+		value = jsontext.Unquote(raw)
+	}
+	setString(&e.Fields[0], "key", key, keySpan)
+	setString(&e.Fields[1], "value", value, span)
+	setString(&e.Fields[2], "raw", raw, span)
+	setString(&e.Fields[3], "type", v.Type.String(), none)
+	setInt(&e.Fields[4], "depth", int(v.Depth))
+	setInt(&e.Fields[5], "index", int(v.Index))
+	setBool(&e.Fields[6], "member", v.Key >= 0)
+	setBool(&e.Fields[7], "duplicate", v.Twice)
+}
+
+// documentElement adds the element of a whole JSON or XML text.
+func (d *Decoder) documentElement(format, text string, size, depth int, err error) {
+	h := d.turn.h
+	if h.want&wantDocument == 0 {
+		return
+	}
+	base := h.head.size
+	e := d.element(kinds[h.dir].document, protocol.Span{Start: base, End: base + len(text)}, 5, place{kind: wantDocument})
+	if e == nil {
+		return
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	setString(&e.Fields[0], "format", format, none)
+	setBool(&e.Fields[1], "valid", err == nil)
+	setString(&e.Fields[2], "error", why, none)
+	setInt(&e.Fields[3], "depth", depth)
+	setInt(&e.Fields[4], "count", size)
+}
+
+// maxPath bounds the path of a value, in bytes; what is deeper has the path of
+// what is around it, with an ellipsis.
+const maxPath = 512
+
+// jsonPaths makes JSON Pointers (RFC 6901) of values.
+type jsonPaths struct {
+	text string
+	vs   []jsontext.Value
+	open []string // by depth: the path of what is around
+}
+
+var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
+
+func (p *jsonPaths) of(i int) string {
+	v := &p.vs[i]
+	path := ""
+	if v.Parent >= 0 {
+		path = p.open[v.Depth-1]
+		name := ""
+		if v.Key >= 0 {
+			name = pointerEscape.Replace(jsontext.Unquote(p.text[v.Key:v.KeyEnd]))
+		} else {
+			name = itoa(int(v.Index))
+		}
+		switch {
+		case strings.HasSuffix(path, "…"):
+		case len(path)+1+len(name) > maxPath:
+			path += "/…"
+		default:
+			path += "/" + name
+		}
+	}
+	p.open = append(p.open[:v.Depth], path)
+	return path
+}

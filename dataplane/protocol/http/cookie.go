@@ -1,0 +1,86 @@
+package http
+
+import (
+	"strings"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/session"
+)
+
+// keepCookies bounds the lists that are kept for the next message; browsers send
+// one Cookie field.
+const keepCookies = 4
+
+// showCookies adds the cookies of a request, or those that a response sets.
+func (d *Decoder) showCookies() {
+	h, b := d.turn.h, d.msg.Data
+	want := "cookie"
+	if h.dir == session.ToClient {
+		want = "set-cookie"
+	}
+	lists := 0
+	h.cookies = h.cookies[:min(len(h.cookies), keepCookies)]
+	for i := range h.head.fields {
+		f := &h.head.fields[i]
+		if !equalFold(cut(b, f.name), want) {
+			continue
+		}
+		if h.dir == session.ToClient {
+			d.showSetCookie(f)
+			continue
+		}
+		if lists == len(h.cookies) {
+			h.cookies = append(h.cookies, &items{})
+		}
+		d.showCookieField(f, h.cookies[lists])
+		if lists++; d.plan.ended() {
+			return
+		}
+	}
+}
+
+func (d *Decoder) showCookieField(f *fieldLine, list *items) {
+	text := d.text(f.value)
+	list.begin("; ")
+	formtext.Cookies(text, func(p formtext.Pair) bool {
+		list.add(at(f.value.Start, p.All))
+		return true
+	})
+	i := int32(0)
+	formtext.Cookies(text, func(p formtext.Pair) bool {
+		e := d.element(kinds[session.ToServer].cookie, list.list[i].Span, 4, place{kind: wantCookie, items: list, index: i})
+		if e == nil {
+			return false
+		}
+		d.cookieFields(e, text, p, f.value.Start)
+		setInt(&e.Fields[3], "index", int(i))
+		i++
+		return true
+	})
+}
+
+func (d *Decoder) cookieFields(e *protocol.Element, text string, p formtext.Pair, base int) {
+	setString(&e.Fields[0], "key", strings.TrimRight(p.Key.Cut(text), " \t"), at(base, p.Key))
+	setString(&e.Fields[1], "value", p.Value.Cut(text), at(base, p.Value))
+	setString(&e.Fields[2], "raw", p.All.Cut(text), at(base, p.All))
+}
+
+// showSetCookie adds the one cookie of a Set-Cookie field; its element is the
+// whole field.
+func (d *Decoder) showSetCookie(f *fieldLine) {
+	text := d.text(f.value)
+	e := d.element(kinds[session.ToClient].cookie, f.line, 4, place{kind: wantCookie})
+	if e == nil {
+		return
+	}
+	first := len(text)
+	if i := strings.IndexByte(text, ';'); i >= 0 {
+		first = i
+	}
+	p := formtext.Pair{All: formtext.Span{End: first}, Key: formtext.Span{End: first}, Value: formtext.Span{Start: -1, End: -1}}
+	formtext.Cookies(text[:first], func(q formtext.Pair) bool { p = q; return false })
+	d.cookieFields(e, text, p, f.value.Start)
+	rest := formtext.Span{Start: first, End: len(text)}
+	setString(&e.Fields[3], "attributes", rest.Cut(text), at(f.value.Start, rest))
+}

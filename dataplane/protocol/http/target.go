@@ -1,0 +1,87 @@
+package http
+
+import (
+	"strings"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/protocol/percent"
+)
+
+// setDecoded makes the percent-decoded b the value of a derived field.
+func setDecoded(f *protocol.Field, name string, b []byte) {
+	f.Name, f.Span = name, none
+	for _, c := range b {
+		if c == '%' {
+			setString(f, name, percent.Decode(string(b), false), none)
+			return
+		}
+	}
+	f.Value = sameText(f.Value, b)
+}
+
+// showSegments adds the segments of the path: what is between its slashes.
+func (d *Decoder) showSegments() {
+	h := d.turn.h
+	text, base := d.text(h.head.path), h.head.path.Start
+	list := &h.segments
+	list.begin("/")
+	if !strings.HasPrefix(text, "/") {
+		return
+	}
+	for start := 1; start <= len(text); {
+		end := len(text)
+		if i := strings.IndexByte(text[start:], '/'); i >= 0 {
+			end = start + i
+		}
+		list.add(protocol.Span{Start: base + start, End: base + end})
+		start = end + 1
+	}
+	for i := range list.list {
+		s := list.list[i].Span
+		e := d.element(kinds[h.dir].segment, s, 3, place{kind: wantSegment, items: list, index: int32(i)})
+		if e == nil {
+			return
+		}
+		raw := text[s.Start-base : s.End-base]
+		setString(&e.Fields[0], "value", percent.Decode(raw, false), s)
+		setString(&e.Fields[1], "raw", raw, s)
+		setInt(&e.Fields[2], "index", i)
+	}
+}
+
+// showPairs adds the parameters of a query, or of a form's body, which text is;
+// base is where it stands in the message.
+func (d *Decoder) showPairs(kind want, text string, base int) {
+	h := d.turn.h
+	list, name := &h.parameters, kinds[h.dir].parameter
+	if kind == wantForm {
+		list, name = &h.form, kinds[h.dir].form
+	}
+	list.begin("&")
+	formtext.Pairs(text, func(p formtext.Pair) bool {
+		list.add(at(base, p.All))
+		return true
+	})
+	i := int32(0)
+	formtext.Pairs(text, func(p formtext.Pair) bool {
+		e := d.element(name, list.list[i].Span, 4, place{kind: kind, items: list, index: i})
+		if e == nil {
+			return false
+		}
+		setString(&e.Fields[0], "key", percent.Decode(p.Key.Cut(text), true), at(base, p.Key))
+		setString(&e.Fields[1], "value", percent.Decode(p.Value.Cut(text), true), at(base, p.Value))
+		setString(&e.Fields[2], "raw", p.All.Cut(text), at(base, p.All))
+		setInt(&e.Fields[3], "index", int(i))
+		i++
+		return true
+	})
+}
+
+// at moves a span of a text that stands at base to its place in the message.
+func at(base int, s formtext.Span) protocol.Span {
+	if s.Start < 0 {
+		return none
+	}
+	return protocol.Span{Start: base + s.Start, End: base + s.End}
+}
