@@ -146,23 +146,22 @@ func (d *Decoder) responseVariable(i int, old any) any {
 	case varResponseBody:
 		return d.ownBody()
 	}
-	return h.head.common(i-varResponseHeaders, b, old)
+	return h.head.common(i, b, old)
 }
 
-// common works out what requests and responses have both; which counts from the
-// map of headers.
-func (h *head) common(which int, b []byte, old any) any {
-	switch which {
-	case varRequestHeaders - varRequestHeaders:
+// common works out what requests and responses have both.
+func (h *head) common(i int, b []byte, old any) any {
+	switch i {
+	case varRequestHeaders, varResponseHeaders:
 		return h.headers(b)
-	case varRequestType - varRequestHeaders:
+	case varRequestType, varResponseType:
 		media, _ := h.contentType(b)
 		return sameText(old, []byte(media))
-	case varRequestFault - varRequestHeaders:
+	case varRequestFault, varResponseFault:
 		return faultCodes[h.fault]
-	case varRequestCount - varRequestHeaders:
+	case varRequestCount, varResponseCount:
 		return int64(len(h.fields))
-	case varRequestSize - varRequestHeaders:
+	case varRequestSize, varResponseSize:
 		return int64(h.size)
 	}
 	return nil
@@ -208,7 +207,7 @@ func (d *Decoder) requestVariable(i int, old any) any {
 	case varRequestBody:
 		return d.requestBody(own)
 	}
-	return h.common(i-varRequestHeaders, b, old)
+	return h.common(i, b, old)
 }
 
 func (d *Decoder) requestBody(own bool) any {
