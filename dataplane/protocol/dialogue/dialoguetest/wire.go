@@ -1,0 +1,240 @@
+// Package dialoguetest carries sessions through decoders as the session layer
+// does, without TCP, for the tests of package dialogue's Codecs. It checks that
+// a decoder keeps to the contract of session.Inspector.
+package dialoguetest
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// Conn is the session of tests.
+var Conn = protocol.Conn{ClientAddress: "10.77.0.1", ClientPort: 40000, ServerAddress: "10.77.0.2", ServerPort: 21}
+
+// Wire is one session.
+type Wire struct {
+	t        testing.TB
+	in       session.Inspector
+	streams  [2]stream
+	End      session.End
+	Evidence []session.Evidence
+}
+
+type stream struct {
+	held    []byte // shown, not decided
+	skip    int64  // to pass unseen
+	forever bool
+	eof     bool
+	out     []byte // what the receiver gets
+}
+
+// New makes a session.
+func New(t testing.TB, in session.Inspector) *Wire { return &Wire{t: t, in: in} }
+
+// Client and Server have one side send.
+func (w *Wire) Client(b string) { w.t.Helper(); w.Feed(session.ToServer, []byte(b), false) }
+func (w *Wire) Server(b string) { w.t.Helper(); w.Feed(session.ToClient, []byte(b), false) }
+
+// ToServer and ToClient return what has arrived on one side since last asked.
+func (w *Wire) ToServer() string { return w.take(session.ToServer) }
+func (w *Wire) ToClient() string { return w.take(session.ToClient) }
+
+func (w *Wire) take(dir session.Direction) string {
+	out := string(w.streams[dir].out)
+	w.streams[dir].out = nil
+	return out
+}
+
+// Feed gives the decoder a segment.
+func (w *Wire) Feed(dir session.Direction, b []byte, eof bool) {
+	w.t.Helper()
+	s := &w.streams[dir]
+	if w.End != session.Continue || s.eof {
+		return
+	}
+	s.eof = eof
+	n := min(int64(len(b)), s.skip)
+	if s.forever {
+		n = int64(len(b))
+	} else {
+		s.skip -= n
+	}
+	s.out = append(s.out, b[:n]...)
+	s.held = append(s.held, b[n:]...)
+	if s.forever {
+		return
+	}
+	w.inspect(dir)
+	for moved := true; moved && w.End == session.Continue; {
+		moved = false
+		for _, d := range []session.Direction{dir.Other(), dir} {
+			if before := len(w.streams[d].held); before > 0 && w.End == session.Continue {
+				w.inspect(d)
+				moved = moved || len(w.streams[d].held) != before
+			}
+		}
+	}
+}
+
+func (w *Wire) inspect(dir session.Direction) {
+	w.t.Helper()
+	s := &w.streams[dir]
+	shown := slices.Clone(s.held)
+	v := w.in.Inspect(dir, shown, s.eof)
+	for i := range shown {
+		shown[i] = '!' // a decoder must not keep what it is shown
+	}
+	n := min(v.Release, int64(len(s.held)))
+	pos := 0
+	for _, e := range v.Edits {
+		if e.Start < pos || e.End < e.Start || e.End > int(n) {
+			w.t.Fatalf("Inspect(%s) edits [%d,%d) behind %d, released %d", dir, e.Start, e.End, pos, n)
+		}
+		s.out = append(append(s.out, s.held[pos:e.Start]...), e.With...)
+		pos = e.End
+	}
+	s.out = append(s.out, s.held[pos:n]...)
+	s.held = s.held[n:]
+	s.forever = s.forever || v.Release == session.Forever
+	if !s.forever {
+		s.skip = v.Release - n
+	}
+	w.End = v.End
+	w.Evidence = append(w.Evidence, v.Evidence...)
+	if s.eof && len(s.held) > 0 && v.End == session.Continue {
+		w.t.Fatalf("Inspect(%s) at the end of the stream holds %d bytes", dir, len(s.held))
+	}
+	if back := &w.streams[dir.Other()]; len(v.Reply) > 0 {
+		if len(back.held) > 0 || back.skip > 0 || back.forever {
+			w.t.Fatalf("Inspect(%s) replies while %d bytes are held and %d to pass unseen the other way", dir, len(back.held), back.skip)
+		}
+		back.out = append(back.out, v.Reply...)
+	}
+}
+
+// Rules is one rule of a test: asked about every element; nil lets it be. It
+// makes the corrections' element and definition.
+type Rules func(m *protocol.Message, e *protocol.Element) *protocol.Correction
+
+// Wants implements protocol.Rules.
+func (r Rules) Wants(string) bool { return true }
+
+// Match implements protocol.Rules.
+func (r Rules) Match(m *protocol.Message) []protocol.Correction {
+	var out []protocol.Correction
+	for i := range m.Elements {
+		if c := r(m, &m.Elements[i]); c != nil {
+			one := *c
+			one.Element, one.Definition = i, "T-1"
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// Text is a field of an element as text.
+func Text(e *protocol.Element, field string) string {
+	if f := e.Field(field); f != nil {
+		s, _ := f.Value.(string)
+		return s
+	}
+	return ""
+}
+
+// Number is a field of an element as a number.
+func Number(e *protocol.Element, field string) int64 {
+	if f := e.Field(field); f != nil {
+		n, _ := f.Value.(int64)
+		return n
+	}
+	return 0
+}
+
+// Unchanged plays a script of bytes of both sides (split at each NUL NUL, the
+// client first) through decoders of rules that change nothing: whole and byte by
+// byte. What arrives must be what was sent, as far as the decoder has let it go,
+// and must be the same in both cases.
+func Unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector) {
+	t.Helper()
+	var sent [2][]byte
+	var wires []*Wire
+	for _, bytewise := range []bool{false, true} {
+		w := New(t, decoder(Rules(checked(t))))
+		sent = [2][]byte{}
+		dir := session.ToServer
+		for part := range bytes.SplitSeq(script, []byte{0, 0}) {
+			sent[dir] = append(sent[dir], part...)
+			if !bytewise {
+				w.Feed(dir, part, false)
+			} else {
+				for i := range part {
+					w.Feed(dir, part[i:i+1], false)
+				}
+			}
+			dir = dir.Other()
+		}
+		wires = append(wires, w)
+	}
+	for dir, want := range sent {
+		whole, bytewise := wires[0].streams[dir].out, wires[1].streams[dir].out
+		if !bytes.HasPrefix(want, whole) || !bytes.HasPrefix(want, bytewise) {
+			t.Errorf("%s: %q, byte by byte %q; want a beginning of %q", session.Direction(dir), whole, bytewise, want)
+		}
+		if wires[0].End == session.Continue && wires[1].End == session.Continue && !bytes.Equal(whole, bytewise) {
+			t.Errorf("%s: whole %q; byte by byte %q", session.Direction(dir), whole, bytewise)
+		}
+	}
+	for _, w := range wires {
+		w.Feed(session.ToServer, nil, true)
+		w.Feed(session.ToClient, nil, true)
+	}
+}
+
+// checked is a rule that changes nothing and looks whether every element lies
+// within its message.
+func checked(t testing.TB) func(*protocol.Message, *protocol.Element) *protocol.Correction {
+	return func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+		if e.Span.Start < 0 || e.Span.End > len(m.Data) || e.Span.Start > e.Span.End {
+			t.Errorf("element %s is [%d,%d) of %d bytes", e.Kind, e.Span.Start, e.Span.End, len(m.Data))
+		}
+		for _, f := range e.Fields {
+			if f.Span.Start >= 0 && (f.Span.End > len(m.Data) || f.Span.Start > f.Span.End) {
+				t.Errorf("field %s of %s is [%d,%d) of %d bytes", f.Name, e.Kind, f.Span.Start, f.Span.End, len(m.Data))
+			}
+		}
+		return nil
+	}
+}
+
+// Changed plays a script as Unchanged does through a decoder whose rule is how:
+// only the contract is checked.
+func Changed(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector, how Rules) {
+	t.Helper()
+	w := New(t, decoder(how))
+	dir := session.ToServer
+	for part := range bytes.SplitSeq(script, []byte{0, 0}) {
+		w.Feed(dir, part, false)
+		dir = dir.Other()
+	}
+	w.Feed(session.ToServer, nil, true)
+	w.Feed(session.ToClient, nil, true)
+}
+
+// Everything is a rule that asks for one correction after the other, chosen by a
+// seed, for fuzzing.
+func Everything(seed uint64) Rules {
+	return func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		c := &protocol.Correction{Action: protocol.Action(seed >> 33 % 10), Late: protocol.Late(seed >> 40 % 4), First: seed>>45&1 == 1}
+		c.Reply = &protocol.Reply{Raw: "no\r\n", Close: seed>>50%16 == 0}
+		c.Insert = &protocol.Insertion{Before: seed>>46&1 == 1, Fields: [][2]string{{"name", "x"}, {"value", "y"}}}
+		if len(e.Fields) > 0 {
+			c.Field, c.Value = e.Fields[seed>>52%uint64(len(e.Fields))].Name, []string{"", "7", "longer than it was"}[seed>>58%3]
+		}
+		return c
+	}
+}
