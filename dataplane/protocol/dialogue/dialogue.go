@@ -111,6 +111,8 @@ type Length struct {
 	Covers protocol.Span // whose octets it counts
 	// Field: it counts the octets of one field alone, which Covers is.
 	Field bool
+	// All: it counts whatever stands behind it.
+	All bool
 	// Kind, when not empty: it counts elements of this kind, not octets.
 	Kind string
 	// Encode writes it; an error says that it does not fit.

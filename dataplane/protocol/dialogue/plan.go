@@ -40,7 +40,8 @@ type plan struct {
 // planned is an edit with what it is for.
 type planned struct {
 	session.Edit
-	set bool // it gives one field another value
+	set bool          // it gives one field another value
+	of  protocol.Span // the element that it is about
 }
 
 // correct shows the message to the rules and plans their corrections.
@@ -182,7 +183,10 @@ func (p *plan) change(c *protocol.Correction) {
 	if c.Shadow {
 		return
 	}
-	p.edits = append(p.edits, edits...)
+	for _, one := range edits {
+		one.of = p.element(c).Span
+		p.edits = append(p.edits, one)
+	}
 	switch c.Action {
 	case protocol.Remove:
 		p.gone[p.element(c).Kind]--
@@ -206,7 +210,7 @@ func (p *plan) editsFor(c *protocol.Correction) (edits []planned, note string) {
 		if err != nil {
 			return nil, "not done: " + err.Error()
 		}
-		return []planned{{session.Edit{Start: f.Span.Start, End: f.Span.End, With: b}, true}}, ""
+		return []planned{{Edit: session.Edit{Start: f.Span.Start, End: f.Span.End, With: b}, set: true}}, ""
 	case protocol.Insert:
 		b, err := p.d.codec.Build(e, c.Insert.Fields)
 		if err != nil {
@@ -289,12 +293,11 @@ func (p *plan) finish() {
 func (p *plan) length(l *Length) string {
 	var delta int64
 	for _, e := range p.edits {
-		within := e.Start >= l.Covers.Start && e.End <= l.Covers.End
 		switch {
 		case e.Start <= l.Span.Start && l.Span.End <= e.End && e.End > e.Start && !e.set:
 			return "" // it is removed with its element
 		case l.Field && (!e.set || e.Start != l.Covers.Start || e.End != l.Covers.End):
-		case within:
+		case l.counts(&e):
 			delta += int64(len(e.With) - (e.End - e.Start))
 		}
 	}
@@ -310,6 +313,19 @@ func (p *plan) length(l *Length) string {
 	}
 	p.edits = append(p.edits, planned{Edit: session.Edit{Start: l.Span.Start, End: l.Span.End, With: b}})
 	return ""
+}
+
+// counts says whether an edit is within what a length covers. One that only adds
+// bytes at its border is, when its element is.
+func (l *Length) counts(e *planned) bool {
+	within := func(start, end int) bool { return start >= l.Covers.Start && end <= l.Covers.End }
+	switch {
+	case l.All:
+		return e.Start >= l.Covers.Start
+	case !within(e.Start, e.End):
+		return false
+	}
+	return e.End > e.Start || l.Field || e.Start > l.Covers.Start && e.End < l.Covers.End || within(e.of.Start, e.of.End)
 }
 
 // after is what stands in the place of span once the edits are made, bounded.

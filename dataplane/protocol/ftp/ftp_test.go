@@ -139,9 +139,9 @@ func TestAuth(t *testing.T) {
 }
 
 func FuzzFTP(f *testing.F) {
-	f.Add([]byte("USER a\r\n\x00\x00220 x\r\n331 y\r\n\x00\x00PORT 1,2,3,4,5,6\r\nEPRT |1|1.2.3.4|5|\r\n\x00\x00200-a\r\n b\r\n200 c\r\n"), uint64(1))
-	f.Add([]byte("AUTH TLS\r\n\x00\x00220 x\r\n234 y\r\n\x00\x00\x16\x03"), uint64(2))
-	f.Add([]byte("\xff\xf4ABOR\n\x00\x00227 =(1,2,3,4,5,6)\r\n229 (|||7|)\r\n"), uint64(3))
+	f.Add([]byte("USER a\r\n\n~\n220 x\r\n331 y\r\n\n~\nPORT 1,2,3,4,5,6\r\nEPRT |1|1.2.3.4|5|\r\n\n~\n200-a\r\n b\r\n200 c\r\n"), uint64(1))
+	f.Add([]byte("AUTH TLS\r\n\n~\n220 x\r\n234 y\r\n\n~\n\x16\x03"), uint64(2))
+	f.Add([]byte("\xff\xf4ABOR\n\n~\n227 =(1,2,3,4,5,6)\r\n229 (|||7|)\r\n"), uint64(3))
 	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
 		dialoguetest.Unchanged(t, b, decoder)
 		dialoguetest.Changed(t, b, decoder, dialoguetest.Everything(seed))

@@ -12,6 +12,9 @@ import (
 	"wirepatch/dataplane/session"
 )
 
+// Turn stands between what one side and the other send in a script.
+const Turn = "\n~\n"
+
 // Conn is the session of tests.
 var Conn = protocol.Conn{ClientAddress: "10.77.0.1", ClientPort: 40000, ServerAddress: "10.77.0.2", ServerPort: 21}
 
@@ -65,7 +68,7 @@ func (w *Wire) Feed(dir session.Direction, b []byte, eof bool) {
 	}
 	s.out = append(s.out, b[:n]...)
 	s.held = append(s.held, b[n:]...)
-	if s.forever {
+	if s.forever || len(s.held) == 0 && !eof {
 		return
 	}
 	w.inspect(dir)
@@ -154,7 +157,7 @@ func Number(e *protocol.Element, field string) int64 {
 	return 0
 }
 
-// Unchanged plays a script of bytes of both sides (split at each NUL NUL, the
+// Unchanged plays a script of bytes of both sides (split at each Turn, the
 // client first) through decoders of rules that change nothing: whole and byte by
 // byte. What arrives must be what was sent, as far as the decoder has let it go,
 // and must be the same in both cases.
@@ -166,7 +169,7 @@ func Unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session
 		w := New(t, decoder(Rules(checked(t))))
 		sent = [2][]byte{}
 		dir := session.ToServer
-		for part := range bytes.SplitSeq(script, []byte{0, 0}) {
+		for part := range bytes.SplitSeq(script, []byte(Turn)) {
 			sent[dir] = append(sent[dir], part...)
 			if !bytewise {
 				w.Feed(dir, part, false)
@@ -216,7 +219,7 @@ func Changed(t *testing.T, script []byte, decoder func(protocol.Rules) session.I
 	t.Helper()
 	w := New(t, decoder(how))
 	dir := session.ToServer
-	for part := range bytes.SplitSeq(script, []byte{0, 0}) {
+	for part := range bytes.SplitSeq(script, []byte(Turn)) {
 		w.Feed(dir, part, false)
 		dir = dir.Other()
 	}

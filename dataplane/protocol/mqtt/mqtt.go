@@ -1,0 +1,197 @@
+// Package mqtt decodes MQTT 3.1, 3.1.1 and 5 (OASIS standards): every packet of
+// both sides, with the fields of CONNECT, PUBLISH, SUBSCRIBE and UNSUBSCRIBE and
+// the properties of version 5. It is a Codec of package dialogue. Payloads that
+// are too long to be held pass behind the fields that rules have seen.
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/dialogue"
+	"wirepatch/dataplane/session"
+)
+
+// New makes the decoder of one session. One that we meet in its middle is not
+// read: where packets begin is not known, nor which version they are.
+func New(rules protocol.Rules, conn protocol.Conn, o dialogue.Options) *dialogue.Decoder {
+	if o.MaxMessage <= 0 {
+		o.MaxMessage = 64 << 10
+	}
+	return dialogue.New("mqtt", &codec{wants: rules.Wants, midStream: o.MidStream, max: o.MaxMessage, version: 4}, rules, conn, o)
+}
+
+// codec is the dialogue.Codec.
+type codec struct {
+	wants     func(kind string) bool
+	midStream bool
+	max       int
+	version   byte // of the session, as CONNECT says it: 3, 4, 5
+	client    string
+}
+
+// types are the packets by number (version 5, section 2.1.2).
+var types = [16]string{
+	"reserved", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp",
+	"subscribe", "suback", "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth",
+}
+
+// kinds are the elements' names by direction.
+var kinds = [2]struct{ packet, publish, property string }{
+	session.ToServer: {"client.packet", "client.publish", "client.property"},
+	session.ToClient: {"server.packet", "server.publish", "server.property"},
+}
+
+// Next implements dialogue.Codec.
+func (c *codec) Next(dir session.Direction, data []byte, _ bool, _ any) dialogue.Step {
+	if c.midStream {
+		return dialogue.Step{Verb: dialogue.Forever}
+	}
+	size, n, err := header(data)
+	switch {
+	case err != nil:
+		return dialogue.Step{Verb: dialogue.Fault, Why: err.Error()}
+	case n == 0:
+		return dialogue.Step{}
+	}
+	total := n + size
+	shown := total
+	if total > c.max {
+		if data[0]>>4 != 3 {
+			return dialogue.Step{Verb: dialogue.Fault, Why: "a packet is longer than the limit"}
+		}
+		shown = c.max // the front of a long PUBLISH
+	}
+	if len(data) < shown {
+		return dialogue.Step{}
+	}
+	p := &packet{codec: c, dir: dir, b: data[:shown], start: n, at: n, long: shown < total}
+	p.lengths = append(p.lengths, dialogue.Length{
+		Span: protocol.Span{Start: 1, End: n}, Value: int64(size),
+		Covers: protocol.Span{Start: n, End: shown}, All: true, Encode: varint,
+	})
+	p.read()
+	s := dialogue.Step{Verb: dialogue.Message, Size: shown, Rest: int64(total - shown), Silent: true,
+		Elements: p.elements(size), Lengths: p.innerFirst(), Lookup: c.lookup, Tag: p.connect}
+	return s
+}
+
+// lookup resolves the variables of the session.
+func (c *codec) lookup(name string) (any, bool) {
+	switch name {
+	case "mqtt.version":
+		return int64(c.version), true
+	case "mqtt.client_id":
+		return c.client, true
+	}
+	return nil, false
+}
+
+// header reads the remaining length: n is the size of the fixed header, 0 when
+// more bytes must come.
+func header(data []byte) (size, n int, err error) {
+	for i := 1; i < len(data) && i <= 4; i++ {
+		size |= int(data[i]&0x7f) << (7 * (i - 1))
+		if data[i] < 0x80 {
+			return size, i + 1, nil
+		}
+	}
+	if len(data) > 4 {
+		return 0, 0, errors.New("a remaining length of more than four bytes")
+	}
+	return 0, 0, nil
+}
+
+// varint writes a variable byte integer.
+func varint(n int64) ([]byte, error) {
+	if n < 0 || n > 268_435_455 {
+		return nil, errors.New("more than MQTT can say")
+	}
+	var b []byte
+	for {
+		d := byte(n & 0x7f)
+		if n >>= 7; n > 0 {
+			b = append(b, d|0x80)
+			continue
+		}
+		return append(b, d), nil
+	}
+}
+
+// uint16Length writes the length of a string.
+func uint16Length(n int64) ([]byte, error) {
+	if n < 0 || n > 0xffff {
+		return nil, errors.New("a string has at most 65535 octets")
+	}
+	return []byte{byte(n >> 8), byte(n)}, nil
+}
+
+// Decided implements dialogue.Codec.
+func (c *codec) Decided(dir session.Direction, s *dialogue.Step, forwarded bool) {
+	if seen, ok := s.Tag.(*connect); ok && seen != nil && forwarded && dir == session.ToServer {
+		c.version, c.client = seen.version, seen.client
+	}
+}
+
+// Encode implements dialogue.Codec.
+func (c *codec) Encode(e *protocol.Element, field, value string) ([]byte, error) {
+	f := e.Field(field)
+	switch f.Value.(type) {
+	case int64:
+		n, err := strconv.ParseUint(value, 10, 32)
+		width := f.Span.End - f.Span.Start
+		if err != nil || width < 8 && n>>(8*width) != 0 {
+			return nil, fmt.Errorf("%s: %q does not fit %d octets", field, value, width)
+		}
+		b := make([]byte, width)
+		for i := width - 1; i >= 0; i-- {
+			b[i], n = byte(n), n>>8
+		}
+		return b, nil
+	case string:
+		if len(value) > 0xffff && field != "payload" {
+			return nil, fmt.Errorf("%s has %d octets; at most 65535 are possible", field, len(value))
+		}
+		return []byte(value), nil
+	}
+	return nil, fmt.Errorf("%s cannot be written", field)
+}
+
+// Build implements dialogue.Codec.
+func (c *codec) Build(like *protocol.Element, fields [][2]string) ([]byte, error) {
+	if like.Kind != "client.filter" {
+		return nil, fmt.Errorf("no %s can be inserted", like.Kind)
+	}
+	topic, options := "", byte(0)
+	for _, f := range fields {
+		switch f[0] {
+		case "topic":
+			topic = f[1]
+		case "options":
+			n, err := strconv.ParseUint(f[1], 10, 8)
+			if err != nil {
+				return nil, fmt.Errorf("options: %q is no octet", f[1])
+			}
+			options = byte(n)
+		}
+	}
+	b, err := uint16Length(int64(len(topic)))
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, topic...)
+	if f := like.Field("unsubscribe"); f.Value != true {
+		b = append(b, options)
+	}
+	return b, nil
+}
+
+// Reply implements dialogue.Codec.
+func (c *codec) Reply(r *protocol.Reply) (reply []byte, note string) {
+	if r.Raw == "" {
+		return nil, "nothing sent: an MQTT reply must be given as raw"
+	}
+	return []byte(r.Raw), ""
+}
