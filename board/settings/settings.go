@@ -63,7 +63,7 @@ type Service struct {
 }
 
 // Protocols are the values that a service's protocol may have.
-var Protocols = []string{"http"}
+var Protocols = []string{"ftp", "http", "mqtt"}
 
 // Load reads the owner's file, or the default one when there is none.
 func Load() (*Settings, error) {

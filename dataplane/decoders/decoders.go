@@ -9,7 +9,10 @@ import (
 
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/dialogue"
+	"wirepatch/dataplane/protocol/ftp"
 	"wirepatch/dataplane/protocol/http"
+	"wirepatch/dataplane/protocol/mqtt"
 	"wirepatch/dataplane/session"
 )
 
@@ -30,6 +33,15 @@ var all = map[string]Decoder{
 	"http": {http.Schema(), func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
 		return http.New(r, c, http.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock})
 	}},
+	"ftp":  {ftp.Schema(), inDialogue(ftp.New)},
+	"mqtt": {mqtt.Schema(), inDialogue(mqtt.New)},
+}
+
+// inDialogue makes decoders that are built on package dialogue.
+func inDialogue(f func(protocol.Rules, protocol.Conn, dialogue.Options) *dialogue.Decoder) func(protocol.Rules, protocol.Conn, Options) session.Inspector {
+	return func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
+		return f(r, c, dialogue.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock})
+	}
 }
 
 // Find returns the decoder of that name.

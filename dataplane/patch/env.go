@@ -41,7 +41,7 @@ func newEnvironments() (*environments, error) {
 // baseEnv is what all environments share. Making it is slow, so it is made once.
 var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 	opts := []cel.EnvOption{
-		cel.OptionalTypes(), ext.Strings(), ext.Regex(),
+		cel.OptionalTypes(), ext.Strings(), ext.Regex(), ext.Bindings(),
 		cel.ParserExpressionSizeLimit(maxExprSize),
 		cel.ParserRecursionLimit(64),
 		cel.Variable(DateVar, cel.StringType),

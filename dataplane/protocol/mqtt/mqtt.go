@@ -7,6 +7,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"wirepatch/dataplane/protocol"
@@ -138,6 +139,14 @@ func (c *codec) Decided(dir session.Direction, s *dialogue.Step, forwarded bool)
 // Encode implements dialogue.Codec.
 func (c *codec) Encode(e *protocol.Element, field, value string) ([]byte, error) {
 	f := e.Field(field)
+	if field == "flags" && e.Field("type") != nil {
+		n, err := strconv.ParseUint(value, 10, 4)
+		if err != nil {
+			return nil, fmt.Errorf("flags: %q is no number from 0 to 15", value)
+		}
+		kind, _ := e.Field("type").Value.(string)
+		return []byte{byte(slices.Index(types[:], kind))<<4 | byte(n)}, nil
+	}
 	switch f.Value.(type) {
 	case int64:
 		n, err := strconv.ParseUint(value, 10, 32)
@@ -190,7 +199,7 @@ func (c *codec) Build(like *protocol.Element, fields [][2]string) ([]byte, error
 
 // Reply implements dialogue.Codec.
 func (c *codec) Reply(r *protocol.Reply) (reply []byte, note string) {
-	if r.Raw == "" {
+	if r.Raw == "" && !r.Close {
 		return nil, "nothing sent: an MQTT reply must be given as raw"
 	}
 	return []byte(r.Raw), ""

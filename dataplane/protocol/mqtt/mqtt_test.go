@@ -48,7 +48,7 @@ func TestElements(t *testing.T) {
 		{"connect, version 5", connect5, []string{"malformed=false", "client.property id=17 key= value= number=5 will=false", "client.property id=38 key=k value= number=0", "version=5"}},
 		{"publish", publish4, []string{"type=publish", "client.publish topic=t payload=hi qos=0 retain=false dup=false packet_id=0 complete=true"}},
 		{"subscribe", subscribe4, []string{"type=subscribe flags=2 size=10 packet_id=1 malformed=false", "client.filter topic=a options=0 qos=0 unsubscribe=false", "topic=b options=1 qos=1"}},
-		{"an acknowledgement from the wrong side", "\x20\x00", []string{"type=connack flags=0 size=0 packet_id=0 malformed=true fault=the packet is shorter"}},
+		{"an acknowledgement from the wrong side", "\x20\x00", []string{"type=connack flags=0 size=0 packet_id=0 malformed=true fault=a number reaches beyond"}},
 		{"a reserved type", "\x00\x00", []string{"type=reserved flags=0 size=0 packet_id=0 malformed=true"}},
 		{"bytes behind", "\xc0\x01x", []string{"type=pingreq flags=0 size=1 packet_id=0 malformed=true fault=bytes behind"}},
 	}

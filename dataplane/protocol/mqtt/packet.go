@@ -33,7 +33,11 @@ type connect struct {
 
 var none = protocol.Span{Start: -1, End: -1}
 
-var errShort = errors.New("the packet is shorter than its fields")
+// What is wrong with a packet that ends too early.
+var (
+	errNumber = errors.New("a number reaches beyond the packet")
+	errText   = errors.New("a text reaches beyond the packet")
+)
 
 // read reads the packet behind its fixed header.
 func (p *packet) read() {
@@ -82,7 +86,7 @@ type number struct {
 
 func (p *packet) number(size int) number {
 	if p.fault != nil || len(p.b)-p.at < size {
-		p.fail(errShort)
+		p.fail(errNumber)
 		return number{span: none}
 	}
 	n := number{span: protocol.Span{Start: p.at, End: p.at + size}}
@@ -102,9 +106,12 @@ func (p *packet) fail(err error) {
 // text reads a string or binary data with its length in front, and notes that
 // length.
 func (p *packet) text() (string, protocol.Span) {
+	if p.fault == nil && len(p.b)-p.at < 2 {
+		p.fail(errText)
+	}
 	l := p.number(2)
 	if p.fault != nil || int64(len(p.b)-p.at) < l.value {
-		p.fail(errShort)
+		p.fail(errText)
 		return "", none
 	}
 	span := protocol.Span{Start: p.at, End: p.at + int(l.value)}
@@ -216,7 +223,7 @@ func (p *packet) elements(size int) []protocol.Element {
 	}
 	body := protocol.Span{Start: p.start, End: len(p.b)}
 	e := protocol.Element{Kind: k, Span: protocol.Span{Start: 0, End: len(p.b)}, Fields: []protocol.Field{
-		field("type", types[p.b[0]>>4], none), field("flags", int64(p.b[0]&15), none), field("size", int64(size), none),
+		field("type", types[p.b[0]>>4], none), field("flags", int64(p.b[0]&15), protocol.Span{Start: 0, End: 1}), field("size", int64(size), none),
 		field("packet_id", p.id, none), field("malformed", p.fault != nil, none), field("fault", why, none),
 		field("body", string(p.b[body.Start:body.End]), body),
 	}}

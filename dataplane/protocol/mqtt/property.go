@@ -39,7 +39,7 @@ func (p *packet) properties(will bool) {
 	}
 	end := p.at + int(size)
 	if end > len(p.b) {
-		p.fail(errShort)
+		p.fail(errors.New("properties reach beyond the packet"))
 		return
 	}
 	p.lengths = append(p.lengths, dialogue.Length{

@@ -48,9 +48,9 @@ func Schema() protocol.Schema {
 func packetFields() fields {
 	return fields{
 		"type":  {Type: protocol.String, Doc: "connect, connack, publish, … in lower case"},
-		"flags": whole("low four bits of the first octet"), "size": whole("remaining length"),
+		"flags": {Type: protocol.Int, Settable: true, Doc: "low four bits of the first octet"}, "size": whole("remaining length"),
 		"packet_id": whole("0 where there is none"), "malformed": truth("its fields do not fill it, or reach beyond it"),
-		"fault": {Type: protocol.String, Doc: "what is wrong with a malformed one"},
+		"fault": {Type: protocol.String, Doc: "what is wrong with a malformed one: \"a text reaches beyond the packet\", \"a number …\", \"bytes behind the last field\" and others"},
 		"body":  text("all behind the fixed header; of a long PUBLISH the front"),
 	}
 }
