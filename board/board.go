@@ -28,8 +28,11 @@ type Board struct {
 	WireA      Port   // towards the clients
 	WireB      Port   // towards the servers
 	Management Port
-	Modules    []string // kernel modules to load, in this order; what they depend on is worked out by the image's build
-	Consoles   []Console
+	// Attach is how the dataplane's program is to sit on the wire ports: "tcx",
+	// "xdp", or "auto" as suits their drivers. appliance.ini can say otherwise.
+	Attach   string
+	Modules  []string // kernel modules to load, in this order; what they depend on is worked out by the image's build
+	Consoles []Console
 	// OffloadsOff are ethtool feature names that are switched off on the wire
 	// ports because they change frames, as rx-lro.
 	OffloadsOff []string

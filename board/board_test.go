@@ -34,6 +34,8 @@ func TestParse(t *testing.T) {
 [board]
 name = a1
 title = A box
+[wire]
+attach = xdp
 [wire a]
 pci = 0000:01:00.0
 [wire b]
@@ -59,6 +61,7 @@ device = watchdog0
 		Name: "a1", Title: "A box",
 		WireA:       Port{Role: "wire a", Path: "0000:01:00.0"},
 		WireB:       Port{Role: "wire b", Driver: "igb", Order: 2},
+		Attach:      "xdp",
 		Management:  Port{Role: "management", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}},
 		Modules:     []string{"igb", "ext4"},
 		Consoles:    []Console{{"ttyS1", 9600}, {"tty1", 0}},
@@ -75,6 +78,8 @@ func TestParseFaults(t *testing.T) {
 stray = 1
 [board]
 name = ../x
+[wire]
+attach = af_xdp
 [wire a]
 pci = 4.0
 [wire b]
@@ -90,7 +95,7 @@ order = 1
 	if err == nil {
 		t.Fatal("Parse of a faulty file = nil; want an error")
 	}
-	for _, want := range []string{"stray: unknown key", `name: got "../x"`, `pci: got "4.0"`, "nothing says which port", "[managment]: unknown section",
+	for _, want := range []string{"stray: unknown key", `name: got "../x"`, `pci: got "4.0"`, `[wire] attach: got "af_xdp"`, "nothing says which port", "[managment]: unknown section",
 		`load: got "../../evil"`, "[console ../sda]: unknown section", `speed: got "12"`, "order: unknown key", "[management]: section is missing"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/ini.v1"
+
+	"wirepatch/board/settings"
 )
 
 // What may stand in a board file ends up in file names, kernel calls and on
@@ -27,7 +29,7 @@ func Parse(text []byte) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{b: &Board{}}
+	p := parser{b: &Board{Attach: "auto"}}
 	for _, s := range f.Sections() {
 		p.section(s)
 	}
@@ -56,6 +58,9 @@ func (p *parser) section(s *ini.Section) {
 		p.b.WireA = p.port(s)
 	case s.Name() == "wire b":
 		p.b.WireB = p.port(s)
+	case s.Name() == "wire":
+		p.known(s, "attach")
+		p.b.Attach = p.way(s)
 	case s.Name() == "management":
 		p.b.Management = p.port(s)
 	case s.Name() == "modules":
@@ -73,7 +78,7 @@ func (p *parser) section(s *ini.Section) {
 	case kind == "console" && word.MatchString(rest):
 		p.console(s, rest)
 	default:
-		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire a, wire b, management, modules, kernel, console DEVICE, offloads, watchdog", s.Name()))
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire, wire a, wire b, management, modules, kernel, console DEVICE, offloads, watchdog", s.Name()))
 	}
 }
 
@@ -89,6 +94,14 @@ func (p *parser) word(s *ini.Section, key string) string {
 	v := s.Key(key).String()
 	if v != "" && !word.MatchString(v) {
 		p.fault(s, key, "got %q, want a word of letters, digits, _ . and -", v)
+	}
+	return v
+}
+
+func (p *parser) way(s *ini.Section) string {
+	v := s.Key("attach").MustString("auto")
+	if !slices.Contains(settings.Ways, v) {
+		p.fault(s, "attach", "got %q, want one of %s", v, strings.Join(settings.Ways, ", "))
 	}
 	return v
 }

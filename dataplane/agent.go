@@ -82,7 +82,7 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 			slog.Warn("status", "error", err)
 		}
 		out = append(out, control.Port{
-			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, TakenDown: a.links.Held(port.Side(s)), SpeedMbit: i.SpeedMbit, Attach: "tcx",
+			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, TakenDown: a.links.Held(port.Side(s)), SpeedMbit: i.SpeedMbit, Attach: a.loop.port.Attached(), AttachWhy: a.loop.port.Reason(),
 			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
 			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,

@@ -13,8 +13,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 )
 
@@ -31,6 +34,7 @@ type options struct {
 	pins         string
 	detach       bool
 	rehearse     bool
+	attach       string
 }
 
 func main() {
@@ -42,6 +46,7 @@ func main() {
 	flag.StringVar(&o.socket, "socket", control.Socket, "unix socket to answer on")
 	flag.IntVar(&o.socketGroup, "socket-group", -1, "group id that may use the socket; -1: the own one")
 	flag.StringVar(&o.pins, "pin", "/sys/fs/bpf/wirepatch", "folder on a BPF file system where program and maps are pinned")
+	flag.StringVar(&o.attach, "attach", "auto", "how the program is to sit on the ports where the settings do not say: auto, tcx, xdp")
 	flag.BoolVar(&o.detach, "detach", false, "take everything off the ports and end; the wire is cut")
 	flag.BoolVar(&o.rehearse, "rehearse", false, "have the dataplane that runs (-socket) stop its engine for a second, tell what the wire did, and end")
 	flag.Parse()
@@ -67,6 +72,9 @@ func (o options) check() error {
 	}
 	if o.wireA == "" || o.wireB == "" {
 		return errors.New("both wire ports are needed: -wire-a INTERFACE -wire-b INTERFACE")
+	}
+	if !slices.Contains(settings.Ways, o.attach) {
+		return fmt.Errorf("-attach %q: want one of %s", o.attach, strings.Join(settings.Ways, ", "))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/port"
 )
@@ -22,7 +23,7 @@ func run(ctx context.Context, o options) error {
 	}
 	b := newBuilder(o)
 	set, settingsErr := b.settings()
-	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set)})
+	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
 	if err != nil {
 		return err
 	}
@@ -42,6 +43,9 @@ func run(ctx context.Context, o options) error {
 	if err := l.inherit(); err != nil {
 		return err
 	}
+	if r := p.Reason(); r != "" {
+		l.report("wire", fmt.Sprintf("the program is attached by %s: %s", p.Attached(), r))
+	}
 	if settingsErr != nil {
 		slog.Error("settings are not in force: nothing is protected", "error", settingsErr)
 		l.report("settings", fmt.Sprintf("nothing is protected: %v", settingsErr))
@@ -50,6 +54,15 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	return serve(ctx, o, b, l)
+}
+
+// way is how the program is to sit on the ports: as the settings say, else as
+// the board does.
+func (o options) way(w settings.Wire) string {
+	if w.Attach == "auto" {
+		return o.attach
+	}
+	return w.Attach
 }
 
 // serve runs the loop and what stands around it until ctx is done or one of

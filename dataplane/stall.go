@@ -60,9 +60,9 @@ func (l *loop) startOver() error {
 	return nil
 }
 
-// discard reads what waits on side s, at most a TAP's queue.
+// discard reads what waits on side s, at most the backlog.
 func (l *loop) discard(s port.Side) error {
-	for range port.TapQueue {
+	for range port.Backlog {
 		_, _, err := l.port.Recv(s, l.buf)
 		if errors.Is(err, port.ErrAgain) {
 			return nil

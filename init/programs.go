@@ -43,7 +43,7 @@ func (b *box) startPrograms(ctx context.Context) {
 	b.started = time.Now()
 	if b.ports.wireA && b.ports.wireB {
 		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
-			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder)
+			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder, "-attach", b.board.Attach)
 	} else {
 		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
 	}

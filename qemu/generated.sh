@@ -12,9 +12,10 @@ dir=dataplane/port
 old=$(mktemp -d)
 trap 'cp -p "$old"/* $dir/; rm -rf "$old"' EXIT
 trap 'exit 1' INT TERM HUP
-cp -p $dir/wire_bpfel.go $dir/wire_bpfel.o "$old"
+files="wire_bpfel.go wire_bpfel.o xdp_bpfel.go xdp_bpfel.o"
+for f in $files; do cp -p "$dir/$f" "$old"; done
 go generate ./$dir
-for f in wire_bpfel.go wire_bpfel.o; do
+for f in $files; do
 	cmp -s "$old/$f" "$dir/$f" || {
 		echo "generated: $dir/$f is stale; run: go generate ./$dir" >&2
 		exit 1

@@ -47,10 +47,14 @@ type Wire struct {
 	// LinkPropagation takes one port down while the other has no link, so that
 	// the neighbours on both sides notice.
 	LinkPropagation bool
+	// Attach is how the dataplane's program is to sit on the ports: "tcx", "xdp",
+	// or "auto" as the board says or suits their drivers.
+	Attach string
+	MTU    int // of the ports; 0: as they come
 }
 
 // DefaultWire is in force where the file says nothing.
-var DefaultWire = Wire{LinkPropagation: true}
+var DefaultWire = Wire{LinkPropagation: true, Attach: "auto"}
 
 // Service is one protected service: TCP sessions to Address and Port.
 type Service struct {
@@ -129,8 +133,7 @@ func (p *parser) section(sec *ini.Section) {
 	case kind == "management":
 		p.management(sec)
 	case sec.Name() == "wire":
-		p.known(sec, "link_propagation")
-		p.s.Wire.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
+		p.wire(sec)
 	case kind == "service" && name != "":
 		p.service(sec, name)
 	case kind == "patch" && name != "":
@@ -190,6 +193,26 @@ func (p *parser) oneOf(sec *ini.Section, key, def string, values ...string) stri
 		p.fault(sec, key, "got %q, want one of %s", v, strings.Join(values, ", "))
 	}
 	return v
+}
+
+// Ways are the values of [wire] attach.
+var Ways = []string{"auto", "tcx", "xdp"}
+
+// The least is what IPv6 asks for; the most is what common cards can do.
+const leastMTU, mostMTU = 1280, 9600
+
+func (p *parser) wire(sec *ini.Section) {
+	p.known(sec, "link_propagation", "attach", "mtu")
+	w := &p.s.Wire
+	w.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
+	w.Attach = p.oneOf(sec, "attach", "auto", Ways...)
+	if v := sec.Key("mtu").String(); v != "" {
+		n, err := sec.Key("mtu").Int()
+		if err != nil || n < leastMTU || n > mostMTU {
+			p.fault(sec, "mtu", "got %q, want a number from %d to %d", v, leastMTU, mostMTU)
+		}
+		w.MTU = n
+	}
 }
 
 func (p *parser) management(sec *ini.Section) {

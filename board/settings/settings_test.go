@@ -22,6 +22,8 @@ gateway = 192.0.2.1
 dns = 192.0.2.53, 2001:db8::53
 [wire]
 link_propagation = no
+attach = xdp
+mtu = 9000
 [service web]
 address = 10.77.0.2
 port = 8080
@@ -41,6 +43,7 @@ mode.web = off
 		Hostname: "rack7",
 		Management: Management{Mode: "static", Address: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1"),
 			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}},
+		Wire: Wire{Attach: "xdp", MTU: 9000},
 		Services: []Service{
 			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Fail: "open", Exceed: "reset"},
 			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Fail: "closed", Exceed: "pass"},
@@ -58,6 +61,9 @@ func TestParseFaults(t *testing.T) {
 [appliance]
 hostnme = x
 [servce web]
+[wire]
+attach = generic
+mtu = 65000
 [service a]
 address = 10.0.0.300
 port = 70000
@@ -78,7 +84,7 @@ modes = off
 	if err == nil {
 		t.Fatal("Parse of a faulty file = nil; want an error")
 	}
-	for _, want := range []string{"hostnme: unknown key", "[servce web]: unknown section", `address: got "10.0.0.300"`, `port: got "70000"`,
+	for _, want := range []string{"hostnme: unknown key", "[servce web]: unknown section", `[wire] attach: got "generic"`, `[wire] mtu: got "65000"`, `address: got "10.0.0.300"`, `port: got "70000"`,
 		`protocol: got "gopher"`, `got "10.0.0.1", want an address with prefix`, `is already service "b"`,
 		`[patch WP-2023-29401] mode.nowhere: there is no service "nowhere"`, `modes: unknown key; known are mode, mode.SERVICE`} {
 		if !strings.Contains(err.Error(), want) {

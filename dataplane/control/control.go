@@ -42,7 +42,8 @@ type Port struct {
 	Up        bool   `json:"up"`         // link
 	TakenDown bool   `json:"taken_down"` // by the dataplane, because the other port has no link
 	SpeedMbit int    `json:"speed_mbit"` // 0: unknown
-	Attach    string `json:"attach"`     // how the program sits on the port: "tcx"
+	Attach    string `json:"attach"`     // how the program sits on the port: "tcx", "xdp, zero copy", "xdp, copy"
+	AttachWhy string `json:"attach_why"` // why it is tcx where xdp was asked for, or might be expected; else empty
 	RxPackets uint64 `json:"rx_packets"`
 	RxBytes   uint64 `json:"rx_bytes"`
 	Forwarded uint64 `json:"forwarded"`  // packets redirected in the kernel

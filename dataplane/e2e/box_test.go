@@ -43,18 +43,31 @@ type box struct {
 	process     *process
 }
 
+// eachWay runs a test with the program attached in each way.
+func eachWay(t *testing.T, test func(t *testing.T, attach string)) {
+	for _, attach := range []string{"tcx", "xdp"} {
+		t.Run(attach, func(t *testing.T) { test(t, attach) })
+	}
+}
+
 // newBox makes a bed, starts the dataplane and waits until it inspects.
 func newBox(t *testing.T) *box {
+	t.Helper()
+	return newBoxBy(t, "tcx")
+}
+
+func newBoxBy(t *testing.T, attach string) *box {
 	t.Helper()
 	dir := t.TempDir()
 	b := &box{Bed: netns.NewBed(t), settings: filepath.Join(dir, "appliance.ini"), definitions: filepath.Join(dir, "definitions")}
 	if err := os.CopyFS(b.definitions, os.DirFS("testdata/definitions")); err != nil {
 		t.Fatal(err)
 	}
+	b.AttachBy(t, attach)
 	b.write(t, settingsText)
 	socket := filepath.Join(dir, "dataplane.sock")
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
-	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", b.settings, "-definitions", b.definitions, "-socket", socket, "-pin", pins}
+	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", b.settings, "-definitions", b.definitions, "-socket", socket, "-pin", pins, "-attach", attach}
 	b.control = control.Dial(socket)
 	t.Cleanup(b.control.Close)
 	b.start(t)

@@ -10,7 +10,9 @@ import (
 	"wirepatch/dataplane/internal/netns"
 )
 
-func TestCorrections(t *testing.T) {
+func TestCorrections(t *testing.T) { eachWay(t, testCorrections) }
+
+func testCorrections(t *testing.T, attach string) {
 	variants := []struct {
 		name, host string
 		offloads   bool
@@ -24,7 +26,7 @@ func TestCorrections(t *testing.T) {
 	}
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			b := newBox(t)
+			b := newBoxBy(t, attach)
 			if v.vlan {
 				b.Tag(t, 42)
 			}
@@ -72,18 +74,18 @@ func corrections(t *testing.T, b *box, url string) {
 	if want := []string{"WP-2026-reject correct 2", "WP-2026-request correct 1", "WP-2026-response correct 2"}; !slices.Equal(counts, want) {
 		t.Errorf("definitions = %q; want %q", counts, want)
 	}
-	ports(t, s)
+	ports(t, s, b.Attach)
 }
 
 // ports checks what status says of the two ports.
-func ports(t *testing.T, s control.Status) {
+func ports(t *testing.T, s control.Status, attach string) {
 	t.Helper()
 	if len(s.Ports) != 2 {
 		t.Fatalf("status: %d ports; want 2", len(s.Ports))
 	}
 	for i, p := range s.Ports {
-		if p.Name != fmt.Sprint("b", i) || p.Driver != "veth" || p.MAC != fmt.Sprint("02:00:00:00:00:b", i) || !p.Up || p.Attach != "tcx" {
-			t.Errorf("port = %+v; want b%d, veth, with link", p, i)
+		if p.Name != fmt.Sprint("b", i) || p.Driver != "veth" || p.MAC != fmt.Sprint("02:00:00:00:00:b", i) || !p.Up || !strings.HasPrefix(p.Attach, attach) || p.AttachWhy != "" {
+			t.Errorf("port = %+v; want b%d, veth, with link, attached by %s", p, i, attach)
 		}
 		if p.HandedUp == 0 || p.Forwarded == 0 || p.TxPackets == 0 || p.RxPackets != p.HandedUp+p.Forwarded || p.Dropped != 0 {
 			t.Errorf("port %s counters = %+v; want every packet handed up or forwarded", p.Name, p)

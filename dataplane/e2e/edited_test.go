@@ -20,8 +20,10 @@ import (
 // TestSettledSessionGoesOn kills the process that has shifted a session's
 // sequence numbers. With all edits acknowledged the ports go on translating, and
 // the next process picks the session up where it is.
-func TestSettledSessionGoesOn(t *testing.T) {
-	b := newBox(t)
+func TestSettledSessionGoesOn(t *testing.T) { eachWay(t, testSettledSessionGoesOn) }
+
+func testSettledSessionGoesOn(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
 	l := listen(t, b)
 	c, server := pair(t, b, l)
 	c.exchange(t, server, "GET /first HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n", "GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -42,7 +44,11 @@ func TestSettledSessionGoesOn(t *testing.T) {
 // bytes which the server did not get: without it nothing of the session may
 // pass, not even of a fail-open service, and afterwards it is reset.
 func TestUnsettledSessionIsNeverCorrupted(t *testing.T) {
-	b := newBox(t)
+	eachWay(t, testUnsettledSessionIsNeverCorrupted)
+}
+
+func testUnsettledSessionIsNeverCorrupted(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
 	l := listen(t, b)
 	c, server := pair(t, b, l)
 	fmt.Fprint(c, "GET /held HTTP/1.1\r\nHo")
@@ -157,9 +163,11 @@ func stale(t *testing.T, b *box, l net.Listener) {
 
 // TestStoppedAndContinued holds the process up without ending it: what its
 // sessions did meanwhile it has not seen, so it starts over.
-func TestStoppedAndContinued(t *testing.T) {
+func TestStoppedAndContinued(t *testing.T) { eachWay(t, testStoppedAndContinued) }
+
+func testStoppedAndContinued(t *testing.T, attach string) {
 	const size = 30 << 20
-	b := newBox(t)
+	b := newBoxBy(t, attach)
 	dir := startNginx(t, b.Server)
 	writeFile(t, filepath.Join(dir, "big"), content(size), size)
 	edited, plain := dial(t, b.Client, "10.77.0.2:80"), dial(t, b.Client, "10.77.0.2:80")

@@ -29,7 +29,9 @@ func ipv4(frag uint16, payload []byte) []byte {
 
 // TestHostileFrames throws frames at protected addresses that no host would
 // send. None may end the process.
-func TestHostileFrames(t *testing.T) {
+func TestHostileFrames(t *testing.T) { eachWay(t, testHostileFrames) }
+
+func testHostileFrames(t *testing.T, attach string) {
 	options := []byte{60, 0, 1, 4, 0, 0, 0, 0}
 	segment := []byte{0x13, 0x88, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0x10, 0, 0, 0, 0, 0}
 	frames := [][]byte{
@@ -54,7 +56,7 @@ func TestHostileFrames(t *testing.T) {
 			frames = append(frames, f)
 		}
 	}
-	b := newBox(t)
+	b := newBoxBy(t, attach)
 	startNginx(t, b.Server)
 	client := netns.NewCapture(t, b.Client, "c0")
 	before := b.status(t)

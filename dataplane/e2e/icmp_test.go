@@ -32,10 +32,12 @@ var families = []family{
 // TestPathMTU shifts the sequence numbers of a session in the server's view of
 // what the client sends, and has routers on both sides of the box say that
 // segments are too long. The hosts must believe it, and the session go on.
-func TestPathMTU(t *testing.T) {
+func TestPathMTU(t *testing.T) { eachWay(t, testPathMTU) }
+
+func testPathMTU(t *testing.T, attach string) {
 	for _, v := range families {
 		t.Run(v.name, func(t *testing.T) {
-			b := newBox(t)
+			b := newBoxBy(t, attach)
 			addr := netip.AddrPortFrom(netip.MustParseAddr(v.server), 80).String()
 			var l net.Listener
 			b.Server.Must(t, func() (err error) {

@@ -12,10 +12,12 @@ import (
 
 // TestUncorrectedIsIdentical compares what the client sends with what the
 // server gets, and the other way round, frame by frame and bit by bit.
-func TestUncorrectedIsIdentical(t *testing.T) {
+func TestUncorrectedIsIdentical(t *testing.T) { eachWay(t, testUncorrectedIsIdentical) }
+
+func testUncorrectedIsIdentical(t *testing.T, attach string) {
 	for name, host := range map[string]string{"IPv4": netns.Server4, "IPv6": "[" + netns.Server6 + "]"} {
 		t.Run(name, func(t *testing.T) {
-			b := newBox(t)
+			b := newBoxBy(t, attach)
 			off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
 			b.Ends(t, off)
 			b.Ports(t, off)

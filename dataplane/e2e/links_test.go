@@ -11,8 +11,10 @@ import (
 
 // TestLinkPropagation takes the client's link away: the server must notice, as
 // long as the settings want it.
-func TestLinkPropagation(t *testing.T) {
-	b := newBox(t)
+func TestLinkPropagation(t *testing.T) { eachWay(t, testLinkPropagation) }
+
+func testLinkPropagation(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
 	setLink(t, b.Client, "c0", false)
 	b.event(t, "link", "(b1) is taken down because wire port a (b0) has no link")
 	if hasLink(t, b.Server, "s0") || !b.status(t).Ports[1].TakenDown {

@@ -12,8 +12,10 @@ import (
 
 // TestRehearsal has the engine stand still under traffic, and compares the
 // report with what the ends saw.
-func TestRehearsal(t *testing.T) {
-	b := newBox(t)
+func TestRehearsal(t *testing.T) { eachWay(t, testRehearsal) }
+
+func testRehearsal(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
 	startNginx(t, b.Server)
 	edited, plain := dial(t, b.Client, "10.77.0.2:80"), dial(t, b.Client, "10.77.0.2:80")
 	edited.get(t, "/echo", "X-Removed: yes\r\n", nil)

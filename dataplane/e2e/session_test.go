@@ -63,8 +63,10 @@ func (c *conn) get(t *testing.T, path, headers string, cut *rand.Rand) string {
 
 // TestKeepAliveInPieces sends a thousand requests on one connection, each cut at
 // random, and compares the responses with those of the server itself.
-func TestKeepAliveInPieces(t *testing.T) {
-	b := newBox(t)
+func TestKeepAliveInPieces(t *testing.T) { eachWay(t, testKeepAliveInPieces) }
+
+func testKeepAliveInPieces(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
 	startNginx(t, b.Server)
 	cut := rand.New(rand.NewPCG(1, 2))
 	through, straight := dial(t, b.Client, "10.77.0.2:80"), dial(t, b.Client, "10.77.0.2:8080")

@@ -28,9 +28,11 @@ func sum(t *testing.T, r io.Reader) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func TestLargeFileIsTheSame(t *testing.T) {
+func TestLargeFileIsTheSame(t *testing.T) { eachWay(t, testLargeFileIsTheSame) }
+
+func testLargeFileIsTheSame(t *testing.T, attach string) {
 	const size = 100 << 20
-	b := newBox(t)
+	b := newBoxBy(t, attach)
 	dir := startNginx(t, b.Server)
 	writeFile(t, filepath.Join(dir, "big"), content(size), size)
 	want := sum(t, content(size))
@@ -111,9 +113,11 @@ func (f *fetch) finish(t *testing.T, what, want string) {
 
 // TestKilledInMidFlow kills the process while downloads run: one that it never
 // sees, one of a fail-open service. Both go on, and go on when it is back.
-func TestKilledInMidFlow(t *testing.T) {
+func TestKilledInMidFlow(t *testing.T) { eachWay(t, testKilledInMidFlow) }
+
+func testKilledInMidFlow(t *testing.T, attach string) {
 	const size = 40 << 20
-	b := newBox(t)
+	b := newBoxBy(t, attach)
 	dir := startNginx(t, b.Server)
 	writeFile(t, filepath.Join(dir, "big"), content(size), size)
 	want := sum(t, content(size))

@@ -28,7 +28,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestWatchLinks(t *testing.T) {
-	bed, p, _ := wired(t, nil)
+	bed, p, _ := wired(t, "tcx", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	seen, ended := make(chan string, 16), make(chan error, 1)

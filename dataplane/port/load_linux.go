@@ -3,13 +3,11 @@ package port
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +20,7 @@ func (p *Port) load() error {
 	}
 	opts := &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.pinDir}}
 	_, statErr := os.Stat(filepath.Join(p.pinDir, wireMapWpCounts))
-	err := loadWireObjects(&p.objs, opts)
+	err := p.assign(opts)
 	switch {
 	case errors.Is(err, ebpf.ErrMapIncompatible):
 		// The program in force keeps the old maps until its link is updated.
@@ -30,7 +28,7 @@ func (p *Port) load() error {
 			return err
 		}
 		p.note("maps of another layout replaced: counters start anew (%v)", err)
-		err = loadWireObjects(&p.objs, opts)
+		err = p.assign(opts)
 	case err == nil && statErr == nil:
 		p.note("adopted pinned maps")
 	}
@@ -45,12 +43,15 @@ func (p *Port) load() error {
 		return fmt.Errorf("map slots: %w", err)
 	}
 	for i := range p.sides {
-		e := wirePortsEntry{Ifindex: uint32(p.sides[i].ifindex), Peer: uint32(p.sides[1-i].ifindex), Tap: uint32(p.sides[i].tapIndex)}
+		e := wirePortsEntry{Ifindex: uint32(p.sides[i].ifindex), Peer: uint32(p.sides[1-i].ifindex), Side: uint32(i)}
+		if t, ok := p.sides[i].carrier.(*tap); ok {
+			e.Tap = uint32(t.index)
+		}
 		if err := p.objs.WpPorts.Put(uint32(i), e); err != nil {
 			return fmt.Errorf("set wire port %s: %w", Side(i), err)
 		}
 	}
-	return nil
+	return p.setXDP()
 }
 
 // bpfFolder makes dir and checks that pins can live there.
@@ -68,66 +69,13 @@ func bpfFolder(dir string) error {
 	return nil
 }
 
-func (p *Port) linkPin(s Side) string { return filepath.Join(p.pinDir, "link_"+s.String()) }
-
-// attach puts the program in force on both ports. A pinned link is updated in
-// place: at no instant is the port without a program.
-func (p *Port) attach() error {
-	for _, s := range []Side{A, B} {
-		if p.adopt(s) {
-			p.note("adopted pinned link of wire port %s", s)
-			continue
-		}
-		l, err := link.AttachTCX(link.TCXOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Attach: ebpf.AttachTCXIngress, Anchor: link.Head()})
-		if err != nil {
-			return fmt.Errorf("attach program to wire port %s (%s): %w", s, p.sides[s].name, kernelError(err))
-		}
-		p.links[s] = l
-		if err := l.Pin(p.linkPin(s)); err != nil {
-			return fmt.Errorf("pin link of wire port %s: %w", s, err)
-		}
-	}
-	return removePins(p.pinDir, func(name string) bool {
-		return name != "link_a" && name != "link_b" && p.objs.mapPin(name) == nil
-	})
-}
-
-// adopt takes the pinned link of a port over, if it is one of this interface.
-func (p *Port) adopt(s Side) bool {
-	l, err := link.LoadPinnedLink(p.linkPin(s), nil)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.note("pinned link of wire port %s replaced: %v", s, err)
-			os.Remove(p.linkPin(s))
-		}
-		return false
-	}
-	if err := updateLink(l, p.sides[s].ifindex, p.objs.Wire); err != nil {
-		p.note("pinned link of wire port %s replaced: %v", s, err)
-		l.Unpin()
-		l.Close()
-		return false
-	}
-	p.links[s] = l
-	return true
-}
-
-func updateLink(l link.Link, ifindex int, prog *ebpf.Program) error {
-	info, err := l.Info()
-	if err != nil {
-		return err
-	}
-	if tcx := info.TCX(); tcx == nil || int(tcx.Ifindex) != ifindex || ebpf.AttachType(tcx.AttachType) != ebpf.AttachTCXIngress {
-		return errors.New("it belongs to another interface")
-	}
-	return l.Update(prog)
-}
-
 func isMap(name string) bool { return !strings.HasPrefix(name, "link_") }
 
-func (o *wireObjects) mapPin(name string) *ebpf.Map {
+// mapPin returns the map that is pinned under a name.
+func (p *Port) mapPin(name string) *ebpf.Map {
+	o := &p.objs
 	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
-		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices}[name]
+		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices, xdpMapWpXsks: p.xdp.Xsks, xdpMapWpOut: p.xdp.Out}[name]
 }
 
 // removePins unlinks those entries of dir that match.
@@ -145,20 +93,4 @@ func removePins(dir string, match func(name string) bool) error {
 		}
 	}
 	return nil
-}
-
-// Detach takes the program off the ports and removes all that Open made: the
-// wire is cut.
-func (p *Port) Detach() error {
-	var errs []error
-	for i := range p.links {
-		if p.links[i] != nil {
-			errs = append(errs, p.links[i].Unpin())
-		}
-	}
-	errs = append(errs, removePins(p.pinDir, isMap), os.Remove(p.pinDir))
-	for i := range p.sides {
-		errs = append(errs, p.sides[i].remove())
-	}
-	return errors.Join(append(errs, p.Close())...)
 }

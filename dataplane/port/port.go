@@ -1,9 +1,14 @@
 // Package port is the wire: the two Ethernet ports that the box sits between.
-// A BPF program on each of them (tcx ingress, bpf/wire.c) sends what concerns
-// no protected service out of the other port, in the kernel, and hands the
-// rest up: into a TAP device, one for each port, from which the engine reads
-// it whole, with its virtio-net header. What the engine sends leaves through a
-// packet socket on the port.
+// A BPF program on each of them (bpf/wire.c) sends what concerns no protected
+// service out of the other port, in the kernel, and hands the rest up to the
+// engine, whose frames leave by the other port. There are two ways, and both
+// ports take the same one:
+//
+//	tcx  for veth and virtio, whose frames are GSO packets: up through a TAP,
+//	     one for each port, out through a packet socket; virtio-net headers
+//	     say what is left to do (tap)
+//	xdp  for physical ports, whose driver runs the program before it makes an
+//	     skb: up and out through AF_XDP sockets, one for each queue (xsks)
 //
 // Program, links and maps are pinned, so that the wire outlives the process:
 // when its heartbeat stops, the program follows each service's policy, and the
@@ -17,6 +22,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // Side is one of the two wire ports.
@@ -42,6 +48,8 @@ type Config struct {
 	A, B     string // interface names of the wire ports
 	PinDir   string // folder on a BPF file system
 	Services []Service
+	Attach   string // "tcx", "xdp"; else as suits the drivers
+	MTU      int    // of both ports; 0: as they are
 }
 
 // Port is the pair of wire ports, open. Recv, Send, Wait and Heartbeat belong
@@ -49,22 +57,28 @@ type Config struct {
 type Port struct {
 	pinDir string
 	sides  [2]side
+	way    way
+	reason string // why it is not the way that was asked for, or that suits the drivers
 	objs   wireObjects
+	xdp    xdpTables
 	links  [2]link.Link
 	engine *engineState
 	slots  slots
 	wake   int // eventfd
+	polled []unix.PollFd
+	upTo   [2]int // where in polled the sides' end
 	notes  []string
+	claim  struct { // what Drained has been told and not said on
+		mark uint64
+		at   time.Time
+	}
 }
 
 // Open prepares the two interfaces, loads the program or adopts what an earlier
 // process left pinned, and puts the program in force. Frames go up only after
-// the first Heartbeat.
+// the first Heartbeat. Where XDP is to be and cannot be, it is tcx.
 func Open(c Config) (_ *Port, err error) {
 	p := &Port{pinDir: c.PinDir, wake: -1}
-	for i := range p.sides {
-		p.sides[i].reset()
-	}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -74,23 +88,69 @@ func Open(c Config) (_ *Port, err error) {
 		return nil, fmt.Errorf("open wire ports: both are %q; give two different interfaces", c.A)
 	}
 	for s, name := range map[Side]string{A: c.A, B: c.B} {
-		if err := p.sides[s].open(name, tapName(s)); err != nil {
+		if err := p.sides[s].open(name, c.MTU); err != nil {
 			return nil, fmt.Errorf("open wire port %s (%s): %w", s, name, err)
 		}
+		p.notes = append(p.notes, p.sides[s].notes...)
 	}
 	if p.wake, err = newEvent(); err != nil {
 		return nil, fmt.Errorf("make wake-up event: %w", err)
 	}
+	p.way, p.reason = choose(c.Attach, [2]string{driverOf(c.A), driverOf(c.B)})
+	err = p.start(c.Services)
+	if p.way == xdp && err != nil && !errors.Is(err, errHeld) {
+		p.reason = fmt.Sprintf("XDP is not possible: %v", err)
+		p.release()
+		p.way = tcx
+		err = p.start(c.Services)
+	}
+	if p.reason != "" {
+		p.note("attached by tcx: %s", p.reason)
+	}
+	return p, err
+}
+
+// start puts the program in force in the way that p.way says.
+func (p *Port) start(services []Service) error {
+	for s := range p.sides {
+		if err := p.carry(Side(s)); err != nil {
+			return fmt.Errorf("open wire port %s (%s): %w", Side(s), p.sides[s].name, err)
+		}
+	}
+	p.polled = p.watched()
 	if err := p.load(); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := p.Flows(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := p.SetServices(c.Services); err != nil {
-		return nil, err
+	if err := p.SetServices(services); err != nil {
+		return err
 	}
-	return p, p.attach()
+	return p.attach()
+}
+
+// carry opens what carries a side's frames.
+func (p *Port) carry(s Side) error {
+	d := &p.sides[s]
+	if p.way == tcx {
+		t, err := newTap(s, d.ifindex)
+		if err != nil {
+			return err
+		}
+		d.carrier = t
+		return nil
+	}
+	if err := plainFrames(d.name); err != nil {
+		return err
+	}
+	d.roomForTags()
+	x, err := openXSKs(d.name, d.ifindex, d.mtu)
+	if err != nil {
+		return err
+	}
+	d.carrier = x
+	return nil
 }
 
 // Notes tells, for the log, what Open found: adopted, new, or replaced.
@@ -101,6 +161,13 @@ func (p *Port) note(format string, a ...any) { p.notes = append(p.notes, fmt.Spr
 // Close lets go of the ports. Program, links and maps stay in force: what is
 // unprotected goes on, what is protected follows its policy at once.
 func (p *Port) Close() error {
+	err := p.release()
+	closeFD(&p.wake)
+	return err
+}
+
+// release undoes start, but for what is pinned.
+func (p *Port) release() error {
 	var errs []error
 	if p.engine != nil {
 		p.engine.stop()
@@ -118,13 +185,12 @@ func (p *Port) Close() error {
 		}
 	}
 	if p.objs.Wire != nil {
-		errs = append(errs, p.objs.Close())
-		p.objs = wireObjects{}
+		errs = append(errs, p.objs.Close(), p.xdp.Close())
+		p.objs, p.xdp = wireObjects{}, xdpTables{}
 	}
 	for i := range p.sides {
 		p.sides[i].close()
 	}
-	closeFD(&p.wake)
 	return errors.Join(errs...)
 }
 
@@ -176,7 +242,23 @@ func (p *Port) Handed() uint64 { return p.engine.handed() }
 
 // Drained says that both sides had nothing to receive at some time after Handed
 // returned mark: lanes may begin, as nothing that went up before is overtaken.
-func (p *Port) Drained(mark uint64) { p.engine.drained(mark) }
+// XDP counts a frame some time before it can be received: there, a mark is
+// believed when it has been so for a while.
+func (p *Port) Drained(mark uint64) {
+	if p.way == xdp {
+		now := time.Now()
+		if p.claim.mark != 0 && now.Sub(p.claim.at) < settle {
+			return
+		}
+		p.claim.mark, mark = mark, p.claim.mark
+		p.claim.at = now
+	}
+	p.engine.drained(mark)
+}
+
+// settle is longer than a driver takes from running the program on a frame to
+// the end of its batch, when the frames are in their rings.
+const settle = 200 * time.Microsecond
 
 // Ifindex returns a wire port's interface index.
 func (p *Port) Ifindex(s Side) int { return p.sides[s].ifindex }

@@ -32,16 +32,27 @@ func open(t *testing.T, bed *netns.Bed, pins string, services []Service) *Port {
 	t.Helper()
 	var p *Port
 	bed.Box.Must(t, func() (err error) {
-		p, err = Open(Config{A: "b0", B: "b1", PinDir: pins, Services: services})
+		p, err = Open(Config{A: "b0", B: "b1", PinDir: pins, Services: services, Attach: bed.Attach})
 		return err
 	})
+	if got := p.Attached(); !strings.HasPrefix(got, bed.Attach) {
+		t.Fatalf("attached by %s (%s); want %s", got, p.Reason(), bed.Attach)
+	}
 	t.Cleanup(func() { bed.Box.Do(p.Close) })
 	return p
 }
 
+// eachWay runs a test with the ports attached in each way.
+func eachWay(t *testing.T, test func(t *testing.T, attach string)) {
+	for _, attach := range []string{"tcx", "xdp"} {
+		t.Run(attach, func(t *testing.T) { test(t, attach) })
+	}
+}
+
 // wired makes a bed with its ports open.
-func wired(t *testing.T, services []Service) (*netns.Bed, *Port, string) {
+func wired(t *testing.T, attach string, services []Service) (*netns.Bed, *Port, string) {
 	bed := netns.NewBed(t)
+	bed.AttachBy(t, attach)
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
 	p := open(t, bed, pins, services)
 	t.Cleanup(func() { removePins(pins, func(string) bool { return true }) })
@@ -166,8 +177,10 @@ var handed = map[string][]byte{
 	"four priority tags":          join(toServer, vlan(0), vlan(0), vlan(0), vlan(0), ip4(6, netns.Client4, netns.Server4, 0, nil, tcp(5000, 80))),
 }
 
-func TestUnprotectedPasses(t *testing.T) {
-	bed, p, _ := wired(t, protected)
+func TestUnprotectedPasses(t *testing.T) { eachWay(t, testUnprotectedPasses) }
+
+func testUnprotectedPasses(t *testing.T, attach string) {
+	bed, p, _ := wired(t, attach, protected)
 	defer alive(p)()
 	ends := [2]*netns.Capture{netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")}
 	for name, frame := range over {
@@ -180,8 +193,10 @@ func TestUnprotectedPasses(t *testing.T) {
 	}
 }
 
-func TestProtectedGoesUp(t *testing.T) {
-	bed, p, _ := wired(t, protected)
+func TestProtectedGoesUp(t *testing.T) { eachWay(t, testProtectedGoesUp) }
+
+func testProtectedGoesUp(t *testing.T, attach string) {
+	bed, p, _ := wired(t, attach, protected)
 	defer alive(p)()
 	ends := [2]*netns.Capture{netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")}
 	for name, frame := range handed {
@@ -191,7 +206,9 @@ func TestProtectedGoesUp(t *testing.T) {
 				t.Errorf("%s on side %s: did not come up unchanged", name, s)
 				continue
 			}
-			if err := p.Send(s.Other(), packet.VNet{}, frame); err != nil {
+			err := p.Send(s.Other(), packet.VNet{}, frame)
+			p.Flush()
+			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			} else if !ends[1-s].Find(t, frame, patience) {
 				t.Errorf("%s sent on side %s: did not come out unchanged", name, s.Other())
@@ -237,8 +254,10 @@ func crossed(t *testing.T, from, to *netns.Capture, frames ...[]byte) int {
 	}
 }
 
-func TestPolicyWithoutEngine(t *testing.T) {
-	bed, p, _ := wired(t, protected)
+func TestPolicyWithoutEngine(t *testing.T) { eachWay(t, testPolicyWithoutEngine) }
+
+func testPolicyWithoutEngine(t *testing.T, attach string) {
+	bed, p, _ := wired(t, attach, protected)
 	from, to := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
 	fragment := join(toServer, ip4(6, netns.Client4, "10.99.0.1", 3, nil, filler))
 	check := func(when string) {
@@ -275,8 +294,10 @@ func TestPolicyWithoutEngine(t *testing.T) {
 	check("after Close")
 }
 
-func TestTooManyTags(t *testing.T) {
-	bed, p, _ := wired(t, protected)
+func TestTooManyTags(t *testing.T) { eachWay(t, testTooManyTags) }
+
+func testTooManyTags(t *testing.T, attach string) {
+	bed, p, _ := wired(t, attach, protected)
 	from, to := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
 	if got := crossed(t, from, to, join(toServer, bytes.Repeat(vlan(0), 5), handed["IPv4"][12:])); got != 0 {
 		t.Errorf("a frame with five tags passed unseen")
@@ -286,8 +307,10 @@ func TestTooManyTags(t *testing.T) {
 	}
 }
 
-func TestRestartAdopts(t *testing.T) {
-	bed, p, pins := wired(t, protected)
+func TestRestartAdopts(t *testing.T) { eachWay(t, testRestartAdopts) }
+
+func testRestartAdopts(t *testing.T, attach string) {
+	bed, p, pins := wired(t, attach, protected)
 	from, to := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
 	before := linkIDs(t, p)
 	crossed(t, from, to)
@@ -315,8 +338,10 @@ func TestRestartAdopts(t *testing.T) {
 	}
 }
 
-func TestOtherLayoutIsReplaced(t *testing.T) {
-	bed, p, pins := wired(t, protected)
+func TestOtherLayoutIsReplaced(t *testing.T) { eachWay(t, testOtherLayoutIsReplaced) }
+
+func testOtherLayoutIsReplaced(t *testing.T, attach string) {
+	bed, p, pins := wired(t, attach, protected)
 	bed.Box.Must(t, p.Close)
 	pin := filepath.Join(pins, wireMapWpCounts)
 	if err := os.Remove(pin); err != nil {
@@ -351,8 +376,10 @@ func TestOtherLayoutIsReplaced(t *testing.T) {
 	}
 }
 
-func TestDetach(t *testing.T) {
-	bed, p, pins := wired(t, protected)
+func TestDetach(t *testing.T) { eachWay(t, testDetach) }
+
+func testDetach(t *testing.T, attach string) {
+	bed, p, pins := wired(t, attach, protected)
 	bed.Box.Must(t, p.Detach)
 	if _, err := os.Stat(pins); err == nil {
 		t.Errorf("pin folder is still there")
@@ -372,10 +399,12 @@ func TestDetach(t *testing.T) {
 	open(t, bed, pins, nil) // and it can be opened anew
 }
 
-func TestOpenTwice(t *testing.T) {
-	bed, _, pins := wired(t, nil)
+func TestOpenTwice(t *testing.T) { eachWay(t, testOpenTwice) }
+
+func testOpenTwice(t *testing.T, attach string) {
+	bed, _, pins := wired(t, attach, nil)
 	err := bed.Box.Do(func() error {
-		_, err := Open(Config{A: "b0", B: "b1", PinDir: pins})
+		_, err := Open(Config{A: "b0", B: "b1", PinDir: pins, Attach: attach})
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), "another dataplane process") {

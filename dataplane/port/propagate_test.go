@@ -87,7 +87,7 @@ func TestPropagationPlan(t *testing.T) {
 
 // TestPropagation takes the client's cable out, and then the server's.
 func TestPropagation(t *testing.T) {
-	bed, p, _ := wired(t, nil)
+	bed, p, _ := wired(t, "tcx", nil)
 	reports := make(chan string, 64)
 	g := p.NewPropagator(func(s string) { reports <- s })
 	g.Set(true)
@@ -110,12 +110,12 @@ func TestPropagation(t *testing.T) {
 		lose := Side(s)
 		setLink(t, end.ns, end.name, false)
 		expect(t, reports, "wire port "+lose.Other().String()+" ("+p.Name(lose.Other())+") is taken down because")
-		if far := ends[lose.Other()]; carrier(t, far.ns, far.name) || !g.Held(lose.Other()) || g.Held(lose) {
-			t.Errorf("port %s has lost its link: the other neighbour has link %t, held %t; want false, true", lose, carrier(t, far.ns, far.name), g.Held(lose.Other()))
+		if far := ends[lose.Other()]; linked(t, far.ns, far.name) || !g.Held(lose.Other()) || g.Held(lose) {
+			t.Errorf("port %s has lost its link: the other neighbour has link %t, held %t; want false, true", lose, linked(t, far.ns, far.name), g.Held(lose.Other()))
 		}
 		setLink(t, end.ns, end.name, true)
 		expect(t, reports, "is set up again")
-		if far := ends[lose.Other()]; !carrier(t, far.ns, far.name) {
+		if far := ends[lose.Other()]; !linked(t, far.ns, far.name) {
 			t.Errorf("port %s has its link back: the other neighbour has none", lose)
 		}
 	}
@@ -124,7 +124,7 @@ func TestPropagation(t *testing.T) {
 	cancel()
 	<-done
 	<-done
-	if !carrier(t, bed.Server, "s0") {
+	if !linked(t, bed.Server, "s0") {
 		t.Error("after the end a port is still down")
 	}
 }
@@ -155,7 +155,7 @@ func setLink(t *testing.T, n *netns.NS, name string, up bool) {
 	})
 }
 
-func carrier(t *testing.T, n *netns.NS, name string) (up bool) {
+func linked(t *testing.T, n *netns.NS, name string) (up bool) {
 	t.Helper()
 	n.Must(t, func() error {
 		l, err := netlink.LinkByName(name)

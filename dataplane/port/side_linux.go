@@ -8,35 +8,20 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"wirepatch/dataplane/packet"
 )
 
-// TapQueue is how many frames a TAP holds for the engine.
-const TapQueue = 4096
-
-// sendBuffer bounds what the kernel holds for one port of what the engine sent,
-// in bytes. Beyond it a frame is lost, as on a wire.
-const sendBuffer = 8 << 20
-
-func tapName(s Side) string { return "wirepatch-" + s.String() }
-
-// side is one wire port: its interface, its TAP, its packet socket.
+// side is one wire port: its interface, and what carries its frames.
 type side struct {
-	name     string
-	ifindex  int
-	tap      int // file descriptor
-	tapIndex int // interface index
-	out      int // packet socket
-
-	// Send's, here so that sending allocates nothing.
-	hdr [packet.VNetLen]byte
-	iov [2]unix.Iovec
+	name    string
+	ifindex int
+	mtu     int
+	base    int // MTU without room for tags; 0: unknown
+	notes   []string
+	carrier carrier
 }
 
-func (d *side) reset() { d.tap, d.out = -1, -1 }
-
-func (d *side) open(name, tap string) error {
+// open readies the interface.
+func (d *side) open(name string, mtu int) error {
 	l, err := netlink.LinkByName(name)
 	if err != nil {
 		return err
@@ -45,6 +30,7 @@ func (d *side) open(name, tap string) error {
 	if l.Attrs().EncapType != "ether" {
 		return fmt.Errorf("interface type is %s; want an Ethernet interface", l.Attrs().EncapType)
 	}
+	d.size(l, mtu)
 	if err := quiet(name); err != nil {
 		return err
 	}
@@ -54,10 +40,38 @@ func (d *side) open(name, tap string) error {
 	if err := netlink.LinkSetUp(l); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	if err := d.openTap(tap); err != nil {
-		return fmt.Errorf("TAP %s: %w", tap, err)
+	return nil
+}
+
+// tagRoom is what three more tags take than the one that fits besides the MTU.
+const tagRoom = 3 * 4
+
+// size sets the interface's MTU, if one is given. A wire with another one is
+// better than none.
+func (d *side) size(l netlink.Link, mtu int) {
+	d.mtu, d.base = l.Attrs().MTU, mtu
+	if mtu == 0 && d.mtu == 1500 {
+		d.base = d.mtu
 	}
-	return d.openSocket()
+	if mtu == 0 || mtu <= d.mtu && d.mtu <= mtu+tagRoom {
+		return
+	}
+	if err := netlink.LinkSetMTU(l, mtu); err != nil {
+		d.notes = append(d.notes, fmt.Sprintf("MTU of %s stays %d: the driver refuses %d (%v)", d.name, d.mtu, mtu, err))
+		return
+	}
+	d.mtu = mtu
+}
+
+// roomForTags lets the kernel redirect full frames with several tags, which it
+// measures by the MTU under XDP. Where the driver refuses, it does not.
+func (d *side) roomForTags() {
+	if d.mtu != d.base {
+		return
+	}
+	if l, err := netlink.LinkByName(d.name); err == nil && netlink.LinkSetMTU(l, d.mtu+tagRoom) == nil {
+		d.mtu += tagRoom
+	}
 }
 
 // quiet keeps the kernel's own IPv6 (router solicitations, MLD, duplicate
@@ -70,108 +84,20 @@ func quiet(name string) error {
 	return err
 }
 
-// openTap makes the TAP, or takes over the one that an earlier process left.
-func (d *side) openTap(name string) error {
-	err := d.attachTap(name)
-	if errors.Is(err, unix.EINVAL) { // one of another kind bears the name
-		if l, err := netlink.LinkByName(name); err == nil {
-			netlink.LinkDel(l)
-		}
-		err = d.attachTap(name)
-	}
-	if err != nil {
-		return err
-	}
-	l, err := netlink.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	d.tapIndex = l.Attrs().Index
-	if err := quiet(name); err != nil {
-		return err
-	}
-	// Down first: an adopted TAP has just got its carrier back, and only setting
-	// it up activates its queue at once; else the kernel takes its time.
-	if err := netlink.LinkSetDown(l); err != nil {
-		return fmt.Errorf("set down: %w", err)
-	}
-	if err := netlink.LinkSetTxQLen(l, TapQueue); err != nil {
-		return fmt.Errorf("set queue length: %w", err)
-	}
-	if err := netlink.LinkSetARPOff(l); err != nil {
-		return fmt.Errorf("set ARP off: %w", err)
-	}
-	if err := netlink.LinkSetUp(l); err != nil {
-		return fmt.Errorf("set up: %w", err)
-	}
-	return nil
-}
-
-func (d *side) attachTap(name string) error {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open /dev/net/tun (kernel module tun is needed): %w", err)
-	}
-	d.closeTap()
-	d.tap = fd
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			return fmt.Errorf("another dataplane process holds it: %w", err)
-		}
-		return fmt.Errorf("attach: %w", err)
-	}
-	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
-		return fmt.Errorf("make persistent: %w", err)
-	}
-	offload := unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
-	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offload); err != nil {
-		return fmt.Errorf("set offloads: %w", err)
-	}
-	return nil
-}
-
-// openSocket opens the socket that sends out of the port. Its protocol is 0:
-// it never receives.
-func (d *side) openSocket() error {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open packet socket: %w", err)
-	}
-	d.out = fd
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
-		return fmt.Errorf("packet socket: set virtio header: %w", err)
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer); err != nil {
-		return fmt.Errorf("packet socket: set send buffer: %w", err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: d.ifindex}); err != nil {
-		return fmt.Errorf("packet socket: bind: %w", err)
-	}
-	return nil
-}
-
-func (d *side) closeTap() { closeFD(&d.tap) }
-
 func (d *side) close() {
-	closeFD(&d.tap)
-	closeFD(&d.out)
+	if d.carrier != nil {
+		d.carrier.close()
+		d.carrier = nil
+	}
 }
 
-// remove deletes the TAP and ends promiscuous mode.
+// remove ends promiscuous mode.
 func (d *side) remove() error {
-	var errs []error
-	if l, err := netlink.LinkByIndex(d.tapIndex); err == nil {
-		errs = append(errs, netlink.LinkDel(l))
+	l, err := netlink.LinkByIndex(d.ifindex)
+	if err != nil {
+		return nil // it is gone
 	}
-	if l, err := netlink.LinkByIndex(d.ifindex); err == nil {
-		errs = append(errs, netlink.SetPromiscOff(l))
-	}
-	return errors.Join(errs...)
+	return netlink.SetPromiscOff(l)
 }
 
 func closeFD(fd *int) {

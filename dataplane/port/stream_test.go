@@ -98,9 +98,13 @@ func transfer(t *testing.T, bed *netns.Bed, addr string, n int64) {
 
 func TestStreamsThroughEngine(t *testing.T) {
 	const size = 32 << 20
-	for name, features := range map[string][]string{"offloads on": nil, "offloads off": netns.Offloads} {
-		t.Run(name, func(t *testing.T) {
-			bed, p, _ := wired(t, protected)
+	for _, v := range []struct {
+		name, attach string
+		features     []string
+	}{{"offloads on", "tcx", nil}, {"offloads off", "tcx", netns.Offloads}, {"xdp", "xdp", nil}} {
+		t.Run(v.name, func(t *testing.T) {
+			bed, p, _ := wired(t, v.attach, protected)
+			features := v.features
 			off := func(name string) error { return netns.Features(name, false, features...) }
 			if features != nil {
 				bed.Ends(t, off)
@@ -111,7 +115,7 @@ func TestStreamsThroughEngine(t *testing.T) {
 			transfer(t, bed, "[fd77::2]:80", size)
 			transfer(t, bed, "10.77.0.2:8080", size) // in the kernel
 			longest := stop()
-			if whole := longest[B] > 1514; whole != (features == nil) {
+			if whole := longest[B] > 1514; whole != (v.name == "offloads on") {
 				t.Errorf("longest frame from the server = %d bytes; want more than the MTU only with offloads on", longest[B])
 			}
 			c, err := p.Counters()

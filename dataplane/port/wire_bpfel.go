@@ -78,7 +78,7 @@ type wirePortsEntry struct {
 	Ifindex uint32
 	Peer    uint32
 	Tap     uint32
-	Pad     uint32
+	Side    uint32
 }
 
 type wireServiceKey struct {

@@ -114,6 +114,9 @@ func (m *Menu) wire(ctx context.Context) {
 	}
 	for _, p := range s.Ports {
 		m.line("port         %s: link %s, %s, attached: %s", p.Name, link(p), speed(p), or(p.Attach, "no"))
+		if p.AttachWhy != "" {
+			m.line("             %s", p.AttachWhy)
+		}
 	}
 	m.line("sessions     %d open, %d in all, %d edited, %d passed, %d reset", s.Sessions.Open, s.Sessions.Total, s.Sessions.Edited,
 		s.Sessions.Passed, s.Sessions.Reset)

@@ -22,13 +22,16 @@ const (
 
 // Bed is a client, the box and a server: c0 of Client is joined to b0 of Box,
 // s0 of Server to b1 of Box.
-type Bed struct{ Client, Box, Server *NS }
+type Bed struct {
+	Client, Box, Server *NS
+	Attach              string // how the box is to attach its program: "tcx", "xdp"
+}
 
 // NewBed makes a bed with the ends' interfaces addressed and up. Neighbours are
 // not set: ARP and neighbour discovery must find their way.
 func NewBed(t testing.TB) *Bed {
 	t.Helper()
-	b := &Bed{Client: New(t), Box: New(t), Server: New(t)}
+	b := &Bed{Client: New(t), Box: New(t), Server: New(t), Attach: "tcx"}
 	Veth(t, b.Client, "c0", ClientMAC, b.Box, "b0", "02:00:00:00:00:b0")
 	Veth(t, b.Server, "s0", ServerMAC, b.Box, "b1", "02:00:00:00:00:b1")
 	b.address(t)

@@ -8,7 +8,7 @@
 #include <bpf/bpf_helpers.h>
 
 struct ports_entry {
-	__u32 ifindex, peer, tap, pad;
+	__u32 ifindex, peer, tap, side;
 };
 
 // Written by the engine through mmap.

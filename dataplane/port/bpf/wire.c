@@ -99,6 +99,7 @@ int wire(frame *f)
 	struct counts *c;
 	struct view v = {};
 	enum kind kind;
+	int action;
 
 	if (port && port->ifindex != ifindex) {
 		index = 1;
@@ -140,11 +141,14 @@ int wire(frame *f)
 			c->forwarded += n;
 			return to_peer(port);
 		}
-		c->handed_up += n;
-		handed = __sync_fetch_and_add(&engine->handed, 1) + 1;
-		if (slot)
-			slot->dir[v.to_client & 1].mark = handed;
-		return to_engine(port);
+		action = to_engine(f, port);
+		if (action != NOBODY) {
+			c->handed_up += n;
+			handed = __sync_fetch_and_add(&engine->handed, 1) + 1;
+			if (slot)
+				slot->dir[v.to_client & 1].mark = handed;
+			return action;
+		}
 	}
 	if (p && p->fail_closed) {
 		c->drop_closed += n;

@@ -1,0 +1,32 @@
+package port
+
+import (
+	"errors"
+
+	"wirepatch/dataplane/packet"
+)
+
+// carrier is how one wire port's frames come up to the engine and go out again:
+// TAP and packet socket beside tcx, AF_XDP sockets beside XDP.
+type carrier interface {
+	// fds are what to poll for frames.
+	fds() []int
+	// ready says, without a system call, that a frame waits. It may not know.
+	ready() bool
+	// recv is Port.Recv.
+	recv(buf []byte) (packet.VNet, []byte, error)
+	// send takes a frame, of packets packets, to be sent by flush at the latest.
+	send(v packet.VNet, frame []byte) error
+	flush() error
+	close()
+}
+
+// Backlog is how many frames can wait for the engine on one side.
+const Backlog = 16384
+
+// sendBuffer bounds what the kernel holds for one port of what the engine sent,
+// in bytes. Beyond it a frame is lost, as on a wire.
+const sendBuffer = 8 << 20
+
+// errHeld says that another process has the ports.
+var errHeld = errors.New("another dataplane process holds it")
