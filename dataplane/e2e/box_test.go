@@ -3,10 +3,12 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -171,6 +173,35 @@ func startProcess(t *testing.T, n *netns.NS, c *exec.Cmd, ready string) *process
 		t.Fatalf("%s was not ready within %v", c.Path, patience)
 	}
 	return p
+}
+
+// pause stops the process and waits until every thread of it stands still.
+func (p *process) pause(t *testing.T) {
+	t.Helper()
+	p.Process.Signal(syscall.SIGSTOP)
+	for end := time.Now().Add(patience); ; runtime.Gosched() {
+		if p.stands(t) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s does not stand still", p.Path)
+		}
+	}
+}
+
+func (p *process) stands(t *testing.T) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("threads of %s: %v, %v", p.Path, threads, err)
+	}
+	for _, name := range threads {
+		b, _ := os.ReadFile(name)
+		if _, state, _ := strings.Cut(string(b), ") "); !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // end sends a signal once, and waits for the end.

@@ -175,7 +175,7 @@ func testStoppedAndContinued(t *testing.T, attach string) {
 	plain.get(t, "/echo", "", nil)
 	download := startFetch(t, b.Client, "http://10.77.0.2/big")
 
-	b.process.Process.Signal(syscall.SIGSTOP)
+	b.process.pause(t)
 	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
 		t.Errorf("fail-open request while the process is stopped = %q; want it to reach the server", got)
 	}
@@ -208,7 +208,7 @@ func TestHeldBytesOutliveAStop(t *testing.T) {
 	c, server := pair(t, b, l)
 	fmt.Fprint(c, "GET /held HTTP/1.1\r\nX-Removed: b\r\nHo")
 	acknowledged(t, c)
-	b.process.Process.Signal(syscall.SIGSTOP)
+	b.process.pause(t)
 	stale(t, b, l)
 	b.process.Process.Signal(syscall.SIGCONT)
 	b.event(t, "wire", "went past")
