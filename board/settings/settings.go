@@ -56,18 +56,19 @@ type Wire struct {
 // DefaultWire is in force where the file says nothing.
 var DefaultWire = Wire{LinkPropagation: true, Attach: "auto"}
 
-// Service is one protected service: TCP sessions to Address and Port.
+// Service is one protected service: sessions to Address and Port.
 type Service struct {
 	Name     string
 	Address  netip.Prefix // 0.0.0.0/0 or ::/0: any
 	Port     uint16
 	Protocol string // decoder, "http"
+	Over     []Transport
 	Fail     string // "open", "closed": what the kernel does with its frames when the engine is gone
 	Exceed   string // "pass", "reset": what becomes of a session at a limit, or that cannot be decoded
 }
 
 // Protocols are the values that a service's protocol may have.
-var Protocols = []string{"ftp", "http", "mqtt"}
+var Protocols = []string{"dns", "ftp", "http", "mqtt"}
 
 // Load reads the owner's file, or the default one when there is none.
 func Load() (*Settings, error) {
@@ -241,13 +242,14 @@ func (p *parser) management(sec *ini.Section) {
 }
 
 func (p *parser) service(sec *ini.Section, name string) {
-	p.known(sec, "address", "port", "protocol", "fail", "exceed")
+	p.known(sec, "address", "port", "protocol", "transport", "fail", "exceed")
 	v := Service{
 		Name:     name,
 		Protocol: p.oneOf(sec, "protocol", "http", Protocols...),
 		Fail:     p.oneOf(sec, "fail", "open", "open", "closed"),
 		Exceed:   p.oneOf(sec, "exceed", "reset", "pass", "reset"),
 	}
+	v.Over = p.transports(sec, v.Protocol)
 	text := sec.Key("address").String()
 	var err error
 	if v.Address, err = netip.ParsePrefix(text); err != nil {
@@ -265,7 +267,8 @@ func (p *parser) service(sec *ini.Section, name string) {
 	}
 	v.Port = uint16(port)
 	for _, o := range p.s.Services {
-		if o.Address == v.Address && o.Port == v.Port {
+		same := func(t Transport) bool { return slices.Contains(v.Over, t) }
+		if o.Address == v.Address && o.Port == v.Port && slices.ContainsFunc(o.Over, same) {
 			p.fault(sec, "port", "%s port %d is already service %q", v.Address, v.Port, o.Name)
 		}
 	}

@@ -45,8 +45,8 @@ mode.web = off
 			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}},
 		Wire: Wire{Attach: "xdp", MTU: 9000},
 		Services: []Service{
-			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Fail: "open", Exceed: "reset"},
-			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Fail: "closed", Exceed: "pass"},
+			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Over: []Transport{TCP}, Fail: "open", Exceed: "reset"},
+			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Over: []Transport{TCP}, Fail: "closed", Exceed: "pass"},
 		},
 		Modes:        map[string]string{"WP-2023-29401": "shadow"},
 		ServiceModes: map[string]map[string]string{"WP-2023-29401": {"web": "off"}},
@@ -89,6 +89,37 @@ modes = off
 		`[patch WP-2023-29401] mode.nowhere: there is no service "nowhere"`, `modes: unknown key; known are mode, mode.SERVICE`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+}
+
+func TestTransports(t *testing.T) {
+	const text = "[service a]\naddress=10.0.0.1\nport=53\nprotocol=dns\n"
+	for _, tt := range []struct {
+		text  string
+		want  [][]Transport
+		fault string
+	}{
+		{text, [][]Transport{{UDP, TCP}}, ""},
+		{text + "transport = tcp\n[service b]\naddress=10.0.0.1\nport=53\nprotocol=dns\ntransport=udp\n", [][]Transport{{TCP}, {UDP}}, ""},
+		{text + "[service b]\naddress=10.0.0.1\nport=53\nprotocol=dns\ntransport=udp\n", nil, "already service"},
+		{text + "transport = sctp\n", nil, `got "sctp"`},
+		{text + "transport = tcp, tcp\n", nil, "name each once"},
+		{"[service a]\naddress=10.0.0.1\nport=80\ntransport=udp\n", nil, `http goes over ["tcp"]`},
+	} {
+		s, err := Parse([]byte(tt.text))
+		if tt.fault != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.fault) {
+				t.Errorf("Parse(%q) = %v; want an error with %q", tt.text, err, tt.fault)
+			}
+			continue
+		}
+		var got [][]Transport
+		for _, v := range s.Services {
+			got = append(got, v.Over)
+		}
+		if d := cmp.Diff(tt.want, got); d != "" || err != nil {
+			t.Errorf("Parse(%q): %v, transports (-want +got):\n%s", tt.text, err, d)
 		}
 	}
 }
