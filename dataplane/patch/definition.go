@@ -156,6 +156,7 @@ type Vector struct {
 	ClientGets  *Text // what the client must get; nil: exactly what the server answered
 	Ends        string
 	Corrections int    // how many corrections must be reported; -1: at least one when something changes, else none
+	Over        string // "tcp", "udp", or empty: as the protocol goes; see Decoder.open
 	Steps       []Step // a conversation, instead of Client, Server, Response and ClientGets
 }
 

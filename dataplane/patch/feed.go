@@ -12,20 +12,25 @@ import (
 type Factory func(protocol.Rules, protocol.Conn) session.Inspector
 
 // Decoder is what a protocol's package brings: the schema that rules are checked
-// against, and how its decoders are made.
+// against, and how its decoders are made: of sessions over TCP, of flows over
+// UDP, or both.
 type Decoder struct {
-	Schema protocol.Schema
-	New    Factory
+	Schema      protocol.Schema
+	New         Factory         // nil: the protocol does not go over TCP
+	NewDatagram DatagramFactory // nil: it does not go over UDP
 }
 
 // feed stands for a session: it hands bytes to a decoder and carries out its
-// verdicts, as package session does, but without TCP.
+// verdicts, as package session does, but without TCP. In a feed of datagrams
+// every send is one.
 type feed struct {
-	in       session.Inspector
-	dirs     [2]stream
-	end      session.End
-	evidence []session.Evidence
-	shown    []byte // what the decoder was shown last
+	in        session.Inspector
+	datagrams session.DatagramInspector // instead of in
+	rest      session.Rest              // of datagrams
+	dirs      [2]stream
+	end       session.End
+	evidence  []session.Evidence
+	shown     []byte // what the decoder was shown last
 }
 
 // stream is one direction.
@@ -41,6 +46,9 @@ const maxTurns = 1 << 22
 
 // send has more bytes arrive from one side.
 func (f *feed) send(dir session.Direction, b []byte) error {
+	if f.datagrams != nil {
+		return f.datagram(dir, b)
+	}
 	if f.end != session.Continue {
 		return nil
 	}
@@ -57,6 +65,9 @@ func (f *feed) send(dir session.Direction, b []byte) error {
 // close has one side end its stream.
 func (f *feed) close(dir session.Direction) error {
 	f.dirs[dir].eof = true
+	if f.datagrams != nil {
+		return nil
+	}
 	if f.end != session.Continue {
 		return nil
 	}

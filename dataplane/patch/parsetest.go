@@ -27,7 +27,7 @@ func (r *reader) tests(n ast.Node) []Vector {
 	return out
 }
 
-var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections", "steps"}
+var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections", "over", "steps"}
 
 func (r *reader) vector(n ast.Node) Vector {
 	v := Vector{Pos: r.pos(n), Ends: endsOpen, Corrections: -1}
@@ -52,6 +52,10 @@ func (r *reader) vector(n ast.Node) Vector {
 			}
 		case "corrections":
 			v.Corrections = r.number(e.node, "corrections", 0, 1000)
+		case "over":
+			if v.Over = r.text(e.node, "over").Value; v.Over != overTCP && v.Over != overUDP {
+				r.fail(r.pos(e.node), "over: found %q; want %s or %s", clip(v.Over), overTCP, overUDP)
+			}
 		case "steps":
 			v.Steps = r.steps(e.node)
 			from++

@@ -16,13 +16,16 @@ type Result struct {
 }
 
 // Run plays one session with a definition in correct mode: all bytes of the
-// client, then all of the server. It is for authors; Test is the proof.
+// client, then all of the server; over UDP, a datagram of each. It is for authors; Test is the proof.
 func Run(def *Definition, d Decoder, client, server []byte) (*Result, error) {
 	set, errs := Compile([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, map[string]string{def.ID: Correct})
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	f := &feed{in: d.New(set, testConn)}
+	f, err := d.open("", set)
+	if err != nil {
+		return nil, err
+	}
 	if err := f.send(session.ToServer, client); err != nil {
 		return nil, err
 	}

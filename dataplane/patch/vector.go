@@ -36,14 +36,14 @@ func (f Failure) Error() string {
 }
 
 // Test runs a definition's own tests through a real decoder, each with the
-// bytes whole, one by one, and in random pieces (the same in every run). The
-// definition is compiled alone and in correct mode.
+// bytes whole, one by one, and in random pieces (the same in every run); over
+// UDP, what one side sends in a step is one datagram. The definition is compiled alone and in correct mode.
 func Test(def *Definition, d Decoder) []Failure {
 	set, errs := compileAt([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, map[string]string{def.ID: Correct}, func() time.Time { return TestTime })
 	if len(errs) > 0 {
 		return []Failure{{Pos: def.Pos, Text: errors.Join(errs...).Error()}}
 	}
-	t := &tester{set: set, new: d.New, def: def, used: map[int]bool{}}
+	t := &tester{set: set, decoder: d, def: def, used: map[int]bool{}}
 	for i := range def.Tests {
 		t.vector(&def.Tests[i])
 	}
@@ -54,7 +54,7 @@ func Test(def *Definition, d Decoder) []Failure {
 // tester runs the tests of one definition.
 type tester struct {
 	set                *Set
-	new                Factory
+	decoder            Decoder
 	def                *Definition
 	used               map[int]bool // rules that a test has made correct something
 	triggers, harmless int
@@ -79,7 +79,11 @@ func (t *tester) vector(v *Vector) {
 	} else {
 		t.harmless++
 	}
-	for i, cut := range cuts {
+	ways := cuts
+	if v.Over != overTCP && t.decoder.NewDatagram != nil {
+		ways = cuts[:1]
+	}
+	for i, cut := range ways {
 		rnd := rand.New(rand.NewPCG(1, uint64(i)))
 		if err := t.run(v, b, cut.size, rnd); err != nil {
 			t.failures = append(t.failures, Failure{Pos: v.Pos, Test: v.Name, How: cut.how, Text: err.Error()})
@@ -93,7 +97,10 @@ var testConn = protocol.Conn{ClientAddress: "192.0.2.1", ClientPort: 40000, Serv
 
 func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error {
 	t.set.state = NewState() // each test begins with nothing counted
-	f := &feed{in: t.new(t.set, testConn)}
+	f, err := t.decoder.open(v.Over, t.set)
+	if err != nil {
+		return err
+	}
 	if b.steps != nil {
 		return t.converse(v, b, f, size, rnd)
 	}
