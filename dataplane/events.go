@@ -29,6 +29,10 @@ func (l *loop) event(e session.Event) {
 		l.perPatch[x.Definition]++
 	case session.Passed:
 		ev.Kind, ev.Text = "passed", "the session of "+ev.Client+" is no longer inspected: "+e.Reason
+	case session.DatagramPassed:
+		ev.Kind, ev.Text = "passed", "datagrams of "+ev.Client+" pass uninspected: "+e.Reason
+	case session.DatagramDropped:
+		ev.Kind, ev.Text = "dropped", "datagrams of "+ev.Client+" are dropped: "+e.Reason
 	case session.WasReset:
 		ev.Kind, ev.Text = "reset", "the session of "+ev.Client+" was reset: "+e.Reason
 	}

@@ -10,7 +10,6 @@ import (
 	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/port"
-	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
 )
 
@@ -61,10 +60,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 		if b.rules[v.Name] == nil {
 			b.rules[v.Name] = new(patch.Live)
 		}
-		g.services = append(g.services, &session.Service{
-			Name: v.Name, Address: v.Address, Port: v.Port, Exceed: exceed[v.Exceed],
-			New: inspector(v, b.rules[v.Name]),
-		})
+		g.services = append(g.services, sessionServices(v, b.rules[v.Name])...)
 	}
 	maps.Copy(g.rules, b.rules)
 	for _, err := range g.faults {
@@ -74,40 +70,21 @@ func (b *builder) build(s *settings.Settings) *generation {
 	return g
 }
 
-var exceed = map[string]session.Policy{"reset": session.PolicyReset, "pass": session.PolicyPass}
-
-// inspector returns the maker of decoders for one service.
-func inspector(v settings.Service, rules protocol.Rules) func(session.Conn, bool) session.Inspector {
-	d, _ := decoders.Find(v.Protocol) // settings accept no other
-	return func(c session.Conn, midStream bool) session.Inspector {
-		conn := protocol.Conn{
-			ClientAddress: c.Client.Addr().String(), ClientPort: int(c.Client.Port()),
-			ServerAddress: c.Server.Addr().String(), ServerPort: int(c.Server.Port()),
-		}
-		return d.New(rules, conn, decoders.Options{Exceed: v.Exceed, MidStream: midStream})
-	}
-}
-
-// portServices says what the ports are to hand up.
-func portServices(s *settings.Settings) []port.Service {
-	var out []port.Service
-	for _, v := range s.Services {
-		out = append(out, port.Service{Address: v.Address, Port: v.Port, FailClosed: v.Fail == "closed"})
-	}
-	return out
-}
-
 // install puts g in force. It runs on the loop, or before it. Sessions under
 // way ask the new definitions from their next message on, but keep their service; so what g protects no more is handed up until the
 // last session of that service has ended, and the engine passes what is new.
 func (l *loop) install(g *generation) error {
-	wanted := portServices(&settings.Settings{Services: g.settings})
+	wanted := portServices(g.settings)
 	l.draining, l.drainNames = nil, nil
-	for i, old := range portServices(&settings.Settings{Services: l.current.settings}) {
-		same := func(n port.Service) bool { return n.Address == old.Address && n.Port == old.Port }
-		if !slices.ContainsFunc(wanted, same) {
-			l.draining = append(l.draining, old)
-			l.drainNames = append(l.drainNames, l.current.settings[i].Name)
+	for _, v := range l.current.settings {
+		for _, old := range portsOf(v) {
+			same := func(n port.Service) bool {
+				return n.Transport == old.Transport && n.Address == old.Address && n.Port == old.Port
+			}
+			if !slices.ContainsFunc(wanted, same) {
+				l.draining = append(l.draining, old)
+				l.drainNames = append(l.drainNames, v.Name)
+			}
 		}
 	}
 	l.engine.SetServices(g.services)
@@ -122,7 +99,7 @@ func (l *loop) install(g *generation) error {
 }
 
 func (l *loop) setPorts() error {
-	return l.port.SetServices(append(portServices(&settings.Settings{Services: l.current.settings}), l.draining...))
+	return l.port.SetServices(append(portServices(l.current.settings), l.draining...))
 }
 
 // drain takes services off the ports whose last session has ended.

@@ -59,7 +59,8 @@ func newLoop(p *port.Port, events *control.Log) *loop {
 }
 
 func (l *loop) newEngine(services []*session.Service) *session.Engine {
-	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l}})
+	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l},
+		MTU: func(s session.Side) int { return l.port.MTU(port.Side(s)) }})
 }
 
 // output hands the engine's frames to the ports. What a port does not take is

@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/port"
 )
@@ -55,7 +54,7 @@ type figures struct {
 }
 
 func (l *loop) figures() (f figures, err error) {
-	if f.policies, err = l.port.Policies(portServices(&settings.Settings{Services: l.current.settings})); err != nil {
+	if f.policies, err = l.policies(); err != nil {
 		return f, err
 	}
 	c, err := l.port.Counters()

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 
-	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
 )
@@ -12,13 +11,13 @@ import (
 func (l *loop) snapshot() snapshot {
 	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
 	if s.counters, s.err = l.port.Counters(); s.err == nil {
-		s.policies, s.err = l.port.Policies(portServices(&settings.Settings{Services: l.current.settings}))
+		s.policies, s.err = l.policies()
 	}
 	return s
 }
 
 func sessionsOf(s session.Stats) control.Sessions {
-	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset,
+	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied,
 		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 
@@ -29,7 +28,7 @@ func servicesOf(s snapshot) []control.Service {
 		if v.Address.IsSingleIP() {
 			address = v.Address.Addr().String()
 		}
-		out = append(out, control.Service{Name: v.Name, Address: address, Port: int(v.Port), Protocol: v.Protocol,
+		out = append(out, control.Service{Name: v.Name, Address: address, Port: int(v.Port), Protocol: v.Protocol, Over: v.Over,
 			Fail: v.Fail, InForce: failOf(s.policies[i]), Exceed: v.Exceed, Sessions: s.stats.PerService[v.Name]})
 	}
 	return out

@@ -62,13 +62,15 @@ func need(t *testing.T, page, text, what string) {
 	}
 }
 
+// line joins the rows that begin so: protocols may share names of elements.
 func line(page, start string) string {
+	var rows string
 	for l := range strings.SplitSeq(page, "\n") {
 		if strings.HasPrefix(l, start) {
-			return l
+			rows += l + "\n"
 		}
 	}
-	return ""
+	return rows
 }
 
 // The page's example is a definition that an appliance would load.

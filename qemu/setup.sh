@@ -18,6 +18,8 @@ if [ "${1:-run}" = test ]; then
 	need nginx nginx-light
 	need chromium chromium
 	need ip iproute2
+	need dig bind9-dnsutils
+	need dnsmasq dnsmasq-base
 	need qemu-img qemu-utils
 	need sgdisk gdisk
 	need fsck.vfat dosfstools

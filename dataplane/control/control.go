@@ -14,6 +14,7 @@ package control
 import (
 	"time"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/session"
 )
 
@@ -57,14 +58,15 @@ type Port struct {
 
 // Service is one protected service.
 type Service struct {
-	Name     string `json:"name"`
-	Address  string `json:"address"` // address or prefix
-	Port     int    `json:"port"`
-	Protocol string `json:"protocol"`
-	Fail     string `json:"fail"`     // "open", "closed": when the engine is gone
-	InForce  string `json:"in_force"` // the same, as the kernel has it now; "": it does not know the service
-	Exceed   string `json:"exceed"`   // "pass", "reset": at a limit or an undecodable message
-	Sessions uint64 `json:"sessions"` // open now
+	Name     string               `json:"name"`
+	Address  string               `json:"address"` // address or prefix
+	Port     int                  `json:"port"`
+	Protocol string               `json:"protocol"`
+	Over     []settings.Transport `json:"over"`     // "udp", "tcp"
+	Fail     string               `json:"fail"`     // "open", "closed": when the engine is gone
+	InForce  string               `json:"in_force"` // the same, as the kernel has it now; "": it does not know the service
+	Exceed   string               `json:"exceed"`   // "pass", "reset": at a limit or an undecodable message
+	Sessions uint64               `json:"sessions"` // open now
 }
 
 // Sessions counts sessions of protected services.
@@ -75,6 +77,9 @@ type Sessions struct {
 	Passed    uint64 `json:"passed"`    // no longer inspected, by policy
 	PickedUp  uint64 `json:"picked_up"` // first seen in the middle
 	Reset     uint64 `json:"reset"`     // by us
+	Flows     uint64 `json:"flows"`     // of open: datagrams between two ends
+	Dropped   uint64 `json:"dropped"`   // datagrams that corrections, or the policy, kept from their receiver
+	Replied   uint64 `json:"replied"`   // of these, answered in the receiver's place
 	HeldBytes uint64 `json:"held_bytes"`
 	// Frames of protected services that the engine did not let pass:
 	BadChecksum uint64 `json:"bad_checksum"`
@@ -100,7 +105,7 @@ type Definition struct {
 type Event struct {
 	ID   uint64    `json:"id"` // from 1, without gaps
 	Time time.Time `json:"time"`
-	Kind string    `json:"kind"` // "start", "correction", "passed", "reset", "definition", "settings", "link", "wire"
+	Kind string    `json:"kind"` // "start", "correction", "passed", "dropped", "reset", "definition", "settings", "link", "wire"
 	Text string    `json:"text"` // one line for people
 	// Of corrections and what else concerns one session:
 	Service  string            `json:"service,omitempty"`

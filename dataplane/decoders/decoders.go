@@ -10,9 +10,11 @@ import (
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
+	"wirepatch/dataplane/protocol/dns"
 	"wirepatch/dataplane/protocol/ftp"
 	"wirepatch/dataplane/protocol/http"
 	"wirepatch/dataplane/protocol/mqtt"
+	"wirepatch/dataplane/protocol/whole"
 	"wirepatch/dataplane/session"
 )
 
@@ -26,15 +28,23 @@ type Options struct {
 // Decoder is one protocol.
 type Decoder struct {
 	Schema protocol.Schema
-	New    func(protocol.Rules, protocol.Conn, Options) session.Inspector
+	// New makes the decoder of a session over TCP, NewDatagram that of a flow over
+	// UDP; nil: the protocol does not go that way.
+	New         func(protocol.Rules, protocol.Conn, Options) session.Inspector
+	NewDatagram func(protocol.Rules, protocol.Conn, Options) session.DatagramInspector
 }
 
 var all = map[string]Decoder{
-	"http": {http.Schema(), func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
+	"http": {Schema: http.Schema(), New: func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
 		return http.New(r, c, http.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock})
 	}},
-	"ftp":  {ftp.Schema(), inDialogue(ftp.New)},
-	"mqtt": {mqtt.Schema(), inDialogue(mqtt.New)},
+	"dns": {Schema: dns.Schema(), New: func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
+		return dns.NewStream(r, c, whole.Options(o))
+	}, NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
+		return dns.NewDatagrams(r, c, whole.Options(o))
+	}},
+	"ftp":  {Schema: ftp.Schema(), New: inDialogue(ftp.New)},
+	"mqtt": {Schema: mqtt.Schema(), New: inDialogue(mqtt.New)},
 }
 
 // inDialogue makes decoders that are built on package dialogue.
@@ -55,9 +65,18 @@ func Find(name string) (d Decoder, ok bool) {
 func ForDefinitions() map[string]patch.Decoder {
 	m := map[string]patch.Decoder{}
 	for name, d := range all {
-		m[name] = patch.Decoder{Schema: d.Schema, New: func(r protocol.Rules, c protocol.Conn) session.Inspector {
-			return d.New(r, c, Options{Clock: func() time.Time { return patch.TestTime }})
-		}}
+		p := patch.Decoder{Schema: d.Schema}
+		if d.New != nil {
+			p.New = func(r protocol.Rules, c protocol.Conn) session.Inspector { return d.New(r, c, forTests) }
+		}
+		if d.NewDatagram != nil {
+			p.NewDatagram = func(r protocol.Rules, c protocol.Conn) session.DatagramInspector {
+				return d.NewDatagram(r, c, forTests)
+			}
+		}
+		m[name] = p
 	}
 	return m
 }
+
+var forTests = Options{Clock: func() time.Time { return patch.TestTime }}

@@ -19,6 +19,22 @@ func TestSettingsKnowAll(t *testing.T) {
 	}
 }
 
+// TestSettingsKnowTransports: a service is handed up over what its decoder reads.
+func TestSettingsKnowTransports(t *testing.T) {
+	for name, d := range all {
+		var want []settings.Transport
+		if d.NewDatagram != nil {
+			want = append(want, settings.UDP)
+		}
+		if d.New != nil {
+			want = append(want, settings.TCP)
+		}
+		if got := settings.Transports(name); !slices.Equal(got, want) {
+			t.Errorf("settings.Transports(%q) = %q; want %q", name, got, want)
+		}
+	}
+}
+
 func TestSchemasAreNamed(t *testing.T) {
 	for name, d := range ForDefinitions() {
 		if d.Schema.Protocol != name {

@@ -60,13 +60,19 @@ func newBox(t *testing.T) *box {
 
 func newBoxBy(t *testing.T, attach string) *box {
 	t.Helper()
+	return newBoxWith(t, attach, settingsText, "testdata/definitions")
+}
+
+// newBoxWith is newBox with other settings, and a copy of other definitions.
+func newBoxWith(t *testing.T, attach, settings, definitions string) *box {
+	t.Helper()
 	dir := t.TempDir()
 	b := &box{Bed: netns.NewBed(t), settings: filepath.Join(dir, "appliance.ini"), definitions: filepath.Join(dir, "definitions")}
-	if err := os.CopyFS(b.definitions, os.DirFS("testdata/definitions")); err != nil {
+	if err := os.CopyFS(b.definitions, os.DirFS(definitions)); err != nil {
 		t.Fatal(err)
 	}
 	b.AttachBy(t, attach)
-	b.write(t, settingsText)
+	b.write(t, settings)
 	socket := filepath.Join(dir, "dataplane.sock")
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
 	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", b.settings, "-definitions", b.definitions, "-socket", socket, "-pin", pins, "-attach", attach}

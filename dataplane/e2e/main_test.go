@@ -22,9 +22,9 @@ func TestMain(m *testing.M) {
 }
 
 func build(m *testing.M) (int, error) {
-	for _, name := range []string{"curl", "nginx"} {
+	for name, pkg := range map[string]string{"curl": "curl", "nginx": "nginx-light", "dig": "bind9-dnsutils", "dnsmasq": "dnsmasq-base"} {
 		if _, err := exec.LookPath(name); err != nil {
-			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", name, name)
+			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", name, pkg)
 		}
 	}
 	if err := watch(); err != nil {

@@ -88,3 +88,11 @@ func (p *Port) WatchLinks(ctx context.Context, changed func(s Side, up bool)) er
 		}
 	}
 }
+
+// MTU returns the longest IP packet that a wire port is to send.
+func (p *Port) MTU(s Side) int {
+	if d := &p.sides[s]; d.base == 0 {
+		return d.mtu
+	}
+	return p.sides[s].base
+}

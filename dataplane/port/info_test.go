@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,5 +74,23 @@ func TestWatchLinks(t *testing.T) {
 	set(netlink.LinkDel)
 	if err := <-ended; !errors.Is(err, ErrGone) {
 		t.Errorf("WatchLinks after the interface was deleted = %v; want ErrGone", err)
+	}
+}
+
+func TestMTU(t *testing.T) {
+	bed := netns.NewBed(t)
+	bed.Box.Must(t, func() error {
+		l, err := netlink.LinkByName("b1")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMTU(l, 1400)
+	})
+	bed.AttachBy(t, "tcx")
+	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
+	p := open(t, bed, pins, nil)
+	t.Cleanup(func() { removePins(pins, func(string) bool { return true }) })
+	if a, b := p.MTU(A), p.MTU(B); a != 1500 || b != 1400 {
+		t.Errorf("MTU of the ports = %d, %d; want 1500, 1400", a, b)
 	}
 }

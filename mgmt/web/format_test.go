@@ -3,6 +3,8 @@ package web
 import (
 	"testing"
 	"time"
+
+	"wirepatch/board/settings"
 )
 
 func TestFormat(t *testing.T) {
@@ -21,6 +23,17 @@ func TestFormat(t *testing.T) {
 	for i, tt := range tests {
 		if tt.got != tt.want {
 			t.Errorf("%d: got %q; want %q", i, tt.got, tt.want)
+		}
+	}
+}
+
+func TestPortText(t *testing.T) {
+	for _, tt := range []struct {
+		over []settings.Transport
+		want string
+	}{{nil, "53"}, {[]settings.Transport{settings.TCP}, "53"}, {[]settings.Transport{settings.UDP}, "53 udp"}, {[]settings.Transport{settings.UDP, settings.TCP}, "53 udp, tcp"}} {
+		if got := portText(53, tt.over); got != tt.want {
+			t.Errorf("portText(53, %q) = %q; want %q", tt.over, got, tt.want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func serviceRows(d wire.Dataplane, set *settings.Settings) []serviceRow {
 	var rows []serviceRow
 	if d.Status != nil {
 		for _, v := range d.Status.Services {
-			rows = append(rows, serviceRow{visible.Line(v.Name), visible.Line(v.Address), fmt.Sprint(v.Port), visible.Line(v.Protocol),
+			rows = append(rows, serviceRow{visible.Line(v.Name), visible.Line(v.Address), portText(v.Port, v.Over), visible.Line(v.Protocol),
 				visible.Line(v.Fail), visible.Line(v.Exceed), count(v.Sessions)})
 		}
 		return rows
@@ -33,9 +33,26 @@ func serviceRows(d wire.Dataplane, set *settings.Settings) []serviceRow {
 		if v.Address.IsSingleIP() {
 			address = v.Address.Addr().String()
 		}
-		rows = append(rows, serviceRow{visible.Line(v.Name), address, fmt.Sprint(v.Port), v.Protocol, v.Fail, v.Exceed, ""})
+		rows = append(rows, serviceRow{visible.Line(v.Name), address, portText(int(v.Port), v.Over), v.Protocol, v.Fail, v.Exceed, ""})
 	}
 	return rows
+}
+
+// portText names the transports of a service that does not go over TCP alone.
+func portText(port int, over []settings.Transport) string {
+	text := fmt.Sprint(port)
+	if len(over) == 0 || len(over) == 1 && over[0] == settings.TCP {
+		return text
+	}
+	for i, t := range over {
+		if i == 0 {
+			text += " "
+		} else {
+			text += ", "
+		}
+		text += visible.Line(string(t))
+	}
+	return text
 }
 
 type definitionRow struct {
@@ -96,4 +113,4 @@ func eventRows(list []wire.Record) []eventRow {
 	return rows
 }
 
-var kindClass = map[string]string{"restart": "bad", "reset": "warn", "passed": "warn", "definition": "warn", "start": "good"}
+var kindClass = map[string]string{"restart": "bad", "reset": "warn", "passed": "warn", "dropped": "warn", "definition": "warn", "start": "good"}

@@ -2,7 +2,6 @@ package dns
 
 import (
 	"encoding/binary"
-	"slices"
 	"testing"
 
 	lib "github.com/miekg/dns"
@@ -93,13 +92,4 @@ func frame(messages ...[]byte) []byte {
 		b = append(binary.BigEndian.AppendUint16(b, uint16(len(m))), m...)
 	}
 	return b
-}
-
-// fields of the first element of a kind.
-func element(m *protocol.Message, kind string) *protocol.Element {
-	i := slices.IndexFunc(m.Elements, func(e protocol.Element) bool { return e.Kind == kind })
-	if i < 0 {
-		return nil
-	}
-	return &m.Elements[i]
 }

@@ -135,16 +135,6 @@ func (m *message) flag(octet int, bit byte) bool { return m.data[octet]&bit != 0
 func (m *message) opcode() int { return int(m.data[2] >> 3 & 15) }
 func (m *message) rcode() int  { return int(m.data[3] & 15) }
 
-// edns returns the OPT record, nil if there is none.
-func (m *message) edns() *record {
-	for i := range m.records {
-		if m.records[i].rtype == lib.TypeOPT && m.records[i].section == inAdditional {
-			return &m.records[i]
-		}
-	}
-	return nil
-}
-
 // question is what the message asks, or says it was asked.
 func (m *message) question() question {
 	const most = maxName + 4
