@@ -3,7 +3,8 @@
 // shows it to the rules as typed elements, and writes their corrections back in
 // valid form; bodies that no rule asks for pass unseen. The session layer feeds
 // it; it knows nothing of TCP, and it leaves every byte alone that no rule asked
-// to change. After CONNECT and Upgrade it steps aside.
+// to change. Behind an upgrade to WebSocket it hands over to that decoder; behind
+// CONNECT and other upgrades it steps aside.
 package http
 
 import (
@@ -64,9 +65,10 @@ type Decoder struct {
 	conn  protocol.Conn
 	o     Options
 
-	halves  [2]half // by session.Direction
-	queue   queue   // requests without a response, oldest first
-	passing bool    // inspection is over, all passes
+	halves  [2]half           // by session.Direction
+	queue   queue             // requests without a response, oldest first
+	passing bool              // inspection is over, all passes
+	inner   session.Inspector // what has taken over behind an upgrade
 	ended   session.End
 	synced  bool // where messages begin is known
 

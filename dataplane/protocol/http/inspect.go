@@ -10,9 +10,11 @@ import "wirepatch/dataplane/session"
 //	inChunks  within a chunked body, decided
 //	inTunnel  everything passes: until close, or after an upgrade
 //	inSink    everything is deleted: the session is about to end
+//	inWait    behind a request for an upgrade: what follows is not known yet
 //
 // atHead → inHold → atHead; atHead → inLength, inChunks → atHead; inHold →
-// inLength, inChunks when the body turns out too long; any → inTunnel, inSink.
+// inLength, inChunks when the body turns out too long; atHead → inWait → atHead;
+// any → inTunnel, inSink.
 type mode uint8
 
 const (
@@ -22,6 +24,7 @@ const (
 	inChunks
 	inTunnel
 	inSink
+	inWait
 )
 
 // half is the decoder's state of one direction.
@@ -41,6 +44,7 @@ type half struct {
 	said100 bool   // we have said 100 (Continue) to the message under way
 	serial  uint64 // of the exchange of the message under way
 	late    late
+	upgrade bool // what follows the message is not known yet
 	spoil   bool // the body that follows is to be made invalid
 
 	elems                      elements
@@ -65,6 +69,8 @@ func (d *Decoder) Inspect(dir session.Direction, data []byte, eof bool) session.
 		return session.Verdict{End: d.ended}
 	case d.passing:
 		return session.Verdict{Release: session.Forever}
+	case d.inner != nil:
+		return d.inner.Inspect(dir, data, eof)
 	}
 	h := &d.halves[dir]
 	h.ended = h.ended || eof
@@ -79,10 +85,13 @@ func (d *Decoder) verdict() session.Verdict {
 	t := &d.turn
 	v := t.v
 	if v.Release != session.Forever {
-		if t.eof && v.End == session.Continue {
+		if t.eof && v.End == session.Continue && d.inner == nil {
 			t.pos = len(t.data)
 		}
 		v.Release = int64(t.pos) + t.skip
+	}
+	if d.inner != nil {
+		v = d.goOn(v)
 	}
 	d.ended = v.End
 	*t = turn{}
@@ -101,6 +110,8 @@ func (d *Decoder) step() bool {
 		return d.stepLength()
 	case inChunks:
 		return d.stepChunks()
+	case inWait:
+		return d.stepWait()
 	case inTunnel:
 		t.v.Release = session.Forever
 		return false
@@ -290,6 +301,9 @@ func (d *Decoder) endMessage() {
 	h.mode, h.scan, h.discard, h.said100 = atHead, headScan{}, false, false
 	if cap(h.head.fields) > keepElements {
 		h.head.fields = nil
+	}
+	if h.dir == session.ToServer && h.upgrade {
+		h.upgrade, h.mode = false, inWait
 	}
 	if h.dir == session.ToClient && h.final {
 		h.final = false

@@ -146,7 +146,7 @@ func (d *Decoder) carryOut(o outcome, size int, held bool) bool {
 	} else {
 		d.response(o, size)
 	}
-	if d.turn.v.End != session.Continue || d.passing {
+	if d.turn.v.End != session.Continue || d.passing || d.inner != nil {
 		return false
 	}
 	d.enterBody(o, held)
@@ -187,9 +187,10 @@ func (d *Decoder) request(o outcome, size int) {
 		e := d.queue.push()
 		method := cut(b, h.head.method)
 		e.head, e.connect = string(method) == "HEAD", string(method) == "CONNECT"
+		h.upgrade, e.socket = h.head.asksForUpgrade(b)
 		e.said100 = h.said100 || o.said100
 		h.serial = d.queue.pushed
-		if d.wants(session.ToClient) != 0 {
+		if d.wants(session.ToClient) != 0 || e.socket && d.wantsSocket() {
 			body, ok := d.bodyValue()
 			d.queue.keep(e, b[:h.head.size], body, ok)
 		}
@@ -223,8 +224,9 @@ func (d *Decoder) response(o outcome, size int) {
 			t.v.End = session.Close
 		}
 	}
+	took := h.framing == tunnel && o.kind == forwarded && !d.queue.owesReply() && d.startSocket(e)
 	d.consume(size, h.discard)
-	if h.framing != tunnel {
+	if h.framing != tunnel || took {
 		return
 	}
 	switch {

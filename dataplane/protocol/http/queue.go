@@ -8,6 +8,7 @@ type exchange struct {
 
 	head    bool // a response to HEAD has no body
 	connect bool
+	socket  bool // it asks for WebSocket
 	// answered: a reply of our own took the place of an interim response, so
 	// all that the server still says to this request is discarded.
 	answered bool

@@ -110,6 +110,17 @@ func (d *Decoder) lookup(name string) (any, bool) {
 // variable works a variable out; nil: it is not known.
 func (d *Decoder) variable(i int) any {
 	old := d.vars.values[i]
+	switch {
+	case i >= varClientAddress:
+		return d.sessionVariable(i)
+	case i >= varStatus:
+		return d.responseVariable(i, old)
+	}
+	return d.requestVariable(i, old)
+}
+
+// sessionVariable works out what is the same for all messages, and the time.
+func (d *Decoder) sessionVariable(i int) any {
 	switch i {
 	case varClientAddress:
 		return d.conn.ClientAddress
@@ -122,10 +133,7 @@ func (d *Decoder) variable(i int) any {
 	case varDate:
 		return date(d.o.Clock())
 	}
-	if i >= varStatus {
-		return d.responseVariable(i, old)
-	}
-	return d.requestVariable(i, old)
+	return nil
 }
 
 func date(t time.Time) string { return t.UTC().Format(imfFixdate) }
@@ -182,22 +190,6 @@ func (d *Decoder) requestVariable(i int, old any) any {
 		}
 	}
 	switch i {
-	case varMethod:
-		return sameText(old, cut(b, h.method))
-	case varTarget:
-		return sameText(old, cut(b, h.target))
-	case varPath:
-		return sameText(old, cut(b, h.path))
-	case varQuery:
-		return sameText(old, cut(b, h.query))
-	case varDecoded:
-		return sameText(old, []byte(percent.Decode(string(cut(b, h.path)), false)))
-	case varVersion:
-		return sameText(old, cut(b, h.version))
-	case varParameters:
-		return pairMap(string(cut(b, h.query)), formtext.Pairs, true)
-	case varCookies:
-		return h.cookieMap(b)
 	case varRequestFraming:
 		if own {
 			return framingNames[d.turn.h.framing]
@@ -207,7 +199,7 @@ func (d *Decoder) requestVariable(i int, old any) any {
 	case varRequestBody:
 		return d.requestBody(own)
 	}
-	return h.common(i, b, old)
+	return h.requestVariable(i, b, old)
 }
 
 func (d *Decoder) requestBody(own bool) any {

@@ -43,7 +43,7 @@ func (w *wire) feed(dir session.Direction, b string, eof bool) {
 	if w.end != session.Continue {
 		return
 	}
-	s.eof = eof
+	s.eof = s.eof || eof
 	n := min(int64(len(b)), s.skip)
 	if s.forever {
 		n = int64(len(b))
@@ -55,9 +55,18 @@ func (w *wire) feed(dir session.Direction, b string, eof bool) {
 	if s.forever || len(b) == int(n) && !eof {
 		return
 	}
+	w.ask(dir)
+	if back := &w.streams[dir.Other()]; len(back.held) > 0 && w.end == session.Continue {
+		w.ask(dir.Other()) // what it awaits may depend on this direction
+	}
+}
+
+func (w *wire) ask(dir session.Direction) {
+	w.t.Helper()
+	s := &w.streams[dir]
 	// The decoder must not keep what it is shown.
 	shown := append([]byte(nil), s.held...)
-	v := w.d.Inspect(dir, shown, eof)
+	v := w.d.Inspect(dir, shown, s.eof)
 	w.calls++
 	w.obey(dir, v)
 	for i := range shown {

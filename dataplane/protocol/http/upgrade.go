@@ -1,0 +1,169 @@
+package http
+
+import (
+	"bytes"
+	"strings"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/protocol/percent"
+	"wirepatch/dataplane/protocol/websocket"
+	"wirepatch/dataplane/session"
+)
+
+// WebSocketSchema documents what is published of sessions that go on as WebSocket:
+// its elements, and what is known of the request that began it.
+func WebSocketSchema() protocol.Schema {
+	vars := map[string]protocol.Var{}
+	for name, v := range variableTypes() {
+		switch {
+		case v.Dir != session.ToServer, strings.HasSuffix(name, ".body"), strings.HasSuffix(name, ".framing"), strings.HasSuffix(name, ".fault"):
+		default:
+			vars[name] = v
+		}
+	}
+	return protocol.Schema{Protocol: "websocket", Elements: websocket.Elements(), Vars: vars}
+}
+
+// asksForUpgrade says whether what follows a request may be something else than
+// HTTP, and whether that is WebSocket.
+func (h *head) asksForUpgrade(b []byte) (upgrade, socket bool) {
+	if string(cut(b, h.method)) == "CONNECT" {
+		return true, false
+	}
+	if h.minor == 0 || !h.option(b, "upgrade") {
+		return false, false
+	}
+	for i := range h.fields {
+		if f := &h.fields[i]; equalFold(cut(b, f.name), "upgrade") {
+			upgrade = true
+			socket = socket || listHas(cut(b, f.value), "websocket")
+		}
+	}
+	return upgrade, socket
+}
+
+// stepWait keeps what a client sends behind a request for an upgrade until the
+// server has answered: only then is it known what it is.
+func (d *Decoder) stepWait() bool {
+	t := &d.turn
+	if !t.eof && d.queue.find(t.h.serial) != nil {
+		return false
+	}
+	t.h.mode = atHead
+	return true
+}
+
+// wantsSocket says whether rules ask for anything of WebSocket.
+func (d *Decoder) wantsSocket() bool {
+	for kind := range socketKinds {
+		if d.rules.Wants(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+var socketKinds = websocket.Elements()
+
+// startSocket hands the rest of the session to the decoder of WebSocket; false:
+// it is something else, or nobody asks.
+func (d *Decoder) startSocket(e *exchange) bool {
+	h := &d.turn.h.head
+	b := d.turn.rest()[:h.size]
+	if h.status != 101 || !e.socket || len(e.raw) == 0 || !d.wantsSocket() {
+		return false
+	}
+	o := websocket.Options{MaxMessage: d.o.MaxBody, Exceed: d.o.Exceed, Memory: &d.memory}
+	for i := range h.fields {
+		f := &h.fields[i]
+		if !equalFold(cut(b, f.name), "sec-websocket-extensions") {
+			continue
+		}
+		for ext := range bytes.SplitSeq(f.text(b), []byte(",")) {
+			parts := strings.Split(toLower(ext), ";")
+			if strings.TrimSpace(parts[0]) != "permessage-deflate" {
+				continue
+			}
+			o.Deflate = true
+			for _, p := range parts[1:] {
+				p = strings.TrimSpace(p)
+				o.Fresh[session.ToServer] = o.Fresh[session.ToServer] || p == "client_no_context_takeover"
+				o.Fresh[session.ToClient] = o.Fresh[session.ToClient] || p == "server_no_context_takeover"
+			}
+		}
+	}
+	s := &handshake{d: d, raw: append([]byte(nil), e.raw...)}
+	parseHead(&s.head, s.raw, true)
+	o.Lookup = s.lookup
+	d.inner = websocket.New(d.rules, o)
+	return true
+}
+
+// handshake is the request that began a session of WebSocket, for its rules.
+type handshake struct {
+	d      *Decoder
+	raw    []byte
+	head   head
+	values [numVars]any
+}
+
+func (s *handshake) lookup(name string) (any, bool) {
+	i, ok := varIndex[name]
+	if !ok {
+		return nil, false
+	}
+	if s.values[i] == nil {
+		if s.values[i] = s.d.sessionVariable(i); s.values[i] == nil && i < varStatus {
+			s.values[i] = s.head.requestVariable(i, s.raw, nil)
+		}
+	}
+	x := s.values[i]
+	if i == varDate {
+		s.values[i] = nil // it goes on
+	}
+	return x, x != nil
+}
+
+// requestVariable works out what the head of a request tells; nil: not that.
+func (h *head) requestVariable(i int, b []byte, old any) any {
+	switch i {
+	case varMethod:
+		return sameText(old, cut(b, h.method))
+	case varTarget:
+		return sameText(old, cut(b, h.target))
+	case varPath:
+		return sameText(old, cut(b, h.path))
+	case varQuery:
+		return sameText(old, cut(b, h.query))
+	case varDecoded:
+		return sameText(old, []byte(percent.Decode(string(cut(b, h.path)), false)))
+	case varVersion:
+		return sameText(old, cut(b, h.version))
+	case varParameters:
+		return pairMap(string(cut(b, h.query)), formtext.Pairs, true)
+	case varCookies:
+		return h.cookieMap(b)
+	}
+	return h.common(i, b, old)
+}
+
+// goOn has the decoder that took over decide what is left of the turn.
+func (d *Decoder) goOn(v session.Verdict) session.Verdict {
+	t := &d.turn
+	if len(t.rest()) == 0 && !t.eof {
+		return v
+	}
+	w := d.inner.Inspect(t.h.dir, t.rest(), t.eof)
+	for _, e := range w.Edits {
+		t.edit(t.pos+e.Start, t.pos+e.End, e.With)
+	}
+	v.Edits = t.v.Edits
+	v.Evidence = append(v.Evidence, w.Evidence...)
+	v.End = w.End
+	v.Release = session.Forever
+	if w.Release != session.Forever {
+		v.Release = int64(t.pos) + w.Release
+	}
+	return v
+}

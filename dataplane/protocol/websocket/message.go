@@ -1,0 +1,254 @@
+package websocket
+
+import (
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// stepMessage goes over a frame of a message that is held, or a control frame
+// within one.
+func (d *Decoder) stepMessage(f header) bool {
+	t := &d.turn
+	h := t.h
+	m := &h.message
+	b := t.rest()
+	if !f.control() && f.opcode != opContinuation && h.pos > 0 {
+		// Some take it for a new message; then what was before is none.
+		return d.letGo(b)
+	}
+	if f.length > int64(d.o.MaxMessage)-int64(len(m.payload)) {
+		return d.giveUp("message that rules ask for is over the limit", b)
+	}
+	end := h.pos + f.size + int(f.length)
+	if len(b) < end {
+		return false
+	}
+	if h.pos == 0 {
+		m.first = f
+	}
+	m.spans = append(m.spans, span{h.pos, end, !f.control()})
+	if !f.control() {
+		at := len(m.payload)
+		m.payload = append(m.payload, b[h.pos+f.size:end]...)
+		if f.masked {
+			mask(m.payload[at:], f.key)
+		}
+	}
+	h.next(f)
+	h.pos = end
+	if f.control() || !f.fin {
+		return true
+	}
+	return d.decide(b)
+}
+
+// letGo releases what is held unseen.
+func (d *Decoder) letGo(b []byte) bool {
+	h := d.turn.h
+	d.consume(h.pos, false)
+	h.clear()
+	h.under, h.index, h.total = 0, 0, 0
+	return true
+}
+
+// clear forgets a held message.
+func (h *half) clear() {
+	payload := h.message.payload[:0]
+	if cap(payload) > 4<<10 {
+		payload = nil
+	}
+	h.message = message{payload: payload, spans: h.message.spans[:0]}
+	h.pos = 0
+}
+
+// decide has the rules decide on a message that is whole.
+func (d *Decoder) decide(b []byte) bool {
+	t := &d.turn
+	h := t.h
+	m := &h.message
+	value := m.payload
+	compressed := d.o.Deflate && m.first.rsv&4 != 0
+	if compressed {
+		plain, ok, long := h.inflater.message(m.payload, d.o.Fresh[h.dir], d.o.MaxMessage)
+		switch {
+		case long:
+			return d.giveUp("inflated message is over the limit", b)
+		case !ok:
+			return d.giveUp("message cannot be inflated", b)
+		}
+		value = plain
+	}
+	o := d.showMessage(value, compressed)
+	switch {
+	case o.reset:
+		t.v.End = session.Reset
+		return false
+	case o.refused:
+		d.refuse(o)
+		return t.v.End == session.Continue
+	case o.dropped:
+		h.plain = h.plain || compressed && !d.o.Fresh[h.dir]
+		d.replace(nil)
+	case o.changed || compressed && h.plain:
+		h.plain = h.plain || compressed && !d.o.Fresh[h.dir]
+		if o.changed {
+			value = []byte(o.value)
+		}
+		f := m.first
+		f.fin, f.rsv = true, f.rsv&^4
+		d.replace(makeFrame(f, value))
+	}
+	if o.before != nil || o.after != nil {
+		d.around(o)
+	}
+	d.consume(length(m.spans), false)
+	h.clear()
+	return true
+}
+
+// length is how long the frames are that are held.
+func length(s []span) int { return s[len(s)-1].end }
+
+// replace puts a frame in the place of the held message's; control frames
+// between them stay.
+func (d *Decoder) replace(frame []byte) {
+	t := &d.turn
+	for _, s := range t.h.message.spans {
+		if s.data {
+			t.edit(t.pos+s.start, t.pos+s.end, frame)
+			frame = nil
+		}
+	}
+}
+
+// around puts messages of ours before and behind the held one.
+func (d *Decoder) around(o outcome) {
+	t := &d.turn
+	own := func(text string) []byte {
+		f := t.h.message.first
+		return makeFrame(header{fin: true, opcode: f.opcode, masked: f.masked, key: f.key}, []byte(text))
+	}
+	var edits []session.Edit
+	end := t.pos + length(t.h.message.spans)
+	for _, text := range o.before {
+		edits = append(edits, session.Edit{Start: t.pos, End: t.pos, With: own(text)})
+	}
+	mine := 0
+	for _, e := range t.v.Edits {
+		if e.Start < t.pos {
+			mine++
+		}
+	}
+	edits = append(edits, t.v.Edits[mine:]...)
+	for _, text := range o.after {
+		edits = append(edits, session.Edit{Start: end, End: end, With: own(text)})
+	}
+	t.v.Edits = t.v.Edits[:mine]
+	for _, e := range edits {
+		t.edit(e.Start, e.End, e.With)
+	}
+}
+
+// refuse answers in the server's place: nothing more reaches the server but the
+// Close with which the client answers.
+func (d *Decoder) refuse(o outcome) {
+	t := &d.turn
+	d.halves[session.ToServer].refused, d.halves[session.ToClient].refused = true, true
+	back := &d.halves[session.ToClient]
+	switch {
+	case t.h.dir == session.ToClient:
+		t.edit(t.pos, t.pos, o.reply)
+	case back.left == 0 && back.held == 0:
+		t.v.Reply = append(t.v.Reply, o.reply...)
+	default:
+		d.replies = append(d.replies, o.reply...)
+	}
+	t.h.clear()
+	if o.close {
+		t.v.End = session.Close
+	}
+}
+
+// outcome is what becomes of a frame or message.
+type outcome struct {
+	refused, dropped, reset, changed, close bool
+	value                                   string
+	reply                                   []byte
+	before, after                           []string
+}
+
+// showMessage asks the rules about a message.
+func (d *Decoder) showMessage(value []byte, compressed bool) outcome {
+	h := d.turn.h
+	whole := protocol.Span{Start: 0, End: len(value)}
+	kind := "text"
+	if h.message.first.opcode != opText {
+		kind = h.message.first.kind()
+	}
+	frames := 0
+	for _, s := range h.message.spans {
+		if s.data {
+			frames++
+		}
+	}
+	return d.ask(value, protocol.Element{Kind: kinds[h.dir].message, Span: whole, Fields: []protocol.Field{
+		{Name: "kind", Value: kind, Span: none},
+		{Name: "value", Value: string(value), Span: whole},
+		{Name: "size", Value: int64(len(value)), Span: none},
+		{Name: "frames", Value: int64(frames), Span: none},
+		{Name: "compressed", Value: compressed, Span: none},
+	}}, true)
+}
+
+var none = protocol.Span{Start: -1, End: -1}
+
+// showFrame asks the rules about a frame whose header is there; false: it does
+// not go on.
+func (d *Decoder) showFrame(f header) bool {
+	t := &d.turn
+	h := t.h
+	h.shown = true
+	if !h.frames {
+		return true
+	}
+	total := f.length
+	if !f.control() {
+		total += h.total
+	}
+	e := protocol.Element{Kind: kinds[h.dir].frame, Span: protocol.Span{Start: 0, End: f.size}, Fields: []protocol.Field{
+		{Name: "kind", Value: f.kind(), Span: none},
+		{Name: "opcode", Value: int64(f.opcode), Span: none},
+		{Name: "fin", Value: f.fin, Span: none},
+		{Name: "masked", Value: f.masked, Span: none},
+		{Name: "rsv", Value: int64(f.rsv), Span: none},
+		{Name: "length", Value: f.length, Span: none},
+		{Name: "total", Value: total, Span: none},
+		{Name: "index", Value: int64(h.index), Span: none},
+		{Name: "fault", Value: h.fault(f, d.o.Deflate), Span: none},
+	}}
+	o := d.ask(t.rest()[h.pos:h.pos+f.size], e, false)
+	switch {
+	case o.reset:
+		t.v.End = session.Reset
+		return false
+	case o.refused:
+		d.refuse(o)
+		return false
+	}
+	return true
+}
+
+// ask shows one element to the rules.
+func (d *Decoder) ask(data []byte, e protocol.Element, whole bool) outcome {
+	d.msg.Dir, d.msg.Data, d.msg.Elements = d.turn.h.dir, data, []protocol.Element{e}
+	d.msg.Sent = !whole && d.turn.h.index > 0 && !d.turn.h.messages
+	cs := d.rules.Match(&d.msg)
+	var o outcome
+	for i := range cs {
+		if c := &cs[i]; c.Element == 0 && !o.refused && !o.reset && !o.dropped {
+			d.carryOut(c, &e, whole, &o)
+		}
+	}
+	d.msg.Data, d.msg.Elements = nil, nil
+	return o
+}

@@ -1,0 +1,318 @@
+package websocket
+
+import (
+	"bytes"
+	"compress/flate"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// wire carries a session's two streams through a Decoder as the session layer
+// does, and checks that the decoder keeps to the contract.
+type wire struct {
+	t       testing.TB
+	d       *Decoder
+	streams [2]struct {
+		held, out []byte
+		skip      int64
+		forever   bool
+		eof       bool
+	}
+	end session.End
+	log []session.Evidence
+}
+
+func (w *wire) feed(dir session.Direction, b []byte, eof bool) {
+	w.t.Helper()
+	s := &w.streams[dir]
+	if w.end != session.Continue {
+		return
+	}
+	s.eof = s.eof || eof
+	n := min(int64(len(b)), s.skip)
+	if s.forever {
+		n = int64(len(b))
+	} else {
+		s.skip -= n
+	}
+	s.out = append(s.out, b[:n]...)
+	s.held = append(s.held, b[n:]...)
+	if s.forever || len(b) == int(n) && !eof {
+		return
+	}
+	w.ask(dir)
+	if back := &w.streams[dir.Other()]; len(back.held) > 0 && w.end == session.Continue {
+		w.ask(dir.Other())
+	}
+}
+
+func (w *wire) ask(dir session.Direction) {
+	w.t.Helper()
+	s := &w.streams[dir]
+	shown := bytes.Clone(s.held)
+	v := w.d.Inspect(dir, shown, s.eof)
+	n := min(v.Release, int64(len(s.held)))
+	pos := 0
+	for _, e := range v.Edits {
+		if e.Start < pos || e.End < e.Start || e.End > int(n) {
+			w.t.Fatalf("Inspect(%s) edits [%d,%d) behind %d, released %d", dir, e.Start, e.End, pos, n)
+		}
+		s.out = append(append(s.out, s.held[pos:e.Start]...), e.With...)
+		pos = e.End
+	}
+	s.out = append(s.out, s.held[pos:n]...)
+	s.held = s.held[n:]
+	if s.forever = v.Release == session.Forever; !s.forever {
+		s.skip = v.Release - n
+	}
+	if s.eof && len(s.held) > 0 && v.End == session.Continue {
+		w.t.Fatalf("Inspect(%s) at the end of the stream holds %d bytes", dir, len(s.held))
+	}
+	w.end = v.End
+	w.log = append(w.log, v.Evidence...)
+	if back := &w.streams[dir.Other()]; len(v.Reply) > 0 {
+		if len(back.held) > 0 || back.skip > 0 || back.forever {
+			w.t.Fatalf("Inspect(%s) replies while %d bytes are held and %d to pass unseen the other way", dir, len(back.held), back.skip)
+		}
+		back.out = append(back.out, v.Reply...)
+	}
+	clear(shown)
+}
+
+// rules correct elements of a kind by what a function says.
+type rules map[string]func(e *protocol.Element) (protocol.Correction, bool)
+
+func (r rules) Wants(kind string) bool { return r[kind] != nil }
+
+func (r rules) Match(m *protocol.Message) []protocol.Correction {
+	var out []protocol.Correction
+	for i := range m.Elements {
+		if f := r[m.Elements[i].Kind]; f != nil {
+			if c, ok := f(&m.Elements[i]); ok {
+				c.Element, c.Definition = i, "T-1"
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+func has(text string, c protocol.Correction) func(e *protocol.Element) (protocol.Correction, bool) {
+	return func(e *protocol.Element) (protocol.Correction, bool) {
+		return c, strings.Contains(e.Field("value").Value.(string), text)
+	}
+}
+
+var key = [4]byte{1, 2, 3, 4}
+
+func client(opcode byte, fin bool, text string) []byte {
+	return makeFrame(header{fin: fin, opcode: opcode, masked: true, key: key}, []byte(text))
+}
+
+func server(opcode byte, text string) []byte {
+	return makeFrame(header{fin: true, opcode: opcode}, []byte(text))
+}
+
+func join(bs ...[]byte) []byte { return bytes.Join(bs, nil) }
+
+// huge says it has more payload than anybody will send (CVE-2016-10542).
+var huge = []byte("\x82\xff\x0c\x80\x00\x00\x00\x00\x00\x00\x01\x02\x03\x04")
+
+var exchanges = []struct {
+	name               string
+	rules              rules
+	client, server     []byte
+	toServer, toClient []byte
+	end                session.End
+}{
+	{"untouched", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Drop})},
+		join(client(1, true, "hi"), client(9, true, "p"), client(1, false, "a"), client(9, true, ""), client(0, true, "b")), server(1, "yo"),
+		join(client(1, true, "hi"), client(9, true, "p"), client(1, false, "a"), client(9, true, ""), client(0, true, "b")), server(1, "yo"), 0},
+	{"dropped", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Drop})},
+		join(client(1, true, "1"), client(1, false, "ev"), client(9, true, "p"), client(0, true, "il"), client(1, true, "2")), nil,
+		join(client(1, true, "1"), client(9, true, "p"), client(1, true, "2")), nil, 0},
+	{"set", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Set, Field: "value", Value: strings.Repeat("g", 200)})},
+		join(client(1, false, "ev"), client(0, true, "il"), client(1, true, "2")), nil,
+		join(client(1, true, strings.Repeat("g", 200)), client(1, true, "2")), nil, 0},
+	{"inserted", rules{"server.message": has("x", protocol.Correction{Action: protocol.Insert, Insert: &protocol.Insertion{Fields: [][2]string{{"value", "n"}}}})},
+		nil, join(server(1, "x"), server(1, "y")), nil, join(server(1, "x"), server(1, "n"), server(1, "y")), 0},
+	{"refused with a code", rules{"client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1009}}, e.Field("length").Value.(int64) > 100<<20
+	}}, join(client(1, true, "1"), huge, []byte("AAAA")), server(1, "late"), client(1, true, "1"), []byte("\x88\x02\x03\xf1"), 0},
+	{"refused, then closed by the client", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}})},
+		join(client(1, true, "evil"), client(1, true, "more"), client(8, true, ""), client(1, true, "behind")), server(8, ""), client(8, true, ""), []byte("\x88\x00"), 0},
+	{"refused, session closed", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008, Reason: "no", Close: true}})},
+		client(1, true, "evil"), nil, nil, []byte("\x88\x04\x03\xf0no"), session.Close},
+	{"answer refused", rules{"server.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1011}})},
+		nil, join(server(1, "ok"), server(1, "evil"), server(1, "more")), nil, join(server(1, "ok"), []byte("\x88\x02\x03\xf3")), 0},
+	{"shadow", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Shadow: true, Reply: &protocol.Reply{}})},
+		client(1, true, "evil"), nil, client(1, true, "evil"), nil, 0},
+	{"reset", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reset})},
+		join(client(1, true, "1"), client(1, true, "evil")), nil, client(1, true, "1"), nil, session.Reset},
+}
+
+func play(w *wire, up, down []byte, size int) {
+	for _, s := range []struct {
+		dir session.Direction
+		b   []byte
+	}{{session.ToServer, up}, {session.ToClient, down}} {
+		for len(s.b) > 0 {
+			n := len(s.b)
+			if size > 0 {
+				n = min(n, size)
+			}
+			w.feed(s.dir, s.b[:n], false)
+			s.b = s.b[n:]
+		}
+	}
+	w.feed(session.ToServer, nil, true)
+	w.feed(session.ToClient, nil, true)
+}
+
+func TestExchanges(t *testing.T) {
+	for _, tc := range exchanges {
+		for _, size := range []int{0, 1, 3} {
+			w := &wire{t: t, d: New(tc.rules, Options{})}
+			play(w, tc.client, tc.server, size)
+			if got := w.streams[session.ToServer].out; !bytes.Equal(got, tc.toServer) {
+				t.Errorf("%s, %d: server gets %q; want %q; evidence %+v", tc.name, size, got, tc.toServer, w.log)
+			}
+			if got := w.streams[session.ToClient].out; !bytes.Equal(got, tc.toClient) || w.end != tc.end {
+				t.Errorf("%s, %d: client gets %q, end %d; want %q, %d", tc.name, size, got, w.end, tc.toClient, tc.end)
+			}
+		}
+	}
+}
+
+// deflater compresses messages as RFC 7692 says, with context takeover.
+type deflater struct {
+	b bytes.Buffer
+	w *flate.Writer
+}
+
+func (d *deflater) frame(t testing.TB, text string) []byte {
+	if d.w == nil {
+		d.w, _ = flate.NewWriter(&d.b, 6)
+	}
+	d.b.Reset()
+	if _, err := d.w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return makeFrame(header{fin: true, rsv: 4, opcode: 1, masked: true, key: key}, bytes.TrimSuffix(d.b.Bytes(), tail[:4]))
+}
+
+// What the server reads of messages that refer to each other is right, whatever
+// was taken out between them.
+func TestDeflate(t *testing.T) {
+	var z deflater
+	texts := []string{"the same words", "the same words again", "evil: the same words again", "the same words again, and more", "plain"}
+	var up []byte
+	for _, s := range texts {
+		up = append(up, z.frame(t, s)...)
+	}
+	for _, action := range []protocol.Correction{{Action: protocol.Drop}, {Action: protocol.Set, Field: "value", Value: "good"}, {Action: protocol.Report}} {
+		w := &wire{t: t, d: New(rules{"client.message": has("evil", action)}, Options{Deflate: true})}
+		play(w, up, nil, 0)
+		var got []string
+		var in inflater
+		for out := w.streams[session.ToServer].out; len(out) > 0; {
+			f, ok := parseHeader(out)
+			if !ok || len(out) < f.size+int(f.length) {
+				t.Fatalf("%d: server gets half a frame %q", action.Action, out)
+			}
+			payload := bytes.Clone(out[f.size : f.size+int(f.length)])
+			mask(payload, f.key)
+			if f.rsv != 0 {
+				plain, ok, _ := in.message(payload, false, 1000)
+				if !ok {
+					t.Fatalf("%d: server cannot inflate %q", action.Action, payload)
+				}
+				payload = plain
+			}
+			got = append(got, string(payload))
+			out = out[f.size+int(f.length):]
+		}
+		want := append([]string(nil), texts...)
+		switch action.Action {
+		case protocol.Drop:
+			want = append(want[:2], want[3:]...)
+		case protocol.Set:
+			want[2] = "good"
+		}
+		if strings.Join(got, "|") != strings.Join(want, "|") {
+			t.Errorf("%d: server reads %q; want %q", action.Action, got, want)
+		}
+		if action.Action == protocol.Report && !bytes.Equal(w.streams[session.ToServer].out, up) {
+			t.Error("messages that were not changed do not pass as they came")
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	var z deflater
+	for _, up := range [][]byte{client(2, true, strings.Repeat("x", 2000)), z.frame(t, strings.Repeat("x", 2000)), []byte("\xc1\x82\x00\x00\x00\x00\xff\xff")} {
+		r := rules{"client.message": has("evil", protocol.Correction{Action: protocol.Drop})}
+		w := &wire{t: t, d: New(r, Options{MaxMessage: 1000, Deflate: true})}
+		play(w, up, nil, 1)
+		if w.end != session.Reset || len(w.streams[0].out) > 0 {
+			t.Errorf("policy reset: end %d, server gets %q", w.end, w.streams[0].out)
+		}
+		w = &wire{t: t, d: New(r, Options{MaxMessage: 1000, Deflate: true, Exceed: ExceedPass})}
+		play(w, up, nil, 1)
+		if w.end != session.Continue || !bytes.Equal(w.streams[0].out, up) || len(w.log) != 1 {
+			t.Errorf("policy pass: end %d, server gets %d bytes; evidence %+v", w.end, len(w.streams[0].out), w.log)
+		}
+	}
+}
+
+// A message that nobody asks for is not held, however long.
+func TestUnasked(t *testing.T) {
+	w := &wire{t: t, d: New(rules{}, Options{})}
+	up := client(2, true, strings.Repeat("x", 1<<20))
+	w.feed(session.ToServer, up[:100], false)
+	if got := len(w.streams[session.ToServer].out); got != 100 {
+		t.Errorf("%d bytes of 100 went on", got)
+	}
+	w.feed(session.ToServer, up[100:], false)
+	if !bytes.Equal(w.streams[session.ToServer].out, up) {
+		t.Error("message was changed")
+	}
+}
+
+// FuzzSegmentation feeds anything, whole and cut: the outcome is the same, and
+// the contract is kept.
+func FuzzSegmentation(f *testing.F) {
+	for _, tc := range exchanges {
+		f.Add(tc.client, tc.server, uint64(0))
+	}
+	var z deflater
+	f.Add(join(z.frame(f, "the same"), z.frame(f, "the same evil"), z.frame(f, "the same")), []byte("\x88\x00"), uint64(1))
+	f.Fuzz(func(t *testing.T, up, down []byte, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		actions := []protocol.Correction{{Action: protocol.Drop}, {Action: protocol.Reset}, {Action: protocol.Set, Field: "value", Value: "good"},
+			{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008}}, {Action: protocol.Insert, Insert: &protocol.Insertion{Before: true, Fields: [][2]string{{"value", "n"}}}}}
+		pick := func() protocol.Correction { return actions[r.IntN(len(actions))] }
+		set := rules{"client.message": has("e", pick()), "server.message": has("e", pick()), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
+			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}}, e.Field("fault").Value == "opcode"
+		}}
+		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{ExceedPass, ExceedReset}[r.IntN(2)]}
+		whole, cut := &wire{t: t, d: New(set, o)}, &wire{t: t, d: New(set, o)}
+		play(whole, up, down, 0)
+		play(cut, up, down, 1+r.IntN(5))
+		for dir := range whole.streams {
+			if a, b := whole.streams[dir].out, cut.streams[dir].out; whole.end != session.Reset && !bytes.Equal(a, b) {
+				t.Errorf("%s: whole %q; cut %q", session.Direction(dir), a, b)
+			}
+		}
+		if whole.end != cut.end {
+			t.Errorf("end whole %d; cut %d", whole.end, cut.end)
+		}
+	})
+}
