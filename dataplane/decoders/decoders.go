@@ -35,9 +35,9 @@ type Decoder struct {
 }
 
 var all = map[string]Decoder{
-	"http": {Schema: http.Schema(), New: func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
-		return http.New(r, c, http.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock})
-	}},
+	"http": {Schema: http.Schema(), New: newHTTP},
+	// WebSocket begins as HTTP; a service of either name speaks both.
+	"websocket": {Schema: http.WebSocketSchema(), New: newHTTP},
 	"dns": {Schema: dns.Schema(), New: func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
 		return dns.NewStream(r, c, whole.Options(o))
 	}, NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
@@ -45,6 +45,10 @@ var all = map[string]Decoder{
 	}},
 	"ftp":  {Schema: ftp.Schema(), New: inDialogue(ftp.New)},
 	"mqtt": {Schema: mqtt.Schema(), New: inDialogue(mqtt.New)},
+}
+
+func newHTTP(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
+	return http.New(r, c, http.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock})
 }
 
 // inDialogue makes decoders that are built on package dialogue.

@@ -113,6 +113,9 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 		}
 		out.match, out.value = re, c.template(d.With)
 	case "reject", "reply":
+		if d.Reply.Status > 599 && c.schema.Protocol != "websocket" {
+			c.fail(d.Pos, "status: %d is no status of %s; want at most 599", d.Reply.Status, c.schema.Protocol)
+		}
 		out.reply = c.reply(&d.Reply)
 	case "insert":
 		c.insert(d, elem, out)

@@ -174,7 +174,7 @@ func (r *reader) reply(p *Reply, n ast.Node, what string) {
 		other = other || e.key != "raw" && e.key != "close"
 		switch in := what + "." + e.key; e.key {
 		case "status":
-			p.Status = r.number(e.node, in, 100, 599)
+			p.Status = r.number(e.node, in, 100, 4999) // beyond 599 not for every protocol; see compiler.reply
 		case "reason":
 			p.Reason = r.text(e.node, in)
 		case "headers":

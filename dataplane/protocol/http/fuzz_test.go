@@ -187,6 +187,8 @@ func FuzzSegmentation(f *testing.F) {
 		parts := []part{c(string(up)), s(string(down))}
 		play(whole, parts, wholly)
 		play(cut, parts, cutter)
-		compare(t, "fuzz", whole, cut)
+		if !o.MidStream { // where a message begins in a session under way, segments tell
+			compare(t, "fuzz", whole, cut)
+		}
 	})
 }

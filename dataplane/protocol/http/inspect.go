@@ -173,6 +173,9 @@ func (d *Decoder) stepHead() bool {
 	switch {
 	case n > d.o.MaxHead, n == 0 && len(rest) > d.o.MaxHead:
 		return d.faulty(rest[:h.wholeLines(rest[:d.o.MaxHead])], faultHeadLong)
+	case n == 0 && t.eof && !d.synced:
+		d.consume(len(rest), false) // the rest of a body, too
+		return false
 	case n == 0 && t.eof:
 		return d.faulty(rest, faultTruncated)
 	case n == 0:
