@@ -66,8 +66,14 @@ func newBoxBy(t *testing.T, attach string) *box {
 // newBoxWith is newBox with other settings, and a copy of other definitions.
 func newBoxWith(t *testing.T, attach, settings, definitions string) *box {
 	t.Helper()
+	return newBoxOn(t, netns.NewBed(t), attach, settings, definitions)
+}
+
+// newBoxOn is newBoxWith on a bed that is there.
+func newBoxOn(t *testing.T, bed *netns.Bed, attach, settings, definitions string) *box {
+	t.Helper()
 	dir := t.TempDir()
-	b := &box{Bed: netns.NewBed(t), settings: filepath.Join(dir, "appliance.ini"), definitions: filepath.Join(dir, "definitions")}
+	b := &box{Bed: bed, settings: filepath.Join(dir, "appliance.ini"), definitions: filepath.Join(dir, "definitions")}
 	if err := os.CopyFS(b.definitions, os.DirFS(definitions)); err != nil {
 		t.Fatal(err)
 	}

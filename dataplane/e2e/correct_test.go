@@ -31,9 +31,7 @@ func testCorrections(t *testing.T, attach string) {
 				b.Tag(t, 42)
 			}
 			if !v.offloads { // then the ends verify every checksum
-				off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
-				b.Ends(t, off)
-				b.Ports(t, off)
+				b.AsOnWire(t)
 			}
 			startNginx(t, b.Server)
 			corrections(t, b, "http://"+v.host)

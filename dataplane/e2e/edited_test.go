@@ -118,7 +118,7 @@ func (c *conn) exchange(t *testing.T, server net.Conn, request, want string) {
 	}
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(server, got); err != nil || string(got) != want {
-		t.Fatalf("server read %q, %v; want %q", got[:n], err, want)
+		t.Fatalf("server read %.200q, %v; want %.200q", got[:n], err, want)
 	}
 	io.WriteString(server, answer)
 	got = make([]byte, len(answer))

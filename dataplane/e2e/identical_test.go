@@ -18,9 +18,7 @@ func testUncorrectedIsIdentical(t *testing.T, attach string) {
 	for name, host := range map[string]string{"IPv4": netns.Server4, "IPv6": "[" + netns.Server6 + "]"} {
 		t.Run(name, func(t *testing.T) {
 			b := newBoxBy(t, attach)
-			off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
-			b.Ends(t, off)
-			b.Ports(t, off)
+			b.AsOnWire(t)
 			dir := startNginx(t, b.Server)
 			writeFile(t, filepath.Join(dir, "file"), content(2<<20), 2<<20)
 			client, server := netns.NewCapture(t, b.Client, "c0"), netns.NewCapture(t, b.Server, "s0")

@@ -28,13 +28,24 @@ func dial(t *testing.T, n *netns.NS, addr string) *conn {
 	})
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(5 * time.Minute))
-	return &conn{c, bufio.NewReader(c)}
+	return newConn(c)
 }
+
+func newConn(c net.Conn) *conn { return &conn{c, bufio.NewReader(c)} }
 
 // get asks for a path with these header lines, in pieces cut at random when cut
 // is not nil, and returns the response without what tells the time.
 func (c *conn) get(t *testing.T, path, headers string, cut *rand.Rand) string {
 	t.Helper()
+	got, err := c.try(path, headers, cut)
+	if err != nil {
+		t.Fatalf("GET %s: %v", path, err)
+	}
+	return got
+}
+
+// try is get for other goroutines than the test's own.
+func (c *conn) try(path, headers string, cut *rand.Rand) (string, error) {
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: test\r\n" + headers + "\r\n")
 	for len(request) > 0 {
 		n := len(request)
@@ -42,23 +53,23 @@ func (c *conn) get(t *testing.T, path, headers string, cut *rand.Rand) string {
 			n = 1 + cut.IntN(n)
 		}
 		if _, err := c.Write(request[:n]); err != nil { // TCP_NODELAY is Go's default: a segment of its own
-			t.Fatalf("GET %s: %v", path, err)
+			return "", err
 		}
 		request = request[n:]
 	}
 	resp, err := http.ReadResponse(c.r, nil)
 	if err != nil {
-		t.Fatalf("GET %s: %v", path, err)
+		return "", err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("GET %s: %v", path, err)
+		return "", err
 	}
 	for _, h := range []string{"Date", "Last-Modified", "Etag"} {
 		resp.Header.Del(h)
 	}
-	return fmt.Sprint(resp.Status, resp.Header, string(body))
+	return fmt.Sprint(resp.Status, resp.Header, string(body)), nil
 }
 
 // TestKeepAliveInPieces sends a thousand requests on one connection, each cut at

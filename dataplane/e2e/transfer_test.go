@@ -45,16 +45,12 @@ func testLargeFileIsTheSame(t *testing.T, attach string) {
 	download("IPv6", "http://[fd77::2]/big")
 	download("unprotected", "http://10.77.0.2:8080/big")
 	curl(t, b.Client, "-f", "-H", "X-Removed: so that the upload's numbers are shifted", "-T", filepath.Join(dir, "big"), "http://10.77.0.2/put/up")
-	if f, err := os.Open(filepath.Join(dir, "put", "up")); err != nil {
-		t.Error(err)
-	} else if got := sum(t, f); got != want {
+	if got := sumFile(t, filepath.Join(dir, "put", "up")); got != want {
 		t.Errorf("upload: SHA-256 = %s; want %s", got, want)
 	}
 	b.Tag(t, 42)
 	download("VLAN", "http://10.77.0.2/big")
-	off := func(name string) error { return netns.Features(name, false, netns.Offloads...) }
-	b.Ends(t, off)
-	b.Ports(t, off)
+	b.AsOnWire(t)
 	download("VLAN, every checksum verified", "http://10.77.0.2/big")
 	s := b.status(t)
 	if s.Sessions.Passed != 0 || s.Sessions.Reset != 0 || s.Sessions.Total != 5 {
@@ -66,6 +62,16 @@ func testLargeFileIsTheSame(t *testing.T, attach string) {
 			t.Errorf("port %d: %d packets of bodies carried in the kernel, %d handed up; want most carried", i, p.Carried, p.HandedUp)
 		}
 	}
+}
+
+func sumFile(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return sum(t, f)
 }
 
 func sha256of(s string) string {

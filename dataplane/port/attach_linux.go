@@ -35,6 +35,11 @@ func (p *Port) attach() error {
 			return fmt.Errorf("pin link of wire port %s: %w", s, err)
 		}
 	}
+	for _, name := range linkNames[1-p.way] {
+		if err := cut(filepath.Join(p.pinDir, name)); err != nil {
+			return fmt.Errorf("take the other program off: %w", err)
+		}
+	}
 	err := removePins(p.pinDir, func(name string) bool {
 		return !slices.Contains(linkNames[p.way][:], name) && p.mapPin(name) == nil
 	})
@@ -49,6 +54,19 @@ func (p *Port) newLink(s Side) (link.Link, error) {
 		return link.AttachXDP(link.XDPOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Flags: link.XDPDriverMode})
 	}
 	return link.AttachTCX(link.TCXOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Attach: ebpf.AttachTCXIngress, Anchor: link.Head()})
+}
+
+// cut detaches the link that is pinned at path, if there is one. Only to remove
+// the pin would leave it in force for a while.
+func cut(path string) error {
+	l, err := link.LoadPinnedLink(path, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Detach(), l.Unpin(), l.Close())
 }
 
 // adopt takes the pinned link of a port over, if it is one of this interface.
@@ -94,7 +112,7 @@ func (p *Port) Detach() error {
 	var errs []error
 	for i := range p.links {
 		if p.links[i] != nil {
-			errs = append(errs, p.links[i].Unpin())
+			errs = append(errs, p.links[i].Detach(), p.links[i].Unpin())
 		}
 	}
 	errs = append(errs, removePins(p.pinDir, isMap), os.Remove(p.pinDir))

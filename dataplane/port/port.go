@@ -144,7 +144,6 @@ func (p *Port) carry(s Side) error {
 	if err := plainFrames(d.name); err != nil {
 		return err
 	}
-	d.roomForTags()
 	x, err := openXSKs(d.name, d.ifindex, d.mtu)
 	if err != nil {
 		return err

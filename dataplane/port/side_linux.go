@@ -31,6 +31,7 @@ func (d *side) open(name string, mtu int) error {
 		return fmt.Errorf("interface type is %s; want an Ethernet interface", l.Attrs().EncapType)
 	}
 	d.size(l, mtu)
+	d.roomForTags(l)
 	if err := quiet(name); err != nil {
 		return err
 	}
@@ -63,13 +64,10 @@ func (d *side) size(l netlink.Link, mtu int) {
 	d.mtu = mtu
 }
 
-// roomForTags lets the kernel redirect full frames with several tags, which it
-// measures by the MTU under XDP. Where the driver refuses, it does not.
-func (d *side) roomForTags() {
-	if d.mtu != d.base {
-		return
-	}
-	if l, err := netlink.LinkByName(d.name); err == nil && netlink.LinkSetMTU(l, d.mtu+tagRoom) == nil {
+// roomForTags has full frames with several tags cross, which drivers and XDP
+// measure by the MTU. Where a driver refuses, they do not.
+func (d *side) roomForTags(l netlink.Link) {
+	if d.mtu == d.base && netlink.LinkSetMTU(l, d.mtu+tagRoom) == nil {
 		d.mtu += tagRoom
 	}
 }

@@ -31,9 +31,15 @@ type Bed struct {
 // not set: ARP and neighbour discovery must find their way.
 func NewBed(t testing.TB) *Bed {
 	t.Helper()
+	return NewBedOf(t, 1)
+}
+
+// NewBedOf makes a bed whose interfaces have so many queues each way.
+func NewBedOf(t testing.TB, queues int) *Bed {
+	t.Helper()
 	b := &Bed{Client: New(t), Box: New(t), Server: New(t), Attach: "tcx"}
-	Veth(t, b.Client, "c0", ClientMAC, b.Box, "b0", "02:00:00:00:00:b0")
-	Veth(t, b.Server, "s0", ServerMAC, b.Box, "b1", "02:00:00:00:00:b1")
+	vethOf(t, queues, b.Client, "c0", ClientMAC, b.Box, "b0", "02:00:00:00:00:b0")
+	vethOf(t, queues, b.Server, "s0", ServerMAC, b.Box, "b1", "02:00:00:00:00:b1")
 	b.address(t)
 	return b
 }
@@ -65,6 +71,20 @@ func (b *Bed) Ports(t testing.TB, f func(name string) error) {
 	for _, name := range []string{"b0", "b1"} {
 		b.Box.Must(t, func() error { return f(name) })
 	}
+}
+
+// MTU sets that of all interfaces.
+func (b *Bed) MTU(t testing.TB, mtu int) {
+	t.Helper()
+	set := func(name string) error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMTU(l, mtu)
+	}
+	b.Ends(t, set)
+	b.Ports(t, set)
 }
 
 func address(name string, addrs ...string) error {
@@ -109,6 +129,14 @@ func Features(name string, on bool, features ...string) error {
 // wire: no segmentation left to do, no checksum left out.
 var Offloads = []string{"tx-checksum-ip-generic", "tx-generic-segmentation", "tx-tcp-segmentation", "tx-tcp6-segmentation",
 	"tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation", "rx-gro"}
+
+// AsOnWire switches them off at the ends and on the ports.
+func (b *Bed) AsOnWire(t testing.TB) {
+	t.Helper()
+	off := func(name string) error { return Features(name, false, Offloads...) }
+	b.Ends(t, off)
+	b.Ports(t, off)
+}
 
 func mac(s string) net.HardwareAddr {
 	m, err := net.ParseMAC(s)

@@ -82,11 +82,18 @@ func (n *NS) Start(c *exec.Cmd) error { return n.Do(c.Start) }
 // hardware addresses, both down.
 func Veth(t testing.TB, a *NS, nameA, macA string, b *NS, nameB, macB string) {
 	t.Helper()
+	vethOf(t, 1, a, nameA, macA, b, nameB, macB)
+}
+
+// vethOf makes a pair with so many queues each way.
+func vethOf(t testing.TB, queues int, a *NS, nameA, macA string, b *NS, nameB, macB string) {
+	t.Helper()
 	a.Must(t, func() error {
 		at := netlink.NewLinkAttrs()
-		at.Name, at.NumTxQueues, at.NumRxQueues = nameA, 1, 1
+		at.Name, at.NumTxQueues, at.NumRxQueues = nameA, queues, queues
 		at.HardwareAddr = mac(macA)
-		v := &netlink.Veth{LinkAttrs: at, PeerName: nameB, PeerHardwareAddr: mac(macB), PeerNamespace: netlink.NsFd(b.handle)}
+		v := &netlink.Veth{LinkAttrs: at, PeerName: nameB, PeerHardwareAddr: mac(macB), PeerNamespace: netlink.NsFd(b.handle),
+			PeerNumTxQueues: uint32(queues), PeerNumRxQueues: uint32(queues)}
 		if err := netlink.LinkAdd(v); err != nil {
 			return fmt.Errorf("make veth pair %s, %s: %w", nameA, nameB, err)
 		}
