@@ -19,8 +19,9 @@ type compiler struct {
 	own    map[string]*cel.Env // by kind, where the definition has variables of its own
 	at     string              // kind of the rule's element
 	errs   []error
-	reads  []string // message variables of the rule that are elements, too
-	places bool     // the rule reads element.…
+	reads  []string        // message variables of the rule that are elements, too
+	places bool            // the rule reads element.…
+	held   map[string]bool // message variables of the protocol that are elements, too
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -50,6 +51,8 @@ type rule struct {
 	hold   int
 	reads  []string // message variables that are elements, too
 	places bool     // reads element.…
+	elem   protocol.ElementType
+	held   map[string]bool // see compiler
 }
 
 type fieldText struct {
@@ -81,7 +84,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		return nil
 	}
 	c.at, c.reads, c.places = r.At.Value, nil, false
-	out := &rule{def: def, index: index, kind: c.at, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value]}
+	out := &rule{def: def, index: index, kind: c.at, elem: elem, held: c.held, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value]}
 	if r.When.Value != "" {
 		prog, ast := c.program(r.When, r.When.Value, c.at, cel.BoolType)
 		out.cond = prog

@@ -33,6 +33,9 @@ type view struct {
 
 func (v *view) Wants(kind string) bool { return v.kinds[kind] }
 func (v *view) Hold(kind string) int   { return v.holds[kind] }
+func (v *view) WantsOf(m *protocol.Message, kind string) bool {
+	return v.kinds[kind] && v.set.wantsOf(m, kind, v.service)
+}
 func (v *view) Match(m *protocol.Message) []protocol.Correction {
 	return v.set.match(m, v.service)
 }
@@ -78,8 +81,22 @@ func (l *Live) Hold(kind string) int {
 	return 0
 }
 
+// WantsOf implements protocol.Narrower.
+func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
+	r := l.now.Load()
+	if r == nil {
+		return false
+	}
+	if n, ok := (*r).(protocol.Narrower); ok {
+		return n.WantsOf(m, kind)
+	}
+	return (*r).Wants(kind)
+}
+
 var (
-	_ protocol.Rules  = (*Live)(nil)
-	_ protocol.Holder = (*Live)(nil)
-	_ protocol.Holder = (*view)(nil)
+	_ protocol.Narrower = (*Live)(nil)
+	_ protocol.Narrower = (*view)(nil)
+	_ protocol.Rules    = (*Live)(nil)
+	_ protocol.Holder   = (*Live)(nil)
+	_ protocol.Holder   = (*view)(nil)
 )

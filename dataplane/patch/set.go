@@ -32,6 +32,7 @@ type Set struct {
 	pool      sync.Pool
 	now       func() time.Time
 	state     *State
+	early     map[string]*kindIndex        // by kind; see WantsOf
 	services  map[string]map[string]string // modes by definition and service
 	burst     time.Duration                // see budget
 	onAside   func(id, why string)
@@ -141,7 +142,7 @@ func compileDefinition(envs *environments, l *loaded, schemas map[string]protoco
 	if !ok {
 		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
 	}
-	c := &compiler{envs: envs, schema: &schema, def: l.Definition}
+	c := &compiler{envs: envs, schema: &schema, def: l.Definition, held: heldVars(&schema)}
 	seen := map[string]bool{}
 	for _, v := range l.Session {
 		if seen[v.Name] {
@@ -193,6 +194,7 @@ func (s *Set) index() {
 			s.kinds[v] = true
 		}
 	}
+	n = s.indexEarly(n)
 	total := len(s.rules)
 	s.pool.New = func() any { return newScratch(total, n) }
 }

@@ -120,6 +120,15 @@ type Holder interface {
 	Hold(kind string) int
 }
 
+// Narrower is what Rules may be, too: once the beginning of a message is known
+// they say whether they want more of it, so that a decoder need not hold a body
+// because of a rule about another path.
+type Narrower interface {
+	// WantsOf says whether any rule about elements of this kind may still hold
+	// for m, of which Lookup tells what is known so far.
+	WantsOf(m *Message, kind string) bool
+}
+
 // Correction is one change that a rule asks for.
 type Correction struct {
 	Definition string

@@ -59,6 +59,9 @@ func (d *Decoder) stepHold() bool {
 	if !h.hold.sure && (f == faultNone || f == faultBodyLong) && !h.stillWanted(b, whole) {
 		return d.letGo()
 	}
+	if f == faultBodyLong && !h.hold.sure && len(h.content(b)) < enoughToTell && !t.eof {
+		return false
+	}
 	switch {
 	case f == faultBodyLong:
 		return d.bodyTooLong()
@@ -82,20 +85,30 @@ func (d *Decoder) stepHold() bool {
 
 // stillWanted looks at how the content begins and says whether rules want it.
 func (h *half) stillWanted(b []byte, whole bool) bool {
-	content := h.hold.content
-	if h.framing != byChunks {
-		content = b[h.head.size:]
-		if h.framing == byLength {
-			content = content[:min(int64(len(content)), h.left)]
-		}
-	}
 	first := byte(0)
 	if h.head.coding(b[:h.head.size]) == identity {
-		first = firstByte(content)
+		first = firstByte(h.content(b))
 	}
-	h.hold.want = h.fitting(b[:h.head.size], first)
-	h.hold.sure = first != 0 || whole
-	return h.hold.want != 0 || !h.hold.sure
+	w := h.fitting(b[:h.head.size], first)
+	h.hold.want = w
+	h.hold.sure = first != 0 || whole || w&^wantText != 0
+	return w != 0 || !h.hold.sure
+}
+
+// enoughToTell is how many bytes of a body that is over the limit are waited for
+// to tell what it is: blanks may come first.
+const enoughToTell = 256
+
+// content is what has come of the content of a held message.
+func (h *half) content(b []byte) []byte {
+	if h.framing == byChunks {
+		return h.hold.content
+	}
+	content := b[h.head.size:]
+	if h.framing == byLength {
+		content = content[:min(int64(len(content)), h.left)]
+	}
+	return content
 }
 
 // letGo decides a message on its head, for its body turned out to be one that no
@@ -112,10 +125,7 @@ func (h *half) more(b []byte, limit int) (whole bool, f fault) {
 	switch h.framing {
 	case byLength:
 		if h.left > int64(limit) {
-			if len(b) > h.head.size { // enough to tell whether rules want it
-				return false, faultBodyLong
-			}
-			return false, faultNone
+			return false, faultBodyLong
 		}
 		end := h.head.size + int(h.left)
 		h.hold.data = protocol.Span{Start: h.head.size, End: end}
@@ -132,6 +142,9 @@ func (h *half) more(b []byte, limit int) (whole bool, f fault) {
 			h.hold.content = append(h.hold.content, b[h.hold.pos:h.hold.pos+n]...)
 			h.hold.pos += n
 			if h.chunks.state == chunkData {
+				if h.chunks.left > int64(limit-len(h.hold.content)) {
+					return false, faultBodyLong
+				}
 				return false, faultNone
 			}
 		}

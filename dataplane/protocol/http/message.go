@@ -1,6 +1,7 @@
 package http
 
 import (
+	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
 )
 
@@ -30,10 +31,34 @@ func (d *Decoder) gotHead(b []byte) bool {
 		return d.faulty(b, f)
 	}
 	h.chunks = chunkScan{request: request, max: d.o.MaxHead}
+	d.narrow(b)
 	if !d.wantsBody(b) {
 		return d.decide(len(b), false)
 	}
 	return d.startHold(b)
+}
+
+// narrow takes away what no rule asks for of a body behind this head.
+func (d *Decoder) narrow(head []byte) {
+	h := d.turn.h
+	n, ok := d.rules.(protocol.Narrower)
+	if !ok || h.framing == noBody || h.framing == tunnel || h.want&(wantContent|wantFraming) == 0 {
+		return
+	}
+	able := h.want&^(wantContent|wantFraming) | h.fitting(head, 0)
+	if h.framing == byChunks {
+		able |= h.want & wantFraming
+	}
+	h.want = able
+	d.vars.begin(head, false)
+	d.msg.Dir, d.msg.Data = h.dir, head
+	for _, k := range wanted[h.dir] {
+		if k.want&(wantContent|wantFraming)&h.want != 0 && !n.WantsOf(&d.msg, k.kind) {
+			h.want &^= k.want
+		}
+	}
+	d.vars.end()
+	d.msg.Data = nil
 }
 
 // wantsBody says whether the message under way has a body that rules ask for.

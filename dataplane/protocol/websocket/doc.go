@@ -47,18 +47,27 @@ func New(rules protocol.Rules, o Options) *Decoder {
 		o.MaxMessage = 256 << 10
 	}
 	d := &Decoder{rules: rules, o: o}
-	for dir := range d.halves {
-		h := &d.halves[dir]
-		h.dir = session.Direction(dir)
-		h.frames, h.messages = rules.Wants(kinds[dir].frame), rules.Wants(kinds[dir].message)
-	}
 	d.msg.Protocol = "websocket"
 	d.msg.Lookup = o.Lookup
 	if d.msg.Lookup == nil {
 		d.msg.Lookup = func(string) (any, bool) { return nil, false }
 	}
 	d.msg.Memory = o.Memory
+	for dir := range d.halves {
+		h := &d.halves[dir]
+		h.dir = session.Direction(dir)
+		d.msg.Dir = h.dir
+		h.frames, h.messages = d.wants(kinds[dir].frame), d.wants(kinds[dir].message)
+	}
 	return d
+}
+
+// wants says whether rules ask for elements of a kind in this session.
+func (d *Decoder) wants(kind string) bool {
+	if n, ok := d.rules.(protocol.Narrower); ok {
+		return n.WantsOf(&d.msg, kind)
+	}
+	return d.rules.Wants(kind)
 }
 
 var kinds = [2]struct{ frame, message string }{
