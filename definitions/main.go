@@ -4,6 +4,7 @@
 //	go run ./definitions test DIR|FILE…
 //	go run ./definitions new ID
 //	go run ./definitions explain FILE --request FILE [--response FILE]
+//	go run ./definitions prove [-quick] [-v] [-page FILE] [ID…]
 //
 // It does with a definition what an appliance does when it loads one, and says
 // what it finds. docs/definitions.md describes the language.
@@ -24,6 +25,11 @@ const usage = `usage: go run ./definitions COMMAND
   explain FILE --request FILE [--response FILE]
                       show what a definition does with the bytes of a request,
                       and of the server's response to it
+  prove [-quick] [-v] [-page FILE] [ID...]
+                      install the vulnerable and the fixed server of each definition that
+                      has a proof, and compare the one behind the dataplane with the other:
+                      as root. -quick leaves out the mutations of requests, -v shows all
+                      failures, -page puts the table into a page
 
 DIR is a folder with definitions (ID/patch.yaml) or with one; it is ./definitions when
 none is given. The language is described in docs/definitions.md.
@@ -46,7 +52,7 @@ func main() {
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
-		return fmt.Errorf("no command given; want one of check, test, new, explain")
+		return fmt.Errorf("no command given; want one of check, test, new, explain, prove")
 	}
 	rest := args[1:]
 	switch args[0] {
@@ -58,9 +64,11 @@ func run(args []string, out io.Writer) error {
 		return create(rest, out)
 	case "explain":
 		return explain(rest, out)
+	case "prove":
+		return proofs(rest, out)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	return fmt.Errorf("no command %q; want one of check, test, new, explain, help", args[0])
+	return fmt.Errorf("no command %q; want one of check, test, new, explain, prove, help", args[0])
 }

@@ -44,11 +44,24 @@ func NewBedOf(t testing.TB, queues int) *Bed {
 	return b
 }
 
+// NewCable makes a bed without a box: the same two ends with the same
+// addresses, c0 joined to s0.
+func NewCable(t testing.TB) *Bed {
+	t.Helper()
+	b := &Bed{Client: New(t), Server: New(t)}
+	Veth(t, b.Client, "c0", ClientMAC, b.Server, "s0", ServerMAC)
+	b.address(t)
+	return b
+}
+
 // address gives the ends their addresses and sets all interfaces up.
 func (b *Bed) address(t testing.TB) {
 	t.Helper()
 	b.Client.Must(t, func() error { return address("c0", Client4+"/24", Client6+"/64") })
 	b.Server.Must(t, func() error { return address("s0", Server4+"/24", Server6+"/64") })
+	if b.Box == nil {
+		return
+	}
 	for _, name := range []string{"b0", "b1"} {
 		b.Box.Must(t, func() error {
 			os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)

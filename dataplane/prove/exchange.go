@@ -1,0 +1,216 @@
+package prove
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"wirepatch/dataplane/internal/netns"
+)
+
+// world is one server with the way to it.
+type world struct {
+	ctx    context.Context
+	name   string
+	bed    *netns.Bed
+	server *server
+	own    *ownHost
+	proof  *proof
+	limit  time.Duration // what does not come within it has not come
+}
+
+// trial is one exchange, in one form.
+type trial struct {
+	name  string
+	steps []step
+	http  bool
+}
+
+// answer is all that a client sees of an exchange.
+type answer struct {
+	got    []byte // what came
+	after  []byte // what came to the probe, a request behind it on the same session
+	end    string // how the session stood behind what came: see the constants
+	dead   bool   // the server answers nobody any more
+	exited bool   // its process has ended
+	took   time.Duration
+}
+
+const (
+	kept    = "open"
+	closed  = "closed"
+	waiting = "nothing more comes"
+	refused = "no connection"
+)
+
+// exchange has one trial with the server, and sees to it that the server lives
+// behind it.
+func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err error) {
+	begin := time.Now()
+	l, err := w.dial(how)
+	if err != nil {
+		a.end = refused
+	} else {
+		w.talk(l, t, how, rand.New(rand.NewPCG(seed, uint64(how))), &a)
+		l.Close()
+	}
+	a.took = time.Since(begin)
+	if a.end != kept || !w.server.alive() {
+		a.dead = !w.lives()
+	}
+	a.exited = !w.server.alive()
+	if a.dead || a.exited {
+		err = w.server.again(w.ctx)
+	} else {
+		err = nil
+	}
+	return a, errors.Join(err, w.ctx.Err())
+}
+
+// talk sends the steps of a trial and reads what comes.
+func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) {
+	for i := range t.steps {
+		s := &t.steps[i]
+		begin := len(a.got)
+		l.deliver(s.send, how, rng) // who closes early is read all the same
+		enough := func() bool { return false }
+		switch {
+		case len(s.methods) > 0:
+			enough = func() bool { return answered(a.got[begin:], s.methods) }
+		case s.wait != nil:
+			enough = func() bool { return s.wait.Match(a.got[begin:]) }
+		}
+		if a.end = w.read(l, &a.got, enough); a.end != kept {
+			return
+		}
+	}
+	if !t.http {
+		return
+	}
+	l.deliver(w.probe(), min(how, cuts), rng)
+	if end := w.read(l, &a.after, func() bool { return false }); end != closed {
+		a.end = waiting
+	}
+}
+
+// probe is the request that ends a session.
+func (w *world) probe() []byte {
+	return []byte("GET " + w.proof.Probe + " HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+}
+
+// read reads until it is enough, the session ends, or the limit is over.
+func (w *world) read(l link, got *[]byte, enough func() bool) string {
+	l.SetReadDeadline(time.Now().Add(w.limit))
+	buf := make([]byte, 64<<10)
+	for !enough() {
+		n, err := l.Read(buf)
+		*got = append(*got, buf[:n]...)
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return waiting
+		default:
+			return closed
+		}
+	}
+	return kept
+}
+
+// lives asks whether the server still answers on a new session.
+func (w *world) lives() bool {
+	l, err := w.dial(whole)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	first := w.proof.Harmless[0].steps
+	if len(first) == 0 {
+		first = []step{{send: w.probe(), methods: []string{"GET"}}}
+	}
+	var a answer
+	w.talk(l, &trial{steps: first[:1]}, whole, rand.New(rand.NewPCG(0, 0)), &a)
+	return len(a.got) > 0
+}
+
+// answered says whether b holds a response, whole, to each of the methods.
+func answered(b []byte, methods []string) bool {
+	r := bytes.NewReader(b)
+	br := bufio.NewReader(r)
+	for n := 0; n < len(methods); {
+		resp, err := http.ReadResponse(br, &http.Request{Method: methods[n]})
+		if err != nil {
+			return false
+		}
+		if resp.StatusCode == http.StatusSwitchingProtocols {
+			return true
+		}
+		if resp.StatusCode < 200 {
+			continue
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return false
+		}
+		if resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && methods[n] != http.MethodHead {
+			return false // it lasts until the session ends
+		}
+		n++
+	}
+	return true
+}
+
+// around shows an answer to people: what came where it begins to differ from
+// other, what came to the next request if only that differs, and how it ended.
+func (p *proof) around(a, other *answer) string {
+	var b strings.Builder
+	got, after := p.same(a.got), p.same(a.after)
+	b.WriteString(part(got, p.same(other.got)))
+	fmt.Fprintf(&b, ", then session %s", a.end)
+	if o := p.same(other.after); after != o {
+		fmt.Fprintf(&b, ", to the next request %s", part(after, o))
+	}
+	if a.exited {
+		b.WriteString(", server has ended")
+	} else if a.dead {
+		b.WriteString(", server answers nobody")
+	}
+	return b.String()
+}
+
+// part quotes some of a text, with the place where it begins to differ from
+// other.
+func part(s, other string) string {
+	const before, most = 200, 700
+	at := 0
+	for at < len(s) && at < len(other) && s[at] == other[at] {
+		at++
+	}
+	from := max(0, at-before)
+	if from < before {
+		from = 0
+	}
+	out := fmt.Sprintf("%q", s[from:min(len(s), from+most)])
+	if from > 0 {
+		out = fmt.Sprintf("%d bytes… ", from) + out
+	}
+	if rest := len(s) - from - most; rest > 0 {
+		out += fmt.Sprintf(" …%d bytes", rest)
+	}
+	return out
+}
+
+// quote shows bytes, long ones shortened.
+func quote(b []byte) string { return part(string(b), "") }
+
+// alike says whether two answers are the same to a client.
+func (p *proof) alike(a, b *answer) bool {
+	return a.end == b.end && a.dead == b.dead && a.exited == b.exited &&
+		p.same(a.got) == p.same(b.got) && p.same(a.after) == p.same(b.after)
+}

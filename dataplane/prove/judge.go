@@ -1,0 +1,252 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Result is what came out for one definition. Each exchange counts once for
+// each way in which it was delivered.
+type Result struct {
+	ID         string `json:"id"`
+	Triggers   int    `json:"triggers"`
+	Equivalent int    `json:"equivalent"`
+	Harmless   int    `json:"harmless"`
+	Harmed     int    `json:"harmed"`
+
+	versions [2]string
+	faults   int // of the proof itself: what it says is not so
+	took     time.Duration
+}
+
+// whole says whether all is as it should be.
+func (r *Result) whole() bool {
+	return r.Equivalent == r.Triggers && r.Harmed == 0 && r.faults == 0 && r.Triggers > 0 && r.Harmless > 0
+}
+
+// judge has one proof's exchanges made and compares the answers.
+type judge struct {
+	ctx                   context.Context
+	p                     *proof
+	fixed, alone, through *world
+	log                   io.Writer
+	quick                 bool // no mutations
+	verbose               bool
+	r                     *Result
+	told                  int
+	noted                 time.Time
+}
+
+// most is how many failures of one proof are shown.
+const most = 12
+
+// run goes through the proof.
+func (j *judge) run() error {
+	total := len(j.p.Triggers) + len(j.p.Harmless)
+	for i := range j.p.Triggers {
+		if err := j.entry(fmt.Sprintf("trigger %d", i+1), &j.p.Triggers[i], true); err != nil {
+			return err
+		}
+		j.progress(i+1, total)
+	}
+	for i := range j.p.Harmless {
+		if err := j.entry(fmt.Sprintf("harmless %d", i+1), &j.p.Harmless[i], false); err != nil {
+			return err
+		}
+		j.progress(len(j.p.Triggers)+i+1, total)
+	}
+	return nil
+}
+
+// entry tries one exchange as it is, in all deliveries, and its mutations, each
+// whole and in one other delivery.
+func (j *judge) entry(name string, e *entry, trigger bool) error {
+	if err := j.try(e.trial(name, e.requests), e, trigger, nil); err != nil {
+		return err
+	}
+	if e.once || j.quick {
+		return nil
+	}
+	for i, m := range mutations {
+		if len(e.requests) != 1 || slices.Contains(j.p.Without, m.name) {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(seedOf(name, m.name), 1))
+		requests := m.f(e.requests[0], rng)
+		if requests == nil {
+			continue
+		}
+		ways := []delivery{whole, delivery(1 + (i+len(e.requests[0].target))%int(deliveries-1))}
+		if err := j.try(e.trial(name+", "+m.name, requests), e, trigger, ways); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trial makes an exchange of an entry, with its own requests or mutated ones.
+func (e *entry) trial(name string, requests []request) *trial {
+	t := &trial{name: name, steps: e.steps, http: true}
+	if len(requests) > 0 {
+		var s step
+		for _, r := range requests {
+			s.send = append(s.send, r.bytes()...)
+			s.methods = append(s.methods, r.method)
+		}
+		t.steps = []step{s}
+	}
+	for _, s := range t.steps {
+		t.http = t.http && len(s.methods) > 0
+	}
+	return t
+}
+
+func seedOf(parts ...string) uint64 {
+	h := fnv.New64a()
+	io.WriteString(h, strings.Join(parts, "\x00"))
+	return h.Sum64()
+}
+
+// try has a trial with all three servers. ways is nil for the exchange as it is
+// written down, which goes in every way, and of which the proof says what it is.
+func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
+	written := ways == nil
+	seed := seedOf(j.p.definition.ID, t.name)
+	want, err := j.fixed.exchange(t, whole, seed)
+	if err != nil {
+		return err
+	}
+	differ := trigger
+	if written || !trigger || !j.p.Stalls {
+		j.alone.limit = stallLimit
+		if want.end == waiting {
+			j.alone.limit = j.fixed.limit
+		}
+		alone, err := j.alone.exchange(t, whole, seed)
+		if err != nil {
+			return err
+		}
+		differ = !j.p.alike(&alone, &want)
+		if written && differ != trigger && e.why == "" {
+			j.fault(t, trigger, &alone, &want)
+		}
+		if e.why != "" {
+			want, differ = alone, false
+		}
+	}
+	if written {
+		ways = []delivery{whole, single, cuts, disorder, overlap}
+	}
+	var bad failure
+	for _, how := range ways {
+		if err := j.behind(t, e, how, seed, &want, differ, &bad); err != nil {
+			return err
+		}
+	}
+	if len(bad.how) > 0 {
+		j.fail(t, differ, &bad)
+	}
+	return nil
+}
+
+// failure is what did not hold of one trial.
+type failure struct {
+	how       []string // in these ways
+	got, want answer   // in the first of them
+}
+
+// behind has the trial with the server behind the appliance and compares. Where
+// the answer is another one, it may be because of the delivery: the measure
+// is asked again in that way.
+func (j *judge) behind(t *trial, e *entry, how delivery, seed uint64, want *answer, trigger bool, bad *failure) error {
+	j.through.limit = patience / 4
+	if want.end == waiting {
+		j.through.limit = j.fixed.limit
+	}
+	got, err := j.through.exchange(t, how, seed)
+	if err != nil {
+		return err
+	}
+	same := j.p.alike(&got, want)
+	if !same {
+		measure := j.fixed
+		if e.why != "" {
+			measure = j.alone
+		}
+		again, err := measure.exchange(t, how, seed)
+		if err != nil {
+			return err
+		}
+		if same = j.p.alike(&got, &again); !same {
+			if bad.how = append(bad.how, how.String()); len(bad.how) == 1 {
+				bad.got, bad.want = got, again
+			}
+		}
+	}
+	j.r.count(trigger, same)
+	return nil
+}
+
+func (r *Result) count(trigger, same bool) {
+	switch {
+	case trigger && same:
+		r.Triggers++
+		r.Equivalent++
+	case trigger:
+		r.Triggers++
+	case same:
+		r.Harmless++
+	default:
+		r.Harmless++
+		r.Harmed++
+	}
+}
+
+func (j *judge) fault(t *trial, trigger bool, alone, fixed *answer) {
+	j.r.faults++
+	what := "is called harmless, but the two versions answer differently"
+	if trigger {
+		what = "is called a trigger, but the two versions answer alike"
+	}
+	fmt.Fprintf(j.log, "%s: %s %s\n  request    %s\n  vulnerable %s\n  fixed      %s\n", j.p.definition.ID, t.name, what, t.sent(), j.p.around(alone, fixed), j.p.around(fixed, alone))
+}
+
+func (j *judge) fail(t *trial, trigger bool, bad *failure) {
+	if j.told++; j.told > most && !j.verbose {
+		return
+	}
+	what := "harm"
+	if trigger {
+		what = "not equivalent"
+	}
+	fmt.Fprintf(j.log, "%s: %s: %s, %s\n  request  %s\n  got      %s\n  want     %s\n", j.p.definition.ID, what, t.name, strings.Join(bad.how, ", "),
+		t.sent(), j.p.around(&bad.got, &bad.want), j.p.around(&bad.want, &bad.got))
+	if j.told == most && !j.verbose {
+		fmt.Fprintf(j.log, "%s: more failures are counted, not shown; -v shows them\n", j.p.definition.ID)
+	}
+}
+
+// sent shows what a trial sends.
+func (t *trial) sent() string {
+	var parts []string
+	for _, s := range t.steps {
+		parts = append(parts, quote(s.send))
+	}
+	return strings.Join(parts, " then ")
+}
+
+// progress tells from time to time how far it is.
+func (j *judge) progress(n, total int) {
+	if time.Since(j.noted) < 5*time.Second {
+		return
+	}
+	j.noted = time.Now()
+	fmt.Fprintf(j.log, "%s: %d of %d: %d of %d triggers equivalent, %d of %d harmless harmed\n", j.p.definition.ID, n, total,
+		j.r.Equivalent, j.r.Triggers, j.r.Harmed, j.r.Harmless)
+}

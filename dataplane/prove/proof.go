@@ -1,0 +1,139 @@
+package prove
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"wirepatch/dataplane/patch"
+)
+
+// FileName is the name of the file that describes a proof, in the folder proof
+// of its definition.
+const FileName = "proof.yaml"
+
+// proof is what FileName says.
+type proof struct {
+	Vulnerable version  `yaml:"vulnerable"`
+	Fixed      version  `yaml:"fixed"`
+	Start      string   `yaml:"start"`    // command line; see serverCommand for its variables
+	Prepare    string   `yaml:"prepare"`  // command line, once after the installation
+	Probe      string   `yaml:"probe"`    // target of the request that shows whether session and server live
+	Volatile   []string `yaml:"volatile"` // patterns of what differs from answer to answer, beyond the Date
+	Stalls     bool     `yaml:"stalls"`   // a trigger keeps the vulnerable server busy for long: it is asked seldom
+	Without    []string `yaml:"without"`  // mutations that make no sense here
+	Also       []string `yaml:"also"`     // definitions that are on beside this one
+	Harmless   []entry  `yaml:"harmless"`
+	Triggers   []entry  `yaml:"triggers"`
+
+	definition *patch.Definition
+	folder     string
+	volatile   []*regexp.Regexp
+}
+
+// version is how to get one version of the server.
+type version struct {
+	NPM     map[string]string `yaml:"npm"`     // packages and their exact versions
+	Node    string            `yaml:"node"`    // of the Node.js that runs it; DefaultNode when empty
+	ModFile string            `yaml:"modfile"` // of the Go program in the proof's folder
+	Go      string            `yaml:"go"`      // toolchain that builds it, as go1.24.1; the present one when empty
+}
+
+// DefaultNode is the Node.js that servers run on, so that what Node itself
+// answers does not depend on the machine.
+const DefaultNode = "20.19.0"
+
+// load reads the proof of a definition.
+func load(dir string) (*proof, error) {
+	d, err := patch.ReadFile(filepath.Join(dir, patch.FileName))
+	if err != nil {
+		return nil, err
+	}
+	p := &proof{definition: d, folder: filepath.Join(dir, "proof"), Probe: "/"}
+	file := filepath.Join(p.folder, FileName)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the proof of %s: %w", d.ID, err)
+	}
+	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
+
+func (p *proof) check() error {
+	var errs []error
+	for _, v := range append([]string{`(?mi)^date: [^\r\n]*\r\n`}, p.Volatile...) {
+		r, err := regexp.Compile(v)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("volatile: %w", err))
+			continue
+		}
+		p.volatile = append(p.volatile, r)
+	}
+	if p.Start == "" {
+		errs = append(errs, errors.New("start is missing; want the server's command line"))
+	}
+	if len(p.Triggers) == 0 || len(p.Harmless) == 0 {
+		errs = append(errs, errors.New("want harmless requests and triggers"))
+	}
+	for _, w := range p.Without {
+		if !known(w) {
+			errs = append(errs, fmt.Errorf("without: no mutation %q", w))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// same takes out of an answer what differs from one to the next.
+func (p *proof) same(b []byte) string {
+	for _, r := range p.volatile {
+		b = r.ReplaceAll(b, []byte("~"))
+	}
+	return string(b)
+}
+
+// withProof lists the definitions under root that have a proof: those that ids
+// names, or all.
+func withProof(root string, ids []string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(root, "*", "proof", FileName))
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, f := range found {
+		dirs = append(dirs, filepath.Dir(filepath.Dir(f)))
+	}
+	if len(ids) == 0 {
+		return dirs, nil
+	}
+	var some []string
+	for _, id := range ids {
+		n := len(some)
+		for _, d := range dirs {
+			if base := filepath.Base(d); base == id || strings.TrimPrefix(base, "WP-") == strings.TrimPrefix(id, "CVE-") {
+				some = append(some, d)
+			}
+		}
+		if len(some) == n {
+			return nil, fmt.Errorf("no proof for %q; want one of %s", id, strings.Join(bases(dirs), ", "))
+		}
+	}
+	return some, nil
+}
+
+func bases(dirs []string) []string {
+	var out []string
+	for _, d := range dirs {
+		out = append(out, filepath.Base(d))
+	}
+	return out
+}
