@@ -8,7 +8,7 @@ export WIREPATCH_RUN := $(if $(wildcard out/initramfs.cpio.zst),later,first)
 BOARD ?= qemu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo console test check bench setup image test-image reproducible generated clean
+.PHONY: help run demo console test check prove bench setup image test-image reproducible generated clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: generated ## formatting, vet, staticcheck, generated files
 	go vet ./...
 	cd qemu/portal && go vet . && go vet -modfile=patched.mod -tags=patched .
 	go tool staticcheck ./...
+
+prove: setup ## vulnerable and patched servers, compared through the appliance: docs/proofs.md, out/proofs.json (as root)
+	@go run ./definitions prove -page docs/proofs.md
 
 bench: ## benchmarks, then the wire against the Linux bridge: a table and out/bench.json (as root)
 	go test -run '^$$' -bench . -benchmem ./...

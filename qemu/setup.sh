@@ -18,6 +18,8 @@ if [ "${1:-run}" = test ]; then
 	need nginx nginx-light
 	need chromium chromium
 	need ip iproute2
+	need unshare util-linux
+	need npm npm
 	need dig bind9-dnsutils
 	need dnsmasq dnsmasq-base
 	need qemu-img qemu-utils

@@ -31,7 +31,7 @@ func newBox(h *netns.Host, program, definitions string, p *proof, logs string) *
 	b := &box{Bed: netns.NewBed(h), done: make(chan struct{})}
 	text := fmt.Sprintf("[service proof]\naddress = %s\nport = %d\nprotocol = %s\n", netns.Server4, port, p.definition.Protocol)
 	for _, id := range append([]string{p.definition.ID}, p.Also...) {
-		text += fmt.Sprintf("[patch %s]\nmode = correct\n", id)
+		text += fmt.Sprintf("[patch %s]\nmode.proof = correct\n", id)
 	}
 	ini := filepath.Join(dir, "appliance.ini")
 	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil {
@@ -115,11 +115,12 @@ func (b *box) inForce(h *netns.Host, p *proof) {
 		h.Fatalf("ask the dataplane: %v", err)
 	}
 	for _, d := range s.Definitions {
-		if d.ID == p.definition.ID && d.Mode == patch.Correct && d.Error == "" {
+		switch {
+		case d.ID != p.definition.ID:
+		case d.Services["proof"] == patch.Correct && d.Error == "":
 			return
-		}
-		if d.ID == p.definition.ID {
-			h.Fatalf("%s is not in force: mode %s, %s", d.ID, d.Mode, d.Error)
+		default:
+			h.Fatalf("%s is not in force: mode %s, %s", d.ID, d.Services["proof"], d.Error)
 		}
 	}
 	h.Fatalf("the dataplane has not loaded %s", p.definition.ID)

@@ -17,6 +17,7 @@ type entry struct {
 	steps    []step
 	why      string // why the two versions differ although it is harmless
 	once     bool   // it is not mutated
+	anyway   bool   // the proof has not said that it is harmless
 }
 
 // request is an HTTP request whose parts can be changed.
@@ -167,7 +168,9 @@ func parseRequest(text string) (request, error) {
 	if err != nil {
 		return request{}, err
 	}
-	text = strings.TrimSuffix(text, "\n")
+	if !strings.HasSuffix(text, "\r\n") { // else it is a part of the body, and meant
+		text = strings.TrimSuffix(text, "\n")
+	}
 	head, body, _ := strings.Cut(text, "\n\n")
 	lines := strings.Split(head, "\n")
 	method, target, ok := strings.Cut(lines[0], " ")

@@ -36,12 +36,10 @@ type trial struct {
 
 // answer is all that a client sees of an exchange.
 type answer struct {
-	got    []byte // what came
-	after  []byte // what came to the probe, a request behind it on the same session
+	got    []byte // what came, to a request of ours behind it as well, which asks for the end
 	end    string // how the session stood behind what came: see the constants
 	dead   bool   // the server answers nobody any more
 	exited bool   // its process has ended
-	took   time.Duration
 }
 
 const (
@@ -54,16 +52,15 @@ const (
 // exchange has one trial with the server, and sees to it that the server lives
 // behind it.
 func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err error) {
-	begin := time.Now()
+	well := false
 	l, err := w.dial(how)
 	if err != nil {
 		a.end = refused
 	} else {
-		w.talk(l, t, how, rand.New(rand.NewPCG(seed, uint64(how))), &a)
+		well = w.talk(l, t, how, rand.New(rand.NewPCG(seed, uint64(how))), &a)
 		l.Close()
 	}
-	a.took = time.Since(begin)
-	if a.end != kept || !w.server.alive() {
+	if !well || !w.server.alive() {
 		a.dead = !w.lives()
 	}
 	a.exited = !w.server.alive()
@@ -75,8 +72,9 @@ func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err err
 	return a, errors.Join(err, w.ctx.Err())
 }
 
-// talk sends the steps of a trial and reads what comes.
-func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) {
+// talk sends the steps of a trial and reads what comes. It says whether the
+// server was well to the last.
+func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) bool {
 	for i := range t.steps {
 		s := &t.steps[i]
 		begin := len(a.got)
@@ -89,16 +87,16 @@ func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) 
 			enough = func() bool { return s.wait.Match(a.got[begin:]) }
 		}
 		if a.end = w.read(l, &a.got, enough); a.end != kept {
-			return
+			return false
 		}
 	}
 	if !t.http {
-		return
+		return true
 	}
+	before := len(a.got)
 	l.deliver(w.probe(), min(how, cuts), rng)
-	if end := w.read(l, &a.after, func() bool { return false }); end != closed {
-		a.end = waiting
-	}
+	a.end = w.read(l, &a.got, func() bool { return false })
+	return a.end == closed && len(a.got) > before
 }
 
 // probe is the request that ends a session.
@@ -167,15 +165,11 @@ func answered(b []byte, methods []string) bool {
 }
 
 // around shows an answer to people: what came where it begins to differ from
-// other, what came to the next request if only that differs, and how it ended.
+// other, and how it ended.
 func (p *proof) around(a, other *answer) string {
 	var b strings.Builder
-	got, after := p.same(a.got), p.same(a.after)
-	b.WriteString(part(got, p.same(other.got)))
+	b.WriteString(part(p.same(a.got), p.same(other.got)))
 	fmt.Fprintf(&b, ", then session %s", a.end)
-	if o := p.same(other.after); after != o {
-		fmt.Fprintf(&b, ", to the next request %s", part(after, o))
-	}
 	if a.exited {
 		b.WriteString(", server has ended")
 	} else if a.dead {
@@ -212,5 +206,5 @@ func quote(b []byte) string { return part(string(b), "") }
 // alike says whether two answers are the same to a client.
 func (p *proof) alike(a, b *answer) bool {
 	return a.end == b.end && a.dead == b.dead && a.exited == b.exited &&
-		p.same(a.got) == p.same(b.got) && p.same(a.after) == p.same(b.after)
+		p.same(a.got) == p.same(b.got)
 }

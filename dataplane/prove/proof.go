@@ -44,6 +44,9 @@ type version struct {
 	Go      string            `yaml:"go"`      // toolchain that builds it, as go1.24.1; the present one when empty
 }
 
+// leastHarmless is how many harmless exchanges a proof has, before mutations.
+const leastHarmless = 30
+
 // DefaultNode is the Node.js that servers run on, so that what Node itself
 // answers does not depend on the machine.
 const DefaultNode = "20.19.0"
@@ -63,7 +66,7 @@ func load(dir string) (*proof, error) {
 	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
 	}
-	if err := p.check(); err != nil {
+	if err := errors.Join(p.withCommon(), p.check()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return p, nil
@@ -82,8 +85,8 @@ func (p *proof) check() error {
 	if p.Start == "" {
 		errs = append(errs, errors.New("start is missing; want the server's command line"))
 	}
-	if len(p.Triggers) == 0 || len(p.Harmless) == 0 {
-		errs = append(errs, errors.New("want harmless requests and triggers"))
+	if len(p.Triggers) == 0 || len(p.Harmless) < leastHarmless {
+		errs = append(errs, fmt.Errorf("found %d triggers and %d harmless exchanges; want some, and at least %d", len(p.Triggers), len(p.Harmless), leastHarmless))
 	}
 	for _, w := range p.Without {
 		if !known(w) {

@@ -50,7 +50,6 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	r := &runner{Options: o, out: out, definitions: definitions, program: filepath.Join(out, "dataplane"),
 		install: &installer{ctx: ctx, cache: out, log: o.Log}}
 	c := exec.CommandContext(ctx, "go", "build", "-o", r.program, "wirepatch/dataplane")
-	c.Dir = filepath.Dir(definitions)
 	if b, err := c.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the dataplane: %w\n%s", err, b)
 	}
