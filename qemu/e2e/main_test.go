@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 
 // start starts a test bed on free ports; pcap is a folder for captures or "".
 func start(ctx context.Context, pcap string) (*bed.Bed, error) {
+	return startWith(ctx, pcap, bed.Settings)
+}
+
+func startWith(ctx context.Context, pcap, settings string) (*bed.Bed, error) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	root := filepath.Join("..", "..")
@@ -49,7 +53,7 @@ func start(ctx context.Context, pcap string) (*bed.Bed, error) {
 	}
 	return bed.Start(ctx, bed.Config{
 		Root: root, Out: image, Pcap: pcap,
-		Straight: "127.0.0.1:0", Through: "127.0.0.1:0", Management: "127.0.0.1:0",
+		Straight: "127.0.0.1:0", Through: "127.0.0.1:0", Management: "127.0.0.1:0", Settings: settings,
 		Say: func(phase, format string, a ...any) {
 			fmt.Printf("%s: %s\n", phase, fmt.Sprintf(format, a...))
 		},

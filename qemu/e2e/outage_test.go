@@ -9,6 +9,7 @@ import (
 
 	"wirepatch/board/state"
 	"wirepatch/mgmt/web"
+	"wirepatch/qemu/bed"
 	"wirepatch/qemu/demo"
 	"wirepatch/qemu/lab"
 )
@@ -43,7 +44,7 @@ func TestDataplaneKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	onConsole(t, fmt.Sprintf("kill -9 %d", old.PID))
+	onConsole(t, appliance, fmt.Sprintf("kill -9 %d", old.PID))
 	// Both must flow on while it is away, and until it is back.
 	rounds := 0
 	for restarted := false; !restarted || rounds < 20; rounds++ {
@@ -102,11 +103,11 @@ func dataplane(t *testing.T, s web.Status) state.Process {
 }
 
 // onConsole runs a command in the shell that the test image's console offers.
-func onConsole(t *testing.T, command string) {
+func onConsole(t *testing.T, b *bed.Bed, command string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	serial := appliance.VM.Serial
+	serial := b.VM.Serial
 	at := serial.Position()
 	wait := func(pattern string) {
 		t.Helper()

@@ -62,18 +62,20 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // TestKeepAlive: a thousand requests on a few connections, cut into segments
 // anywhere, over IPv4 and IPv6, are answered byte for byte as straight.
-func TestKeepAlive(t *testing.T) {
-	const requests, perConnection = 1000, 250
+func TestKeepAlive(t *testing.T) { keepAlive(t, appliance, 1000) }
+
+func keepAlive(t *testing.T, bed *bed.Bed, requests int) {
+	const perConnection = 250
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for n := range requests / perConnection {
-		straight, err := net.Dial("tcp", appliance.Vulnerable.Address)
+		straight, err := net.Dial("tcp", bed.Vulnerable.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer straight.Close()
-		through, err := appliance.Lab.Client.Dial(t.Context(), []netip.AddrPort{lab.Service4, lab.Service6}[n%2])
+		through, err := bed.Lab.Client.Dial(t.Context(), []netip.AddrPort{lab.Service4, lab.Service6}[n%2])
 		if err != nil {
 			t.Fatal(err)
 		}
