@@ -8,20 +8,29 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/release"
+	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/connlimit"
+	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
@@ -47,7 +56,12 @@ func main() {
 	flag.StringVar(&o.control, "control", control.Socket, "the dataplane's `socket`")
 	flag.StringVar(&o.box, "box", state.Path, "init's `file` on the state of the box")
 	flag.StringVar(&o.settings, "settings", "", "appliance.ini (default: where the box keeps it)")
+	verify := flag.String("verify-audit", "", "check the audit log in this `file` (records.db, or an exported one) and end")
+	head := flag.String("head", "", "with -verify-audit: an end of the log that was written down, as `SEQ:HASH`")
 	flag.Parse()
+	if *verify != "" {
+		os.Exit(verifyAudit(os.Stdout, *verify, *head))
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -55,6 +69,17 @@ func main() {
 		log.Error("mgmt ends", "cause", err)
 		os.Exit(1)
 	}
+}
+
+// verifyAudit checks a log and says what it found; 1 when it was tampered with.
+func verifyAudit(w io.Writer, path, head string) int {
+	end, err := audit.Verify(path, head)
+	if err != nil {
+		fmt.Fprintf(w, "%s: NOT intact: %v\n", path, err)
+		return 1
+	}
+	fmt.Fprintf(w, "%s: intact, %d records, head %s\n", path, end.Seq, end)
+	return 0
 }
 
 func run(ctx context.Context, o options, log *slog.Logger) error {
@@ -65,7 +90,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	account, err := auth.Open(o.data)
+	users, err := auth.Open(o.data, time.Now)
 	if err != nil {
 		return err
 	}
@@ -74,10 +99,21 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	poller := wire.New(o.control, o.box, time.Now)
+	kept, err := openEvents(ctx, o.data, poller, log)
+	if err != nil {
+		return err
+	}
+	db, err := records.Open(o.data)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	trail := audit.New(db, time.Now, log, func(audit.Record) {})
+	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
 	site, err := web.New(web.Config{
-		Account: account, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
-		Wire: poller, System: sampler, Settings: o.settings,
-		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Log: log,
+		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
+		Wire: poller, Events: kept, Audit: trail, System: sampler, Settings: o.settings,
+		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err
@@ -87,12 +123,45 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return err
 	}
 	log.Info("serving HTTPS", "address", l.Addr(), "certificate_sha256", cert.Fingerprint)
-	if code := account.SetupCode(); code != "" {
+	if code := users.SetupCode(); code != "" {
 		log.Info("no password is set: open the page and set one", "setup_code", code)
 	}
 	go poller.Run(ctx)
 	go sampler.Run(ctx)
-	return serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
+	ctx, end := context.WithCancel(ctx)
+	go kept.Run(ctx)
+	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
+	end()
+	kept.Wait() // for what is not on the disk yet
+	return err
+}
+
+// shownAtStart is how many records of earlier runs the pages begin with.
+const shownAtStart = 100
+
+// openEvents opens the store of events and has the poller go on where it ends.
+func openEvents(ctx context.Context, data string, poller *wire.Poller, log *slog.Logger) (*events.Store, error) {
+	limits := events.DefaultLimits
+	var fs unix.Statfs_t
+	if unix.Statfs(data, &fs) == nil {
+		// Settings, firmware and the audit log need room on the same disk.
+		limits.Bytes = min(limits.Bytes, int64(fs.Blocks)*fs.Bsize/2)
+	}
+	kept, err := events.Open(filepath.Join(data, "events.db"), limits, log)
+	if err != nil {
+		return nil, err
+	}
+	var last []wire.Record
+	for _, q := range []events.Query{{Corrections: true, Limit: shownAtStart}, {Others: true, Limit: shownAtStart}} {
+		f, err := kept.Search(ctx, q)
+		if err != nil {
+			log.Warn("earlier events cannot be read", "cause", err)
+		}
+		slices.Reverse(f.Records)
+		last = append(last, f.Records...)
+	}
+	poller.Resume(kept.Resume(), last, kept.Keep)
+	return kept, nil
 }
 
 // loadCertificate gives the management port some time to get its address, but

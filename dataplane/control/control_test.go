@@ -87,12 +87,12 @@ func TestEvents(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].ID != 1 || got[0].Time.IsZero() || string(got[0].Evidence.Before) != "\x00\xff" {
 		t.Errorf("Events = %+v, %v; want the one that came while waiting", got, err)
 	}
-	for range maxEvents + 1 {
+	for range MaxEvents + 1 {
 		log.Add(Event{Kind: "link"})
 	}
 	got, err = c.Events(t.Context(), 1, 0)
-	if err != nil || len(got) != maxEvents || got[0].ID != 2 {
-		t.Errorf("Events(since 1) = %d events, %v; want %d from 2 on", len(got), err, maxEvents)
+	if err != nil || len(got) != MaxEvents || got[0].ID != 2 {
+		t.Errorf("Events(since 1) = %d events, %v; want %d from 2 on", len(got), err, MaxEvents)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // Bounds of the interface.
 const (
-	maxEvents  = 500              // in one answer
+	MaxEvents  = 500              // in one answer
 	maxWait    = 60 * time.Second // of one question for events
 	maxClients = 64               // connections at once
 	answerTime = 10 * time.Second // for the dataplane to answer
@@ -129,7 +129,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(wait)*time.Second, maxWait))
 	defer cancel()
-	answer(w, s.log.Wait(ctx, since, maxEvents))
+	answer(w, s.log.Wait(ctx, since, MaxEvents))
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +19,9 @@ const (
 
 // Session is what is known about one signed-in browser or program.
 type Session struct {
+	User    string    // name
+	From    string    // address of the sign-in
+	Begun   time.Time // the sign-in
 	Token   string    // to be sent back in every form, against cross-site requests
 	Expires time.Time // at the latest
 }
@@ -54,14 +58,14 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Create opens a session and returns its ID, which is not kept.
-func (s *Sessions) Create() (id string, _ Session) {
+// Create opens a session of a user and returns its ID, which is not kept.
+func (s *Sessions) Create(user, from string) (id string, _ Session) {
 	id = NewID()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	s.sweep(now)
-	e := &entry{Session{NewID(), now.Add(AbsoluteTimeout)}, now}
+	e := &entry{Session{User: user, From: from, Begun: now, Token: NewID(), Expires: now.Add(AbsoluteTimeout)}, now}
 	s.open[sha256.Sum256([]byte(id))] = e
 	return id, e.Session
 }
@@ -92,6 +96,35 @@ func (s *Sessions) End(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, sha256.Sum256([]byte(id)))
+}
+
+// EndOf ends all sessions of a user but the one of the ID except, and returns
+// how many there were.
+func (s *Sessions) EndOf(user, except string) (n int) {
+	keep := sha256.Sum256([]byte(except))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, e := range s.open {
+		if e.User == user && k != keep {
+			delete(s.open, k)
+			n++
+		}
+	}
+	return n
+}
+
+// Of lists the open sessions of a user, the latest first.
+func (s *Sessions) Of(user string) []Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Session
+	for _, e := range s.open {
+		if e.User == user && !e.over(s.now()) {
+			all = append(all, e.Session)
+		}
+	}
+	slices.SortFunc(all, func(a, b Session) int { return b.Begun.Compare(a.Begun) })
+	return all
 }
 
 func (e *entry) over(now time.Time) bool {

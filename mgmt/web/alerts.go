@@ -92,3 +92,19 @@ func boxAlerts(st wire.State) []alert {
 	}
 	return a
 }
+
+// storeAlerts tells what is not kept as it should be.
+func (s *Site) storeAlerts() []alert {
+	var a []alert
+	h := s.Events.Health()
+	if h.Trouble != "" {
+		a = append(a, alert{false, "Events are not kept as they should be: " + visible.Line(h.Trouble) + ".", "Make room on the data partition, or look at the disk. The wire and this page are not concerned."})
+	}
+	if h.Lost > 0 {
+		a = append(a, alert{false, fmt.Sprintf("%s events could not be written since this page's program started.", count(h.Lost)), "What is still shown here of them is lost at the next restart."})
+	}
+	if t := s.Audit.Trouble(); t != "" {
+		a = append(a, alert{true, "The audit log is not kept as it should be: " + visible.Line(t) + ".", "Make room on the data partition, or look at the disk."})
+	}
+	return a
+}

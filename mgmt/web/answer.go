@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"wirepatch/mgmt/auth"
 )
 
 // failure is what the error page shows.
-type failure struct{ Title, Text, Advice string }
+type failure struct{ Title, Text, Advice, Back string }
 
 // fail answers with an error that says what to do, in the form of the route.
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, v visit, code int, title, text, advice string) {
@@ -17,15 +19,51 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, v visit, code int, t
 		writeError(w, code, text+" "+advice)
 		return
 	}
-	s.render(w, code, "error", view{Title: title, SignedIn: v.id != "", Token: v.session.Token, Page: failure{title, text, advice}})
+	s.show(w, v, code, "error", title, failure{title, text, advice, "/"})
 }
 
 // view is what every page template gets.
 type view struct {
-	Title    string
-	SignedIn bool
-	Token    string // for the forms on the page
-	Page     any
+	Title string
+	User  string // "" for a stranger
+	Role  string
+	Token string // for the forms on the page
+	Nav   []navItem
+	May   rights
+	Page  any
+}
+
+// rights are what the signed-in user may do, for forms to be shown or left out.
+type rights struct{ Administer bool }
+
+type navItem struct {
+	Path, Text string
+	Current    bool
+}
+
+// navigation is the pages in their order; each is shown to who may open it.
+var navigation = []struct {
+	path, text string
+	may        auth.Role
+}{
+	{"/", "Overview", all},
+	{"/corrections", "Corrections", all},
+	{"/users", "Users", overseers},
+	{"/audit", "Audit", overseers},
+}
+
+// show writes a page with its frame.
+func (s *Site) show(w http.ResponseWriter, v visit, code int, name, title string, page any) {
+	out := view{Title: title, User: v.who, Token: v.session.Token, Page: page, May: rights{v.role.In(admins)}}
+	if v.who != "" {
+		out.Role = v.role.String()
+		for _, n := range navigation {
+			if v.role.In(n.may) {
+				out.Nav = append(out.Nav, navItem{n.path, n.text, n.text == title})
+			}
+		}
+	}
+	s.render(w, code, name, out)
 }
 
 // render writes a page, all of it or an error.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"wirepatch/mgmt/auth"
 )
@@ -16,38 +17,78 @@ const (
 // visit is what is known about who asks.
 type visit struct {
 	form    form
+	who     string // name of the user, or "token NAME"; "" for a stranger
+	role    auth.Role
 	session auth.Session
 	id      string // of the session; "" without one
+	change  bool   // the password must be changed first
 }
 
-// guard lets a request through to its route or answers in its place.
+// guard lets a request through to its route or answers in its place. It is the
+// one place that decides who may do what.
 func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	v := visit{form: rt.form}
 	if rt.access == anyone {
 		rt.handle(w, r, v)
 		return
 	}
-	if !s.Account.IsSet() {
+	if !s.Users.IsSet() {
 		if rt.access == newcomer {
 			rt.handle(w, r, v)
 			return
 		}
-		s.turnAway(w, r, v, http.StatusForbidden, "/setup", "no password is set yet; open /setup in a browser and set one with the set-up code from the serial console")
+		s.turnAway(w, r, v, http.StatusForbidden, "/setup", "no user is set up yet; open /setup in a browser and make one with the set-up code from the serial console")
 		return
 	}
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		if session, ok := s.Sessions.Get(c.Value, !rt.quiet); ok {
-			v.session, v.id = session, c.Value
-		}
-	}
+	s.identify(r, rt, &v)
 	switch {
-	case rt.access == signedIn && v.id == "":
-		s.turnAway(w, r, v, http.StatusUnauthorized, "/login", "not signed in, or the session has ended; sign in with POST /api/v1/login")
 	case rt.access == newcomer:
-		s.turnAway(w, r, v, http.StatusForbidden, "/login", "a password is already set")
+		s.turnAway(w, r, v, http.StatusForbidden, "/login", "the box is set up already")
+	case rt.access == visitor:
+		rt.handle(w, r, v)
+	case v.who == "":
+		s.turnAway(w, r, v, http.StatusUnauthorized, "/login", "not signed in, or the session has ended; sign in with POST /api/v1/login, or send a token")
+	case !v.role.In(rt.may):
+		s.audit(r, v, "refused", rt.method+" "+rt.path, "", outcomeRefused)
+		s.fail(w, r, v, http.StatusForbidden, "Not yours", "Your role, "+v.role.String()+", may not do this.", "It is for: "+rt.may.String()+".")
+	case rt.people && v.id == "":
+		s.fail(w, r, v, http.StatusForbidden, "Not for tokens", "A person must do this, not a token.", "Sign in with name and password.")
+	case v.change && rt.path != "/account" && rt.path != "/account/password" && rt.path != "/logout":
+		s.turnAway(w, r, v, http.StatusForbidden, "/account", "the password was set by another; change it first, on the page /account")
+	case rt.method == http.MethodPost && rt.form == page && !v.session.CheckToken(r.PostFormValue("token")):
+		s.fail(w, r, v, http.StatusForbidden, "Refused", "This form was not from this page or is out of date.", "Open the page again and send it once more.")
 	default:
 		rt.handle(w, r, v)
 	}
+}
+
+// identify finds out who asks: a session's cookie, or a token, which is good
+// for the API alone.
+func (s *Site) identify(r *http.Request, rt route, v *visit) {
+	if text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		if !strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/metrics" {
+			return
+		}
+		if t, ok := s.Users.CheckToken(text); ok {
+			v.who, v.role = "token "+t.Name, t.Role
+		}
+		return
+	}
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return
+	}
+	session, ok := s.Sessions.Get(c.Value, !rt.quiet)
+	if !ok {
+		return
+	}
+	// Asked anew each time: who is disabled or has another role is so at once.
+	user, ok := s.Users.Get(session.User)
+	if !ok {
+		s.Sessions.End(c.Value)
+		return
+	}
+	v.who, v.role, v.session, v.id, v.change = user.Name, user.Role, session, c.Value, user.Change
 }
 
 // turnAway sends people to the page where they can go on and tells programs.

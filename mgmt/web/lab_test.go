@@ -17,8 +17,11 @@ import (
 	"wirepatch/board/atomicfile"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
 )
@@ -37,6 +40,8 @@ type lab struct {
 	handler http.Handler
 	poller  *wire.Poller
 	cert    *certs.Certificate
+	events  *events.Store
+	audit   *audit.Log
 	log     *control.Log
 	server  *control.Server
 
@@ -52,7 +57,7 @@ func newLab(t testing.TB) *lab {
 	l.startDataplane("one")
 	cert, err := certs.Load(dir, func() certs.Names { return certs.Own(nil) })
 	l.must(err)
-	account, err := auth.Open(dir)
+	users, err := auth.Open(dir, l.now)
 	l.must(err)
 	sampler, err := system.New(dir)
 	l.must(err)
@@ -61,14 +66,44 @@ func newLab(t testing.TB) *lab {
 	l.must(os.WriteFile(ini, []byte("[service portal]\naddress = 10.77.0.2\nport = 80\n"), 0o644))
 	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)
 	l.cert = cert
+	l.openStores()
 	l.site, err = New(Config{
-		Account: account, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
-		Wire: l.poller, System: sampler, Settings: ini,
-		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Log: slog.New(slog.DiscardHandler),
+		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
+		Wire: l.poller, Events: l.events, Audit: l.audit, System: sampler, Settings: ini,
+		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
 	l.handler = l.site.Handler()
 	return l
+}
+
+// openStores opens the files of events and records, as the program does.
+func (l *lab) openStores() {
+	l.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	l.events, err = events.Open(filepath.Join(l.dir, "events.db"), events.DefaultLimits, quiet)
+	l.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	go l.events.Run(ctx)
+	db, err := records.Open(l.dir)
+	l.must(err)
+	l.audit = audit.New(db, l.now, quiet, func(audit.Record) {})
+	l.Cleanup(func() { cancel(); l.events.Wait(); db.Close() })
+	l.poller.Resume(l.events.Resume(), nil, l.events.Keep)
+}
+
+// settle waits until all events that were copied are on the disk.
+func (l *lab) settle() {
+	l.Helper()
+	want := l.poller.Since(0, 1000)
+	for end := time.Now().Add(time.Minute); len(want) > 0; time.Sleep(10 * time.Millisecond) {
+		if _, ok, err := l.events.Get(l.Context(), want[len(want)-1].Seq); ok {
+			return
+		} else if err != nil || time.Now().After(end) {
+			l.Fatalf("event %d is not on the disk: %v", want[len(want)-1].Seq, err)
+		}
+	}
 }
 
 func (l *lab) must(err error) {
@@ -131,13 +166,27 @@ func (l *lab) writeBox(b state.Box) {
 
 func (l *lab) setPassword() {
 	l.Helper()
-	a := l.site.Account
-	l.must(a.SetUp(context.Background(), a.SetupCode(), testPassword))
+	u := l.site.Users
+	l.must(u.SetUp(context.Background(), u.SetupCode(), "", testPassword))
 }
 
-// session opens a session without the work of a password hash.
-func (l *lab) session() (*http.Cookie, auth.Session) {
-	id, s := l.site.Sessions.Create()
+// addUser makes a user of each role, called as the role is.
+func (l *lab) addUsers() {
+	l.Helper()
+	for _, name := range auth.RoleNames() {
+		var r auth.Role
+		l.must(r.UnmarshalText([]byte(name)))
+		l.must(l.site.Users.Add(context.Background(), name, r, testPassword))
+		l.must(l.site.Users.ChangePassword(context.Background(), name, testPassword))
+	}
+}
+
+// session opens a session of the administrator without the work of a password
+// hash.
+func (l *lab) session() (*http.Cookie, auth.Session) { return l.sessionOf(auth.FirstName) }
+
+func (l *lab) sessionOf(user string) (*http.Cookie, auth.Session) {
+	id, s := l.site.Sessions.Create(user, "192.0.2.9")
 	return &http.Cookie{Name: sessionCookie, Value: id}, s
 }
 

@@ -15,6 +15,7 @@ import (
 // entry is what the sign-in and set-up pages show.
 type entry struct {
 	Problem   string
+	Name      string // as it was typed
 	MinLength int
 }
 
@@ -35,7 +36,7 @@ func formTokenFits(r *http.Request) bool {
 }
 
 func (s *Site) entryPage(w http.ResponseWriter, r *http.Request, code int, name, title, problem string) {
-	s.render(w, code, name, view{Title: title, Token: formToken(w, r), Page: entry{problem, auth.MinLength}})
+	s.render(w, code, name, view{Title: title, Token: formToken(w, r), Page: entry{problem, r.PostFormValue("username"), auth.MinLength}})
 }
 
 func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, v visit) {
@@ -51,7 +52,8 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
 		s.entryPage(w, r, http.StatusForbidden, "login", "Sign in", sentence(errForm))
 		return
 	}
-	if code, err := s.signIn(w, r, v, r.PostFormValue("password")); err != nil {
+	in := Login{r.PostFormValue("username"), r.PostFormValue("password"), r.PostFormValue("code")}
+	if code, err := s.signIn(w, r, v, in); err != nil {
 		s.entryPage(w, r, code, "login", "Sign in", sentence(err))
 		return
 	}
@@ -62,25 +64,37 @@ var errForm = errors.New("this form was not from this page or is out of date; fi
 
 // signIn checks the password and opens a session, or returns the status code
 // and what to tell.
-func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, password string) (int, error) {
+func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, in Login) (int, error) {
 	if err := s.mayTry(w, r); err != nil {
 		return http.StatusTooManyRequests, err
 	}
-	ok, err := s.Account.Verify(r.Context(), password)
-	if err != nil {
-		return http.StatusServiceUnavailable, err
+	if in.User == "" {
+		in.User = auth.FirstName
 	}
-	if !ok {
-		s.Log.Warn("sign-in refused", "from", from(r))
-		return http.StatusUnauthorized, errors.New("wrong password; if it is lost, docs/management.md says how to set a new one")
+	user, err := s.Users.SignIn(r.Context(), in.User, in.Password, in.Code)
+	switch {
+	case errors.Is(err, auth.ErrRefused), errors.Is(err, auth.ErrFactor), errors.Is(err, auth.ErrClock):
+		// What was typed may be a password in the wrong field.
+		who := in.User
+		if _, known := s.Users.Get(who); !known {
+			who = "unknown user"
+		}
+		s.audit(r, visit{who: who}, "sign-in", "", err.Error(), outcomeRefused)
+		return http.StatusUnauthorized, err
+	case err != nil:
+		return http.StatusServiceUnavailable, err
 	}
 	s.Throttle.Success(from(r))
 	s.Sessions.End(v.id) // a new session at each sign-in
-	id, _ := s.Sessions.Create()
+	s.open(w, r, user)
+	s.audit(r, visit{who: user.Name, role: user.Role}, "sign-in", "", "", outcomeDone)
+	return http.StatusOK, nil
+}
+
+func (s *Site) open(w http.ResponseWriter, r *http.Request, user auth.User) {
+	id, _ := s.Sessions.Create(user.Name, from(r).String())
 	setCookie(w, sessionCookie, id)
 	dropCookie(w, formCookie)
-	s.Log.Info("signed in", "from", from(r))
-	return http.StatusOK, nil
 }
 
 func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
@@ -94,14 +108,14 @@ func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) logout(w http.ResponseWriter, r *http.Request, v visit) {
-	if !v.session.CheckToken(r.PostFormValue("token")) {
-		s.fail(w, r, v, http.StatusForbidden, "Refused", "This form was not from this page or is out of date.", "Open the overview and sign out there.")
-		return
-	}
+	s.signOut(w, r, v)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+func (s *Site) signOut(w http.ResponseWriter, r *http.Request, v visit) {
 	s.Sessions.End(v.id)
 	dropCookie(w, sessionCookie)
-	s.Log.Info("signed out", "from", from(r))
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	s.audit(r, v, "sign-out", "", "", outcomeDone)
 }
 
 func (s *Site) setupPage(w http.ResponseWriter, r *http.Request, _ visit) {
@@ -114,11 +128,10 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request, v visit) {
 		s.entryPage(w, r, code, "setup", "First set-up", sentence(err))
 		return
 	}
-	s.Log.Info("password set, set-up code used up", "from", from(r))
+	first := s.Users.List()[0]
+	s.audit(r, visit{who: first.Name, role: first.Role}, "set-up", first.Name, "first user made, set-up code used up", outcomeDone)
 	s.Throttle.Success(from(r))
-	id, _ := s.Sessions.Create()
-	setCookie(w, sessionCookie, id)
-	dropCookie(w, formCookie)
+	s.open(w, r, first)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -133,14 +146,14 @@ func (s *Site) setFirst(w http.ResponseWriter, r *http.Request) (int, error) {
 	if err := s.mayTry(w, r); err != nil {
 		return http.StatusTooManyRequests, err
 	}
-	err := s.Account.SetUp(r.Context(), r.PostFormValue("code"), password)
+	err := s.Users.SetUp(r.Context(), r.PostFormValue("code"), r.PostFormValue("username"), password)
 	switch {
 	case err == nil:
 		return http.StatusOK, nil
-	case errors.Is(err, auth.ErrPassword):
+	case errors.Is(err, auth.ErrPassword), errors.Is(err, auth.ErrName):
 		return http.StatusUnprocessableEntity, err
 	case errors.Is(err, auth.ErrCode), errors.Is(err, auth.ErrSet):
-		s.Log.Warn("set-up refused", "from", from(r), "cause", err)
+		s.audit(r, visit{who: "newcomer"}, "set-up", "", err.Error(), outcomeRefused)
 		return http.StatusForbidden, err
 	}
 	s.Log.Error("set-up failed", "cause", err)

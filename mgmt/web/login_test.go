@@ -13,7 +13,7 @@ import (
 
 func TestSetUpAndSignIn(t *testing.T) {
 	l := newLab(t)
-	code := l.site.Account.SetupCode()
+	code := l.site.Users.SetupCode()
 	form := func(code, pw, repeat string) url.Values {
 		return url.Values{"code": {code}, "password": {pw}, "repeat": {repeat}}
 	}

@@ -32,7 +32,7 @@ type overview struct {
 type figure struct{ Label, Value, Hint string }
 
 func (s *Site) overview(w http.ResponseWriter, _ *http.Request, v visit) {
-	s.render(w, http.StatusOK, "overview", view{Title: "Overview", SignedIn: true, Token: v.session.Token, Page: s.lookAround()})
+	s.show(w, v, http.StatusOK, "overview", "Overview", s.lookAround())
 }
 
 // live answers with the parts of the overview that change.
@@ -56,7 +56,7 @@ func (s *Site) lookAround() overview {
 	if st.Box != nil {
 		o.Hostname = visible.Line(st.Box.Hostname)
 	}
-	o.Alerts = alerts(st, setErr)
+	o.Alerts = append(alerts(st, setErr), s.storeAlerts()...)
 	return o
 }
 

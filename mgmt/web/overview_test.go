@@ -2,12 +2,14 @@ package web
 
 import (
 	"encoding/json"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
+	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/wire"
 )
 
@@ -46,8 +48,11 @@ func hostileLab(t *testing.T) *lab {
 
 func TestHostileBytes(t *testing.T) {
 	l := hostileLab(t)
+	l.settle()
+	l.audit.Add(audit.Entry{Who: hostile, From: hostile, Action: hostile, Object: hostile, Detail: hostile, Outcome: "done"})
 	c, _ := l.session()
-	for _, path := range []string{"/", "/live", "/api/v1/status", "/api/v1/events"} {
+	q := url.Values{"q": {hostile}, "definition": {hostile}, "client": {hostile}, "from": {hostile}}.Encode()
+	for _, path := range []string{"/", "/live", "/corrections", "/corrections?show=events", "/corrections?" + q, "/corrections/3", "/audit", "/users", "/account", "/api/v1/status", "/api/v1/events"} {
 		w := l.do("GET", path, "", with(c))
 		body := w.Body.String()
 		if w.Code != 200 {

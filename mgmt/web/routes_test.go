@@ -4,35 +4,85 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/session"
+	"wirepatch/mgmt/auth"
 )
 
-// what a route answers, by who asks and how.
+// what a route answers, by who asks: while there is no user, a stranger, and
+// each role. Forms come with the session's token, JSON is {}.
 type answers struct {
-	fresh, stranger, admin int // right method: no password set yet, not signed in, signed in
-	wrong                  int // signed in, a method that it does not have
+	fresh, stranger, auditor, approver, operator, admin int
 }
 
-// Every route, by method and path. "see other" to /setup or /login is 303.
+// Answers that many routes have in common.
+var (
+	openPage   = answers{303, 303, 200, 200, 200, 200}
+	openData   = answers{403, 401, 200, 200, 200, 200}
+	oversee    = answers{303, 303, 200, 403, 403, 200}
+	overseeAPI = answers{403, 401, 200, 403, 403, 200}
+	adminForm  = answers{303, 303, 403, 403, 403, 422} // 422: nothing was filled in
+	adminNone  = answers{303, 303, 403, 403, 403, 404} // 404: names nobody
+	adminAPI   = answers{403, 401, 403, 403, 403, 422}
+	adminNoAPI = answers{403, 401, 403, 403, 403, 404}
+)
+
+// Every route, by method and path, by every role. A route that is not in here
+// fails the test.
 var wantAnswers = map[string]answers{
-	"GET /{$}":               {303, 303, 200, 405},
-	"GET /live":              {403, 401, 200, 405},
-	"POST /logout":           {303, 303, 403, 405}, // 403: without the form's token
-	"GET /login":             {303, 200, 303, 405},
-	"POST /login":            {303, 403, 403, 405}, // 403: likewise
-	"GET /setup":             {200, 303, 303, 303},
-	"POST /setup":            {403, 303, 303, 303},
-	"GET /api/v1/status":     {403, 401, 200, 405},
-	"GET /api/v1/events":     {403, 401, 200, 405},
-	"POST /api/v1/login":     {403, 400, 400, 405}, // 400: without a body
-	"POST /api/v1/logout":    {403, 401, 400, 405},
-	"GET /api/":              {403, 401, 404, 405},
-	"GET /":                  {303, 303, 404, 405},
-	"GET /static/page.css":   {200, 200, 200, 405},
-	"GET /static/refresh.js": {200, 200, 200, 405},
-	"GET /static/icon.svg":   {200, 200, 200, 405},
+	"GET /{$}":                       openPage,
+	"GET /live":                      openData,
+	"GET /corrections":               openPage,
+	"GET /corrections/{seq}":         openPage,
+	"GET /corrections/{seq}/json":    openPage,
+	"GET /corrections/{seq}/pcap":    openPage,
+	"GET /audit":                     oversee,
+	"GET /users":                     oversee,
+	"GET /account":                   openPage,
+	"POST /account/password":         {303, 303, 422, 422, 422, 422},
+	"POST /account/factor":           {303, 303, 422, 422, 422, 422},
+	"POST /account/factor/drop":      {303, 303, 422, 422, 422, 422},
+	"POST /account/sessions":         {303, 303, 303, 303, 303, 303},
+	"POST /users/add":                adminForm,
+	"POST /users/role":               adminForm,
+	"POST /users/disable":            adminNone,
+	"POST /users/enable":             adminNone,
+	"POST /users/password":           adminForm,
+	"POST /users/factor/drop":        adminNone,
+	"POST /users/remove":             adminNone,
+	"POST /tokens/add":               adminForm,
+	"POST /tokens/drop":              adminNone,
+	"POST /api/v1/users/add":         adminAPI,
+	"POST /api/v1/users/role":        adminAPI,
+	"POST /api/v1/users/disable":     adminNoAPI,
+	"POST /api/v1/users/enable":      adminNoAPI,
+	"POST /api/v1/users/password":    adminAPI,
+	"POST /api/v1/users/factor/drop": adminNoAPI,
+	"POST /api/v1/users/remove":      adminNoAPI,
+	"POST /api/v1/tokens/add":        adminAPI,
+	"POST /api/v1/tokens/drop":       adminNoAPI,
+	"POST /logout":                   {303, 303, 303, 303, 303, 303},
+	"GET /login":                     {303, 200, 303, 303, 303, 303},
+	"POST /login":                    {303, 403, 403, 403, 403, 403}, // without the form's own token
+	"GET /setup":                     {200, 303, 303, 303, 303, 303},
+	"POST /setup":                    {403, 303, 303, 303, 303, 303},
+	"GET /api/v1/status":             openData,
+	"GET /api/v1/events":             openData,
+	"GET /api/v1/tallies":            openData,
+	"GET /api/v1/audit":              overseeAPI,
+	"GET /api/v1/users":              overseeAPI,
+	"POST /api/v1/login":             {403, 401, 401, 401, 401, 401},
+	"POST /api/v1/logout":            openData,
+	"GET /api/":                      {403, 401, 404, 404, 404, 404},
+	"GET /":                          {303, 303, 404, 404, 404, 404},
+	"GET /static/page.css":           {200, 200, 200, 200, 200, 200},
+	"GET /static/refresh.js":         {200, 200, 200, 200, 200, 200},
+	"GET /static/icon.svg":           {200, 200, 200, 200, 200, 200},
 }
 
-// sample paths for patterns that are not a path themselves.
+// samplePath is an address for patterns that are none themselves.
 func samplePath(pattern string) string {
 	switch pattern {
 	case "/":
@@ -40,48 +90,137 @@ func samplePath(pattern string) string {
 	case "/api/":
 		return "/api/v9/nothing"
 	}
-	return strings.TrimSuffix(pattern, "{$}")
+	return strings.NewReplacer("{$}", "", "{seq}", "1").Replace(pattern)
 }
 
-func TestEveryRoute(t *testing.T) {
+// asked sends what fits the route, as the user, "" for a stranger.
+func (l *lab) asked(method, path, user string) int {
+	body, change := "", []func(*http.Request){}
+	if strings.HasPrefix(path, "/api/") && method == "POST" {
+		body = "{}"
+	}
+	if user != "" {
+		c, s := l.sessionOf(user)
+		change = append(change, with(c))
+		if body == "" {
+			body = "token=" + s.Token
+		}
+	}
+	return l.do(method, path, body, change...).Code
+}
+
+func TestEveryRouteByEveryRole(t *testing.T) {
 	fresh, set := newLab(t), newLab(t)
 	set.setPassword()
+	set.addUsers()
+	set.log.Add(control.Event{Kind: "correction", Client: "10.77.0.1:1", Server: "10.77.0.2:80", Evidence: &session.Evidence{Action: "set", Before: []byte("a")}})
+	set.poller.Poll(t.Context())
+	set.poller.Poll(t.Context())
+	set.settle()
 	seen := 0
 	for _, r := range set.site.routes() {
-		name := r.method + " " + r.path
+		name, path := r.method+" "+r.path, samplePath(r.path)
 		want, ok := wantAnswers[name]
 		if !ok {
 			t.Errorf("route %s is not in the table", name)
 			continue
 		}
 		seen++
-		path := samplePath(r.path)
-		// A session of its own for each request: signing out ends it.
-		signedIn := func() func(*http.Request) { c, _ := set.session(); return with(c) }
 		check := func(who string, got, want int) {
+			t.Helper()
 			if got != want {
 				t.Errorf("%s, %s: %d; want %d", name, who, got, want)
 			}
 		}
-		check("no password set", fresh.do(r.method, path, "").Code, want.fresh)
-		check("not signed in", set.do(r.method, path, "").Code, want.stranger)
-		check("made-up session", set.do(r.method, path, "", with(&http.Cookie{Name: sessionCookie, Value: "x"})).Code, want.stranger)
-		check("signed in", set.do(r.method, path, "", signedIn()).Code, want.admin)
-		for _, m := range []string{"PUT", "DELETE", "OPTIONS", "TRACE", "XYZZY"} {
-			w := set.do(m, path, "", signedIn(), header("Sec-Fetch-Site", "same-origin"))
-			check(m, w.Code, want.wrong)
-			if w.Code == 405 && w.Header().Get("Allow") == "" {
-				t.Errorf("%s %s: 405 without Allow", m, path)
-			}
+		check("no user yet", fresh.asked(r.method, path, ""), want.fresh)
+		check("stranger", set.asked(r.method, path, ""), want.stranger)
+		check("made-up session", set.do(r.method, path, map[bool]string{true: "{}"}[strings.HasPrefix(path, "/api/")], with(&http.Cookie{Name: sessionCookie, Value: "x"})).Code, want.stranger)
+		for who, code := range map[string]int{"auditor": want.auditor, "approver": want.approver, "operator": want.operator, "administrator": want.admin} {
+			set.site.Throttle = auth.NewThrottle(set.now)
+			check(who, set.asked(r.method, path, who), code)
 		}
-		if r.method == "POST" {
-			for k, v := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
-				check("cross-origin by "+k, set.do("POST", path, "", signedIn(), header(k, v)).Code, 403)
-			}
-		}
+		checkForgery(set, r, path)
+		checkMethods(set, r, path)
 	}
 	if seen != len(wantAnswers) {
 		t.Errorf("%d routes; the table has %d", seen, len(wantAnswers))
+	}
+}
+
+// checkForgery sends what another site's page could have a browser send.
+func checkForgery(l *lab, r route, path string) {
+	if r.method != "POST" {
+		return
+	}
+	c, s := l.session()
+	body := "token=" + s.Token
+	if r.form == data {
+		body = "{}"
+	}
+	for k, v := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		if got := l.do("POST", path, body, with(c), header(k, v)).Code; got != 403 {
+			l.Errorf("POST %s, cross-origin by %s: %d; want 403", path, k, got)
+		}
+	}
+	if r.form == page && r.access == signedIn {
+		for _, forged := range []string{"", "token=", "token=x", "token=" + s.Token + "x"} {
+			if got := l.do("POST", path, forged, with(c)).Code; got != 403 {
+				l.Errorf("POST %s with %q: %d; want 403", path, forged, got)
+			}
+		}
+	}
+	if r.form == data {
+		for _, typ := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data"} {
+			if got := l.do("POST", path, "{}", with(c), header("Content-Type", typ)).Code; got != 415 {
+				l.Errorf("POST %s as %s: %d; want 415", path, typ, got)
+			}
+		}
+	}
+}
+
+func checkMethods(l *lab, r route, path string) {
+	for _, m := range []string{"PUT", "DELETE", "OPTIONS", "TRACE", "XYZZY"} {
+		c, _ := l.session()
+		w := l.do(m, path, "", with(c), header("Sec-Fetch-Site", "same-origin"))
+		if r.access == newcomer {
+			if w.Code != 303 {
+				l.Errorf("%s %s: %d; want 303", m, path, w.Code)
+			}
+		} else if w.Code != 405 || w.Header().Get("Allow") == "" {
+			l.Errorf("%s %s: %d, Allow %q; want 405 and what is allowed", m, path, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}
+
+// A token has its role's rights in the API, none on the pages, and never those
+// that ask for a person.
+func TestTokensByRole(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	for _, name := range auth.RoleNames() {
+		var r auth.Role
+		l.must(r.UnmarshalText([]byte(name)))
+		text, err := l.site.Users.NewToken(name, r, "admin", time.Hour)
+		l.must(err)
+		bearer := header("Authorization", "Bearer "+text)
+		for _, rt := range l.site.routes() {
+			if rt.access != signedIn {
+				continue
+			}
+			path := samplePath(rt.path)
+			got := l.do(rt.method, path, "{}", bearer).Code
+			switch isAPI := strings.HasPrefix(path, "/api/"); {
+			case !isAPI && got != 303 && got != 401:
+				t.Errorf("%s token, %s %s: %d; want it turned away from pages", name, rt.method, path, got)
+			case isAPI && (!r.In(rt.may) || rt.people) && got != 403:
+				t.Errorf("%s token, %s %s: %d; want 403", name, rt.method, path, got)
+			case isAPI && r.In(rt.may) && !rt.people && (got == 401 || got == 403):
+				t.Errorf("%s token, %s %s: %d; want it let through", name, rt.method, path, got)
+			}
+		}
+		if got := l.do("GET", "/api/v1/status", "", header("Authorization", "Bearer "+text+"x")).Code; got != 401 {
+			t.Errorf("a token that is none: %d; want 401", got)
+		}
 	}
 }
 

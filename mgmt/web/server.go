@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"time"
 
+	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
 )
@@ -29,14 +31,17 @@ const (
 
 // Config is what the pages need.
 type Config struct {
-	Account     *auth.Account
+	Users       *auth.Users
 	Sessions    *auth.Sessions
 	Throttle    *auth.Throttle
 	Wire        *wire.Poller
+	Events      *events.Store
+	Audit       *audit.Log
 	System      *system.Sampler
 	Settings    string   // path of appliance.ini; "": where it usually is
 	Fingerprint string   // of the certificate
 	Names       []string // that the certificate names
+	Now         func() time.Time
 	Log         *slog.Logger
 }
 

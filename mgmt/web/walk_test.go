@@ -29,7 +29,7 @@ func TestBrowser(t *testing.T) {
 	}
 	b.shot("setup")
 	b.do("set up",
-		chromedp.SendKeys(css("#code"), strings.ToLower(l.site.Account.SetupCode())),
+		chromedp.SendKeys(css("#code"), strings.ToLower(l.site.Users.SetupCode())),
 		chromedp.SendKeys(css("#password"), testPassword), chromedp.SendKeys(css("#repeat"), testPassword+"\r"),
 		chromedp.WaitVisible(css("#wire")))
 	b.looks()

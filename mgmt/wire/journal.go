@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
@@ -25,18 +24,19 @@ type journal struct {
 	events      []Record
 }
 
-func (j *journal) add(source string, e control.Event) {
+func (j *journal) add(source string, e control.Event) Record {
 	j.seq++
 	r := Record{Seq: j.seq, Source: source, Event: bounded(e)}
+	j.put(r)
+	return r
+}
+
+func (j *journal) put(r Record) {
 	if r.IsCorrection() {
 		j.corrections = push(j.corrections, r, keepCorrections)
 	} else {
 		j.events = push(j.events, r, keepEvents)
 	}
-}
-
-func (j *journal) note(source, kind, text string, at time.Time) {
-	j.add(source, control.Event{Time: at, Kind: kind, Text: text})
 }
 
 func push(list []Record, r Record, keep int) []Record {

@@ -3,15 +3,16 @@ package wire
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
 )
 
+func note(j *journal, text string) { j.add("box", control.Event{Kind: "restart", Text: text}) }
+
 func TestJournalBounded(t *testing.T) {
 	var j journal
-	j.note("box", "restart", "first", time.Time{})
+	note(&j, "first")
 	huge := strings.Repeat("ä", maxText)
 	for range 3 * keepCorrections {
 		j.add("dataplane", control.Event{Text: huge, Client: huge, Evidence: &session.Evidence{
@@ -31,7 +32,7 @@ func TestJournalBounded(t *testing.T) {
 		t.Errorf("evidence of %d (capacity), %d bytes kept; want %d", cap(r.Evidence.Before), len(r.Evidence.After), session.EvidenceLimit)
 	}
 	for range 3 * keepEvents {
-		j.note("box", "restart", "again", time.Time{})
+		note(&j, "again")
 	}
 	if len(j.events) != keepEvents || len(j.corrections) != keepCorrections {
 		t.Errorf("%d events, %d corrections; want %d, %d", len(j.events), len(j.corrections), keepEvents, keepCorrections)

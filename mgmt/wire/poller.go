@@ -23,6 +23,7 @@ type Poller struct {
 	dataplane *control.Client
 	boxPath   string
 	now       func() time.Time
+	keep      func(r Record, instance string, event uint64)
 
 	// Of the polling goroutine alone:
 	last     counters
@@ -37,7 +38,37 @@ type Poller struct {
 // New returns a Poller of the dataplane at the unix socket and of init's file
 // at boxPath.
 func New(socket, boxPath string, now func() time.Time) *Poller {
-	return &Poller{dataplane: control.Dial(socket), boxPath: boxPath, now: now}
+	return &Poller{dataplane: control.Dial(socket), boxPath: boxPath, now: now, keep: func(Record, string, uint64) {}}
+}
+
+// Resume is where an earlier run of this program ended.
+type Resume struct {
+	Seq      uint64 // the last record's
+	Instance string // the dataplane process that was asked last
+	Event    uint64 // its last event that became a record
+}
+
+// Resume goes on where an earlier run ended, with its last records; keep is told
+// of each new record and must not wait. To be called before the first poll.
+func (p *Poller) Resume(r Resume, last []Record, keep func(rec Record, instance string, event uint64)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.instance, p.since, p.keep = r.Instance, r.Event, keep
+	p.journal.seq = r.Seq
+	for _, rec := range last {
+		p.journal.put(rec)
+	}
+}
+
+// Note adds an event of the management plane's own.
+func (p *Poller) Note(kind, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note("management", kind, text, p.now())
+}
+
+func (p *Poller) note(source, kind, text string, at time.Time) {
+	p.keep(p.journal.add(source, control.Event{Time: at, Kind: kind, Text: text}), "", 0)
 }
 
 // Run polls until ctx ends.
@@ -110,7 +141,7 @@ func (p *Poller) ask(ctx context.Context) ([]control.Event, *control.Status, err
 		var events []control.Event
 		if p.instance != "" {
 			var err error
-			if events, err = p.dataplane.Events(ctx, p.since, 0); err != nil {
+			if events, err = p.drain(ctx); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -126,6 +157,26 @@ func (p *Poller) ask(ctx context.Context) ([]control.Event, *control.Status, err
 	return nil, nil, fmt.Errorf("the dataplane restarts faster than it can be asked")
 }
 
+// answers bounds how many answers full of events one poll takes: more than the
+// dataplane keeps.
+const answers = 16
+
+func (p *Poller) drain(ctx context.Context) (all []control.Event, _ error) {
+	since := p.since
+	for range answers {
+		events, err := p.dataplane.Events(ctx, since, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, events...)
+		if len(events) < control.MaxEvents {
+			break
+		}
+		since = events[len(events)-1].ID
+	}
+	return all, nil
+}
+
 // takeAnswer keeps what the dataplane said; another says that it is no longer
 // the process that answered before.
 func (p *Poller) takeAnswer(status *control.Status, events []control.Event, another bool) {
@@ -139,9 +190,9 @@ func (p *Poller) takeAnswer(status *control.Status, events []control.Event, anot
 	d := &p.state.Dataplane
 	switch {
 	case d.Answers && another:
-		p.journal.note("management", "restart", "another dataplane process answers", now)
+		p.note("management", "restart", "another dataplane process answers", now)
 	case !d.Answers && !d.Seen.IsZero():
-		p.journal.note("management", "restart", "the dataplane answers again", now)
+		p.note("management", "restart", "the dataplane answers again", now)
 	}
 	if !d.Answers {
 		d.Answers, d.Error, d.Since = true, "", now
@@ -159,10 +210,10 @@ func (p *Poller) takeEvents(events []control.Event) {
 			continue
 		}
 		if lost := e.ID - p.since - 1; lost > 0 && p.since > 0 {
-			p.journal.note("management", "lost", fmt.Sprintf("%d events came faster than they could be copied and are lost", lost), p.now())
+			p.note("management", "lost", fmt.Sprintf("%d events came faster than they could be copied and are lost", lost), p.now())
 		}
 		p.since = e.ID
-		p.journal.add("dataplane", e)
+		p.keep(p.journal.add("dataplane", e), p.instance, e.ID)
 	}
 }
 
@@ -173,7 +224,7 @@ func (p *Poller) takeSilence(err error) {
 	d := &p.state.Dataplane
 	if d.Answers || d.Since.IsZero() {
 		if d.Answers {
-			p.journal.note("management", "restart", "the dataplane does not answer any more: "+cause(err), p.now())
+			p.note("management", "restart", "the dataplane does not answer any more: "+cause(err), p.now())
 		}
 		d.Answers, d.Since = false, p.now()
 	}
@@ -197,7 +248,7 @@ func (p *Poller) takeBox(box *state.Box, err error) {
 	}
 	for _, proc := range box.Processes {
 		if proc.Restarts > restarts(p.state.Box, proc.Name) {
-			p.journal.note("box", "restart", endText(proc), proc.ExitedAt)
+			p.note("box", "restart", endText(proc), proc.ExitedAt)
 		}
 	}
 	p.state.Box, p.state.BoxError = box, ""

@@ -1,0 +1,19 @@
+// Package records is the file of what must not be lost: the audit log and all
+// that is decided on the box. It is apart from the file of events, which is
+// large, written all the time, and may be given up.
+package records
+
+import (
+	"path/filepath"
+
+	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/store"
+)
+
+// File is its name in the data folder.
+const File = "records.db"
+
+var schema = store.Schema{Version: 1, Durable: true, Create: audit.Schema}
+
+// Open opens the file in the folder dir.
+func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var schema = Schema{Version: 3, Create: "CREATE TABLE t(n INTEGER)"}
+
+func count(t *testing.T, db *DB) (n int) {
+	t.Helper()
+	if err := db.Read.QueryRow("SELECT count(*) FROM t").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func mustOpen(t *testing.T, path string, s Schema) *DB {
+	t.Helper()
+	db, err := Open(path, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Write.Exec("INSERT INTO t VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func TestOpenAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c#d.db")
+	for want := 1; want < 3; want++ {
+		db := mustOpen(t, path, schema)
+		if got := count(t, db); got != want || db.Trouble != "" {
+			t.Errorf("opened %d times it holds %d rows, trouble %q", want, got, db.Trouble)
+		}
+		if _, err := db.Read.Exec("INSERT INTO t VALUES (1)"); err == nil {
+			t.Error("the reading handle writes; want an error")
+		}
+		db.Close()
+	}
+}
+
+// Whatever the disk holds or refuses, there is a store, and it says so.
+func TestTrouble(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "other.db")
+	mustOpen(t, other, Schema{Version: 2, Create: schema.Create}).Close()
+	torn := filepath.Join(dir, "torn.db")
+	mustOpen(t, torn, schema).Close()
+	text, err := os.ReadFile(torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 100; i < len(text); i++ {
+		text[i] = 0xa5
+	}
+	if err := os.WriteFile(torn, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		garbage:                         "put aside",
+		other:                           "put aside",
+		torn:                            "put aside",
+		filepath.Join(dir, "no/folder"): "lasts until the program ends",
+		dir:                             "lasts until the program ends",
+	} {
+		db := mustOpen(t, path, schema)
+		if got := count(t, db); got != 1 || !strings.Contains(db.Trouble, want) {
+			t.Errorf("%s: %d rows, trouble %q; want 1 and %q", path, got, db.Trouble, want)
+		}
+		if _, err := os.Stat(path + ".damaged"); want == "put aside" && err != nil {
+			t.Errorf("%s: %v; want the file put aside", path, err)
+		}
+	}
+}
