@@ -23,7 +23,8 @@ type decoder struct {
 	msg  message
 	view protocol.Message
 	q    question // what the message at hand is about: its query's
-	qok  bool
+	qok  bool     // its query is known
+	own  question // what the message at hand says itself
 }
 
 func newDecoder(rules protocol.Rules, conn protocol.Conn, o whole.Options, transport string) *decoder {
@@ -48,7 +49,8 @@ func (d *decoder) decide(dir session.Direction, data []byte) (whole.Outcome, err
 	if err := d.msg.parse(data, dir); err != nil {
 		return whole.Outcome{}, err
 	}
-	d.q, d.qok = d.msg.question(), true
+	d.own = d.msg.question()
+	d.q, d.qok = d.own, true
 	if dir == session.ToServer {
 		if whole.WantsAny(d.rules, kinds[session.ToClient]...) {
 			d.asked.add(d.q)

@@ -22,6 +22,12 @@ func (d *decoder) lookup(name string) (any, bool) {
 	}
 	q := &d.q
 	if !d.qok {
+		q = &d.own
+	}
+	if r, ok := replies[name]; ok {
+		return string(answer(q, r.rcode, r.tc)), true
+	}
+	if !d.qok {
 		return nil, false
 	}
 	switch name {
@@ -35,9 +41,6 @@ func (d *decoder) lookup(name string) (any, bool) {
 		return q.qtype, true
 	case "query.class":
 		return q.class, true
-	}
-	if r, ok := replies[name]; ok {
-		return string(answer(q, r.rcode, r.tc)), true
 	}
 	return nil, false
 }
