@@ -16,7 +16,7 @@ const (
 )
 
 // transports are those of the protocols that do not go over TCP alone.
-var transports = map[string][]Transport{"dns": {UDP, TCP}}
+var transports = map[string][]Transport{"dns": {UDP, TCP}, "dtls": {UDP}, "mssql-resolution": {UDP}, "tftp": {UDP}}
 
 // Transports returns what a protocol goes over.
 func Transports(protocol string) []Transport {

@@ -11,9 +11,13 @@ import (
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/protocol/dns"
+	"wirepatch/dataplane/protocol/dtls"
 	"wirepatch/dataplane/protocol/ftp"
 	"wirepatch/dataplane/protocol/http"
 	"wirepatch/dataplane/protocol/mqtt"
+	"wirepatch/dataplane/protocol/mssql"
+	"wirepatch/dataplane/protocol/tftp"
+	"wirepatch/dataplane/protocol/tls"
 	"wirepatch/dataplane/protocol/whole"
 	"wirepatch/dataplane/session"
 )
@@ -42,6 +46,18 @@ var all = map[string]Decoder{
 		return dns.NewStream(r, c, whole.Options(o))
 	}, NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
 		return dns.NewDatagrams(r, c, whole.Options(o))
+	}},
+	"dtls": {Schema: dtls.Schema(), NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
+		return dtls.New(r, c, whole.Options(o))
+	}},
+	mssql.Name: {Schema: mssql.Schema(), NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
+		return mssql.New(r, c, whole.Options(o))
+	}},
+	"tftp": {Schema: tftp.Schema(), NewDatagram: func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
+		return tftp.New(r, c, whole.Options(o))
+	}},
+	"tls": {Schema: tls.Schema(), New: func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {
+		return tls.New(r, c, whole.Options(o))
 	}},
 	"ftp":  {Schema: ftp.Schema(), New: inDialogue(ftp.New)},
 	"mqtt": {Schema: mqtt.Schema(), New: inDialogue(mqtt.New)},
