@@ -68,7 +68,7 @@ type Service struct {
 }
 
 // Protocols are the values that a service's protocol may have.
-var Protocols = []string{"dns", "dtls", "ftp", "http", "mqtt", "mssql-resolution", "tftp", "tls", "websocket"}
+var Protocols = []string{"dns", "dtls", "ftp", "http", "mqtt", "mssql-resolution", "smtp", "tftp", "tls", "websocket"}
 
 // Load reads the owner's file, or the default one when there is none.
 func Load() (*Settings, error) {

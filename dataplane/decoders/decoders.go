@@ -16,6 +16,7 @@ import (
 	"wirepatch/dataplane/protocol/http"
 	"wirepatch/dataplane/protocol/mqtt"
 	"wirepatch/dataplane/protocol/mssql"
+	"wirepatch/dataplane/protocol/smtp"
 	"wirepatch/dataplane/protocol/tftp"
 	"wirepatch/dataplane/protocol/tls"
 	"wirepatch/dataplane/protocol/whole"
@@ -61,6 +62,7 @@ var all = map[string]Decoder{
 	}},
 	"ftp":  {Schema: ftp.Schema(), New: inDialogue(ftp.New)},
 	"mqtt": {Schema: mqtt.Schema(), New: inDialogue(mqtt.New)},
+	"smtp": {Schema: smtp.Schema(), New: inDialogue(smtp.New)},
 }
 
 func newHTTP(r protocol.Rules, c protocol.Conn, o Options) session.Inspector {

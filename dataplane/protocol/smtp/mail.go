@@ -1,0 +1,227 @@
+package smtp
+
+import (
+	"bytes"
+	"strings"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/dialogue"
+)
+
+// part is a part of a mail; next is the state behind it.
+type part struct{ next state }
+
+// maxMailLine bounds a line, or a header field with its folds, in bytes.
+const maxMailLine = 48 << 10
+
+// mail takes the next part of a mail: a header field, a line, many lines at once
+// where no rule asks for them, or its end, a dot alone on a line.
+func (c *codec) mail(data []byte, eof bool) dialogue.Step {
+	size, bad := c.unit(data)
+	switch {
+	case bad != "":
+		return dialogue.Step{Verb: dialogue.Fault, Why: bad}
+	case size == 0 && len(data) > maxMailLine:
+		return dialogue.Step{Verb: dialogue.Fault, Why: "a line of a mail is longer than the limit"}
+	case size == 0 && eof:
+		// An unfinished mail, which no server takes.
+		return dialogue.Step{Verb: dialogue.Message, Size: len(data), Silent: true, Later: c.begun, Tag: part{commands}}
+	case size == 0:
+		return dialogue.Step{}
+	}
+	text := data[:size]
+	s := dialogue.Step{Verb: dialogue.Message, Size: size, Silent: true, Parts: true, Later: c.begun, Committed: true}
+	next := c.state
+	switch {
+	case string(text) == ".\r\n":
+		s.Silent, s.Parts = false, false // this is what the server answers
+		s.Tag = part{commands}
+		return s
+	case c.state == header && string(text) == "\r\n":
+		next = body
+	case c.state == header:
+		if e, ok := headerElement(text); !ok {
+			next = body // a line that is no field ends the header
+		} else if c.wants(e.Kind) {
+			s.Elements = []protocol.Element{e}
+		}
+	}
+	if next == body && c.wants("mail.line") && !bytes.Equal(text, []byte("\r\n")) {
+		s.Elements = []protocol.Element{lineElement(text)}
+	}
+	s.Tag = part{next}
+	return s
+}
+
+// unit returns how many bytes of a mail are taken next; 0: more must come.
+func (c *codec) unit(data []byte) (size int, bad string) {
+	n, bad := mailLine(data)
+	if n == 0 || bad != "" || isEnd(data[:n]) {
+		return n, bad
+	}
+	switch {
+	case c.state == header:
+		return withFolds(data, n)
+	case c.wants("mail.line"):
+		return n, ""
+	}
+	// Lines that nobody asks for, as far as they are whole.
+	for {
+		m, bad := mailLine(data[n:])
+		if bad != "" || m == 0 || isEnd(data[n:n+m]) {
+			return n, "" // what is wrong there is found the next time
+		}
+		n += m
+	}
+}
+
+func isEnd(line []byte) bool { return string(line) == ".\r\n" }
+
+// withFolds adds to a header field of n bytes the lines that continue it.
+func withFolds(data []byte, n int) (size int, bad string) {
+	if string(data[:n]) == "\r\n" {
+		return n, ""
+	}
+	for {
+		if len(data) == n {
+			return 0, "" // whether it goes on is not known
+		}
+		if !isBlank(data[n]) {
+			return n, ""
+		}
+		m, bad := mailLine(data[n:])
+		if m == 0 || bad != "" {
+			return 0, bad
+		}
+		n += m
+	}
+}
+
+// mailLine finds the line that data begins with; 0: more must come. Only CR LF
+// ends a line of a mail (RFC 5321 section 2.3.8). bad: what some servers take for
+// the end of the mail, and others do not, which would let one smuggle a second
+// mail in.
+func mailLine(data []byte) (size int, bad string) {
+	i := bytes.Index(data, []byte("\r\n"))
+	text := data
+	if i >= 0 {
+		text = data[:i]
+	}
+	for at := 0; ; {
+		j := bytes.IndexByte(text[at:], '.')
+		if j < 0 {
+			break
+		}
+		at += j + 1
+		before := at == 1 || text[at-2] == '\n' || text[at-2] == '\r'
+		after := at < len(text) && (text[at] == '\n' || text[at] == '\r')
+		if after && at == len(text)-1 && text[at] == '\r' && i < 0 {
+			after = false // perhaps the first half of CR LF
+		}
+		ends := at == len(text) && i >= 0 && at > 1
+		if before && (after || ends) {
+			return 0, "an end of the mail that servers read differently"
+		}
+	}
+	if i < 0 {
+		return 0, ""
+	}
+	return i + 2, ""
+}
+
+func headerElement(text []byte) (protocol.Element, bool) {
+	colon := bytes.IndexByte(text, ':')
+	if colon <= 0 || bytes.ContainsAny(text[:colon], " \t\r\n") {
+		return protocol.Element{}, false
+	}
+	from, end := colon+1, len(text)-2
+	for from < end && isBlank(text[from]) {
+		from++
+	}
+	for end > from && (isBlank(text[end-1]) || text[end-1] == '\r' || text[end-1] == '\n') {
+		end--
+	}
+	value := string(text[from:end])
+	if strings.Contains(value, "\r\n") {
+		value = strings.NewReplacer("\r\n ", " ", "\r\n\t", "\t").Replace(value)
+	}
+	return protocol.Element{Kind: "mail.header", Span: protocol.Span{Start: 0, End: len(text)}, Fields: []protocol.Field{
+		{Name: "name", Value: strings.ToLower(string(text[:colon])), Span: protocol.Span{Start: 0, End: colon}},
+		{Name: "value", Value: value, Span: protocol.Span{Start: from, End: end}},
+	}}, true
+}
+
+func lineElement(text []byte) protocol.Element {
+	end := len(text)
+	if bytes.HasSuffix(text, []byte("\r\n")) {
+		end -= 2
+	}
+	value := string(text[:end])
+	if strings.HasPrefix(value, ".") {
+		value = value[1:]
+	}
+	return protocol.Element{Kind: "mail.line", Span: protocol.Span{Start: 0, End: len(text)}, Fields: []protocol.Field{
+		{Name: "text", Value: value, Span: protocol.Span{Start: 0, End: end}},
+	}}
+}
+
+// commandElement publishes a command. Of MAIL and RCPT the address is taken out
+// of its brackets; a source route in front of it (RFC 5321 appendix C) is left
+// out, as servers do.
+func commandElement(cmd *command, text []byte, from, end, arg, stop int) protocol.Element {
+	none := protocol.Span{Start: -1, End: -1}
+	address, span := "", none
+	if colon := strings.IndexByte(cmd.argument, ':'); colon >= 0 && (cmd.name == "mail" || cmd.name == "rcpt") {
+		address, span = pathOf(text[:stop], arg+colon+1)
+	}
+	local, domain := address, ""
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		local, domain = address[:at], address[at+1:]
+	}
+	return protocol.Element{Kind: "command", Span: protocol.Span{Start: 0, End: len(text)}, Fields: []protocol.Field{
+		{Name: "name", Value: cmd.name, Span: protocol.Span{Start: from, End: end}},
+		{Name: "argument", Value: cmd.argument, Span: protocol.Span{Start: arg, End: stop}},
+		{Name: "address", Value: address, Span: span},
+		{Name: "local", Value: local, Span: none},
+		{Name: "domain", Value: domain, Span: none},
+	}}
+}
+
+// pathOf finds the address that begins behind a colon: within <>, or up to the
+// next blank.
+func pathOf(text []byte, from int) (string, protocol.Span) {
+	for from < len(text) && isBlank(text[from]) {
+		from++
+	}
+	if from < len(text) && text[from] == '<' {
+		from++
+		end := closing(text, from)
+		if from < end && text[from] == '@' {
+			if i := bytes.IndexByte(text[from:end], ':'); i >= 0 {
+				from += i + 1
+			}
+		}
+		return string(text[from:end]), protocol.Span{Start: from, End: end}
+	}
+	end := from
+	for end < len(text) && !isBlank(text[end]) {
+		end++
+	}
+	return string(text[from:end]), protocol.Span{Start: from, End: end}
+}
+
+// closing finds the > that closes a path, which is not one within quotes.
+func closing(text []byte, from int) int {
+	quoted := false
+	for i := from; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '>' && !quoted:
+			return i
+		}
+	}
+	return len(text)
+}

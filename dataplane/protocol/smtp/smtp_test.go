@@ -1,0 +1,204 @@
+package smtp
+
+import (
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/dialogue"
+	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/session"
+)
+
+func decoder(r protocol.Rules) session.Inspector {
+	return New(r, dialoguetest.Conn, dialogue.Options{})
+}
+
+var nothing = dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })
+
+// only has a decoder publish elements of some kinds.
+type only struct {
+	dialoguetest.Rules
+	kinds string
+}
+
+func (o only) Wants(kind string) bool { return strings.Contains(o.kinds, kind) }
+
+// turns is a session: each side in turn, the server first.
+type turns []string
+
+func (ts turns) play(w *dialoguetest.Wire, size int) (server, client string) {
+	for i, text := range ts {
+		for b := text; b != ""; b = b[min(size, len(b)):] {
+			if piece := b[:min(size, len(b))]; i%2 == 0 {
+				w.Server(piece)
+			} else {
+				w.Client(piece)
+			}
+		}
+		server += w.ToServer()
+		client += w.ToClient()
+	}
+	return server, client
+}
+
+const mail = "From: a@b\r\nSubject: one\r\n two\r\n\r\nhello\r\n..dot\r\nlast\r\n.\r\n"
+
+var sending = turns{"220 x ESMTP\r\n", "EHLO c\r\n", "250-x\r\n250 PIPELINING\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
+	"250 ok\r\n250 ok\r\n354 go\r\n", mail, "250 queued\r\n", "QUIT\r\n", "221 bye\r\n"}
+
+func (ts turns) sides() (server, client string) {
+	for i, text := range ts {
+		if i%2 == 0 {
+			client += text
+		} else {
+			server += text
+		}
+	}
+	return server, client
+}
+
+func TestElements(t *testing.T) {
+	var got []string
+	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+		what := e.Kind
+		for _, f := range []string{"name", "value", "text", "address", "local", "domain"} {
+			if v := dialoguetest.Text(e, f); v != "" {
+				what += " " + v
+			}
+		}
+		if cmd, _ := m.Lookup("command.name"); e.Kind == "reply" {
+			what += " to " + cmd.(string)
+		}
+		got = append(got, what)
+		return nil
+	})))
+	sending.play(w, 1000)
+	text := strings.Join(got, "\n")
+	for _, want := range []string{"command mail a@b a b\n", "command rcpt c@d c d\n", "reply x\nPIPELINING to ehlo", "reply go to data", "mail.header from a@b\n",
+		"mail.header subject one two\n", "mail.line hello\n", "mail.line .dot\n", "reply queued to \n", "command quit\n", "reply bye to quit"} {
+		if !strings.Contains(text+"\n", want) {
+			t.Errorf("elements lack %q:\n%s", want, text)
+		}
+	}
+}
+
+// Whatever rules ask for, a session that none corrects passes as it is.
+func TestUnchanged(t *testing.T) {
+	wantServer, wantClient := sending.sides()
+	for _, kinds := range []string{"", "command reply", "mail.header", "mail.line", "mail.header mail.line command reply reply.line"} {
+		for _, size := range []int{1, 7, 1000} {
+			server, client := sending.play(dialoguetest.New(t, decoder(only{nothing, kinds})), size)
+			if server != wantServer || client != wantClient {
+				t.Errorf("wanted %q, in pieces of %d: the server got %q, the client %q", kinds, size, server, client)
+			}
+		}
+	}
+}
+
+func TestEdits(t *testing.T) {
+	on := func(kind, name string, c protocol.Correction) dialoguetest.Rules {
+		return func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+			if e.Kind != kind || dialoguetest.Text(e, "name")+dialoguetest.Text(e, "text") != name {
+				return nil
+			}
+			return &c
+		}
+	}
+	cases := []struct {
+		name     string
+		rule     dialoguetest.Rules
+		old, new string // in what the server gets
+	}{
+		{"address", on("command", "rcpt", protocol.Correction{Action: protocol.Set, Field: "address", Value: "z@z"}), "TO:<c@d>", "TO:<z@z>"},
+		{"header removed with its folds", on("mail.header", "subject", protocol.Correction{Action: protocol.Remove}), "Subject: one\r\n two\r\n", ""},
+		{"header set", on("mail.header", "subject", protocol.Correction{Action: protocol.Set, Field: "value", Value: "x"}), "one\r\n two", "x"},
+		{"header inserted", on("mail.header", "from", protocol.Correction{Action: protocol.Insert, Insert: &protocol.Insertion{Fields: [][2]string{{"name", "X-A"}, {"value", "b"}}}}), "Subject", "X-A: b\r\nSubject"},
+		{"line with a dot", on("mail.line", "hello", protocol.Correction{Action: protocol.Set, Field: "text", Value: "."}), "hello", ".."},
+	}
+	for _, tt := range cases {
+		for _, size := range []int{1, 1000} {
+			want, _ := sending.sides()
+			want = strings.Replace(want, tt.old, tt.new, 1)
+			if server, _ := sending.play(dialoguetest.New(t, decoder(tt.rule)), size); server != want {
+				t.Errorf("%s, in pieces of %d: the server got %q; want %q", tt.name, size, server, want)
+			}
+		}
+	}
+}
+
+func TestReject(t *testing.T) {
+	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+		switch {
+		case dialoguetest.Text(e, "local") == "bad":
+			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 550}}
+		case e.Kind == "mail.header" && dialoguetest.Text(e, "value") == "bad":
+			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 554, Reason: "no"}}
+		}
+		return nil
+	})))
+	server, client := turns{"220 x\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<\"bad\"@d>\r\nRCPT TO:<bad@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n", "250 1\r\n250 2\r\n250 3\r\n"}.play(w, 1000)
+	if want := "MAIL FROM:<a@b>\r\nRCPT TO:<\"bad\"@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n"; server != want {
+		t.Errorf("the server got %q; want %q", server, want)
+	}
+	if want := "220 x\r\n250 1\r\n250 2\r\n550 Requested action not taken: mailbox unavailable\r\n250 3\r\n"; client != want {
+		t.Errorf("the client got %q; want %q", client, want)
+	}
+	// A mail that is under way cannot be kept away without ending the session.
+	server, client = turns{"354 go\r\n", "A: good\r\nB: bad\r\n\r\ntext\r\n.\r\n"}.play(w, 1000)
+	if server != "A: good\r\n" || client != "354 go\r\n554 no\r\n" || w.End != session.Close {
+		t.Errorf("a bad mail: the server got %q, the client %q, end %v; want the reply and the end", server, client, w.End)
+	}
+}
+
+// Answers to challenges are no commands, TLS is not read, BDAT counts.
+func TestOther(t *testing.T) {
+	for name, ts := range map[string]turns{
+		"auth":     {"220 x\r\n", "AUTH LOGIN\r\n", "334 VXNlcg==\r\n", "REFUSED\r\n", "334 UGFzcw==\r\n", "REFUSED x\r\n", "235 in\r\n", "NOOP\r\n", "250 ok\r\n"},
+		"starttls": {"220 x\r\n", "STARTTLS\r\n", "220 go\r\n", "\x16\x03\x01REFUSED\r\n", "\x16\x03\x03"},
+		"bdat":     {"220 x\r\n", "BDAT 9 LAST\r\nREFUSED\r\nNOOP\r\n", "250 ok\r\n250 ok\r\n"},
+		"no data":  {"220 x\r\n", "DATA\r\n", "503 no\r\n", "NOOP\r\n", "250 ok\r\n"},
+	} {
+		refuse := dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+			if dialoguetest.Text(e, "name") == "refused" {
+				return &protocol.Correction{Action: protocol.Reset}
+			}
+			return nil
+		})
+		for _, size := range []int{1, 1000} {
+			wantServer, wantClient := ts.sides()
+			if server, client := ts.play(dialoguetest.New(t, decoder(refuse)), size); server != wantServer || client != wantClient {
+				t.Errorf("%s, in pieces of %d: the server got %q, the client %q", name, size, server, client)
+			}
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, ts := range map[string]turns{
+		"command slipped in before TLS":   {"220 x\r\n", "STARTTLS\r\nNOOP\r\n"},
+		"end of a mail with a bare LF":    {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\n.\r\nMAIL FROM:<x@y>\r\n"},
+		"end of a mail with two bare LFs": {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\n.\nMAIL FROM:<x@y>\r\n"},
+		"end of a mail with bare CRs":     {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\r.\rb\r\n"},
+		"dot and bare LF on a line":       {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\r\n.\nb\r\n"},
+		"CR within a command":             {"220 x\r\n", "NOOP\rMAIL\r\n"},
+	} {
+		for _, size := range []int{1, 1000} {
+			w := dialoguetest.New(t, decoder(nothing))
+			if ts.play(w, size); w.End != session.Reset {
+				t.Errorf("%s, in pieces of %d: end %v; want a reset", name, size, w.End)
+			}
+		}
+	}
+}
+
+func FuzzSMTP(f *testing.F) {
+	script := dialoguetest.Turn + strings.Join(sending, dialoguetest.Turn)
+	f.Add([]byte(script), uint64(1))
+	f.Add([]byte("BDAT 3\r\nabcAUTH PLAIN\r\n"+dialoguetest.Turn+"220 x\r\n250 a\r\n334 \r\n"+dialoguetest.Turn+"x\r\n"), uint64(2))
+	f.Add([]byte("DATA\r\n"+dialoguetest.Turn+"220 x\r\n354 a\r\n"+dialoguetest.Turn+"A: b\r\n c\r\n\r\n.\n..\r\n.\r\n"), uint64(3))
+	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
+		dialoguetest.Unchanged(t, b, decoder)
+		dialoguetest.Changed(t, b, decoder, dialoguetest.Everything(seed))
+	})
+}
