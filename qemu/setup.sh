@@ -16,6 +16,12 @@ test -e /etc/ssl/certs/ca-certificates.crt || missing="$missing ca-certificates"
 if [ "${1:-run}" = test ]; then
 	need curl curl
 	need nginx nginx-light
+	need vsftpd vsftpd
+	need lftp lftp
+	need exim4 exim4-daemon-light
+	need swaks swaks
+	need mosquitto mosquitto
+	need mosquitto_pub mosquitto-clients
 	need chromium chromium
 	need ip iproute2
 	need unshare util-linux

@@ -26,8 +26,8 @@ func testUncorrectedIsIdentical(t *testing.T, attach string) {
 			curl(t, b.Client, "-f", url+"/plain", url+"/file", url+"/echo", url+"/plain")
 			curl(t, b.Client, "-f", "-T", filepath.Join(dir, "file"), url+"/put/up")
 			c, s := client.All(t), server.All(t)
-			same(t, "to the server", web(c, true), web(s, false))
-			same(t, "to the client", web(s, true), web(c, false))
+			same(t, "to the server", onPort(c, 80, true), onPort(s, 80, false))
+			same(t, "to the client", onPort(s, 80, true), onPort(c, 80, false))
 			if st := b.status(t); st.Sessions.Total != 2 || st.Sessions.Edited != 0 || st.Ports[1].HandedUp == 0 {
 				t.Errorf("sessions = %+v; want 2 inspected, none edited", st.Sessions)
 			}
@@ -35,8 +35,8 @@ func testUncorrectedIsIdentical(t *testing.T, attach string) {
 	}
 }
 
-// web picks the frames of TCP port 80 that went out, or that came in.
-func web(frames []netns.Frame, outgoing bool) [][]byte {
+// onPort picks the frames of a TCP port that went out, or that came in.
+func onPort(frames []netns.Frame, port uint16, outgoing bool) [][]byte {
 	var out [][]byte
 	for _, f := range frames {
 		l4, proto := 14+20, 14+9
@@ -46,7 +46,7 @@ func web(frames []netns.Frame, outgoing bool) [][]byte {
 		if f.Outgoing != outgoing || len(f.Data) < l4+20 || f.Data[proto] != 6 {
 			continue
 		}
-		if ports := f.Data[l4:]; binary.BigEndian.Uint16(ports) == 80 || binary.BigEndian.Uint16(ports[2:]) == 80 {
+		if ports := f.Data[l4:]; binary.BigEndian.Uint16(ports) == port || binary.BigEndian.Uint16(ports[2:]) == port {
 			out = append(out, f.Data)
 		}
 	}

@@ -9,6 +9,12 @@ import (
 	"testing"
 )
 
+// programs are what the tests run, with the Debian packages that have them.
+var programs = [][2]string{
+	{"curl", "curl"}, {"nginx", "nginx-light"}, {"dig", "bind9-dnsutils"}, {"dnsmasq", "dnsmasq-base"}, {"vsftpd", "vsftpd"}, {"lftp", "lftp"}, {"/usr/sbin/exim4", "exim4-daemon-light"},
+	{"swaks", "swaks"}, {"mosquitto", "mosquitto"}, {"mosquitto_pub", "mosquitto-clients"},
+}
+
 // program is the dataplane, built for the tests.
 var program string
 
@@ -22,9 +28,9 @@ func TestMain(m *testing.M) {
 }
 
 func build(m *testing.M) (int, error) {
-	for name, pkg := range map[string]string{"curl": "curl", "nginx": "nginx-light", "dig": "bind9-dnsutils", "dnsmasq": "dnsmasq-base"} {
-		if _, err := exec.LookPath(name); err != nil {
-			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", name, pkg)
+	for _, p := range programs {
+		if _, err := exec.LookPath(p[0]); err != nil {
+			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", p[0], p[1])
 		}
 	}
 	if err := watch(); err != nil {

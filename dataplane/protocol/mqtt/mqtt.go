@@ -21,12 +21,21 @@ func New(rules protocol.Rules, conn protocol.Conn, o dialogue.Options) *dialogue
 	if o.MaxMessage <= 0 {
 		o.MaxMessage = 64 << 10
 	}
-	return dialogue.New("mqtt", &codec{wants: rules.Wants, midStream: o.MidStream, max: o.MaxMessage, version: 4}, rules, conn, o)
+	c := &codec{wants: rules.Wants, hold: func(string) int { return 0 }, midStream: o.MidStream, max: o.MaxMessage, version: 4}
+	if h, ok := rules.(protocol.Holder); ok {
+		c.hold = h.Hold
+	}
+	return dialogue.New("mqtt", c, rules, conn, o)
 }
+
+// front is how much of a PUBLISH is held where no rule asks for more: within a
+// sender's first window, so that it need not be told to go on.
+const front = 8 << 10
 
 // codec is the dialogue.Codec.
 type codec struct {
 	wants     func(kind string) bool
+	hold      func(kind string) int
 	midStream bool
 	max       int
 	version   byte // of the session, as CONNECT says it: 3, 4, 5
@@ -59,11 +68,10 @@ func (c *codec) Next(dir session.Direction, data []byte, _ bool, _ any) dialogue
 	}
 	total := n + size
 	shown := total
-	if total > c.max {
-		if data[0]>>4 != 3 {
-			return dialogue.Step{Verb: dialogue.Fault, Why: "a packet is longer than the limit"}
-		}
-		shown = c.max // the front of a long PUBLISH
+	if publish := data[0]>>4 == 3; publish {
+		shown = min(total, c.max, max(front, c.hold(kinds[dir].publish)))
+	} else if total > c.max {
+		return dialogue.Step{Verb: dialogue.Fault, Why: "a packet is longer than the limit"}
 	}
 	if len(data) < shown {
 		return dialogue.Step{}

@@ -57,7 +57,7 @@ func packetFields() fields {
 
 func publishFields() fields {
 	return fields{
-		"topic": text("topic name"), "payload": text("payload; its front when it is too long to be held"), "qos": whole("0 to 2"),
+		"topic": text("topic name"), "payload": text("payload; of a PUBLISH of more than 8 KB its front, or as much as a rule at this element says with hold"), "qos": whole("0 to 2"),
 		"retain": truth("retain flag"), "dup": truth("dup flag"), "packet_id": {Type: protocol.Int, Settable: true, Doc: "0 with qos 0"},
 		"complete": truth("payload is whole"),
 	}

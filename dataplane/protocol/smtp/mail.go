@@ -14,9 +14,12 @@ type part struct{ next state }
 // maxMailLine bounds a line, or a header field with its folds, in bytes.
 const maxMailLine = 48 << 10
 
-// mail takes the next part of a mail: a header field, a line, many lines at once
-// where no rule asks for them, or its end, a dot alone on a line.
+// mail takes the next part of a mail: a header field, a line, or its end, a dot
+// alone on a line. What no rule asks for is taken as it comes, whole or not.
 func (c *codec) mail(data []byte, eof bool) dialogue.Step {
+	if !c.wants("mail.line") && (c.state == body || !c.wants("mail.header")) {
+		return c.stream(data)
+	}
 	size, bad := c.unit(data)
 	switch {
 	case bad != "":
@@ -56,26 +59,11 @@ func (c *codec) mail(data []byte, eof bool) dialogue.Step {
 // unit returns how many bytes of a mail are taken next; 0: more must come.
 func (c *codec) unit(data []byte) (size int, bad string) {
 	n, bad := mailLine(data)
-	if n == 0 || bad != "" || isEnd(data[:n]) {
-		return n, bad
-	}
-	switch {
-	case c.state == header:
+	if n > 0 && bad == "" && c.state == header && string(data[:n]) != ".\r\n" {
 		return withFolds(data, n)
-	case c.wants("mail.line"):
-		return n, ""
 	}
-	// Lines that nobody asks for, as far as they are whole.
-	for {
-		m, bad := mailLine(data[n:])
-		if bad != "" || m == 0 || isEnd(data[n:n+m]) {
-			return n, "" // what is wrong there is found the next time
-		}
-		n += m
-	}
+	return n, bad
 }
-
-func isEnd(line []byte) bool { return string(line) == ".\r\n" }
 
 // withFolds adds to a header field of n bytes the lines that continue it.
 func withFolds(data []byte, n int) (size int, bad string) {

@@ -53,6 +53,7 @@ type codec struct {
 	state state
 	asked string // of the state asked: the command
 	begun bool   // a part of the mail under way has been seen
+	place place  // in a mail that is taken as it comes
 
 	midStream bool
 }
@@ -218,7 +219,7 @@ func (c *codec) decide(d decision, forwarded bool) {
 	switch {
 	case !forwarded:
 	case d.name == "data" && d.code == 354:
-		c.state, c.begun = header, false
+		c.state, c.begun, c.place = header, false, lineStart
 	case d.name == "auth" && d.code == 334:
 		c.state = answering
 	case d.name == "starttls" && d.code == 220:
