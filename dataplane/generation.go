@@ -47,6 +47,10 @@ func (b *builder) settings() (*settings.Settings, error) {
 	if err != nil {
 		return &settings.Settings{Wire: settings.DefaultWire}, fmt.Errorf("read settings: %w", err)
 	}
+	set, _ := decoders.Load(b.options.definitions) // faults are told when they are compiled
+	if err := checkProtocols(s.Services, set); err != nil {
+		return &settings.Settings{Wire: settings.DefaultWire}, fmt.Errorf("read settings: %w", err)
+	}
 	return s, nil
 }
 
@@ -54,13 +58,15 @@ func (b *builder) settings() (*settings.Settings, error) {
 // set aside and does not keep the others from being in force.
 func (b *builder) build(s *settings.Settings) *generation {
 	g := &generation{settings: s.Services, wire: s.Wire, rules: map[string]*patch.Live{}}
-	g.set, g.faults = patch.Load(b.options.definitions, decoders.ForDefinitions(), s.Modes,
+	decs, faults := decoders.Load(b.options.definitions)
+	g.set, g.faults = patch.Load(b.options.definitions, decs.ForDefinitions(), s.Modes,
 		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithAside(func(id, why string) { b.aside(id, why) }))
+	g.faults = append(faults, g.faults...)
 	for _, v := range s.Services {
 		if b.rules[v.Name] == nil {
 			b.rules[v.Name] = new(patch.Live)
 		}
-		g.services = append(g.services, sessionServices(v, b.rules[v.Name])...)
+		g.services = append(g.services, sessionServices(v, decs, b.rules[v.Name])...)
 	}
 	maps.Copy(g.rules, b.rules)
 	for _, err := range g.faults {

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
 	"wirepatch/board/settings"
 	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/port"
@@ -12,8 +18,8 @@ var exceed = map[string]session.Policy{"reset": session.PolicyReset, "pass": ses
 
 // sessionServices says what the engine is to follow for one service of the
 // settings: one for each transport.
-func sessionServices(v settings.Service, rules protocol.Rules) []*session.Service {
-	d, _ := decoders.Find(v.Protocol) // settings accept no other
+func sessionServices(v settings.Service, set decoders.Set, rules protocol.Rules) []*session.Service {
+	d, _ := set.Find(v.Protocol) // checkProtocols has seen it
 	var out []*session.Service
 	for _, t := range v.Over {
 		s := &session.Service{Name: v.Name, Address: v.Address, Port: v.Port, Exceed: exceed[v.Exceed]}
@@ -30,6 +36,26 @@ func sessionServices(v settings.Service, rules protocol.Rules) []*session.Servic
 		out = append(out, s)
 	}
 	return out
+}
+
+// checkProtocols refuses services whose protocol nobody decodes: by its name, or
+// over what they say.
+func checkProtocols(services []settings.Service, set decoders.Set) error {
+	var errs []error
+	for _, v := range services {
+		d, ok := set.Find(v.Protocol)
+		if !ok {
+			known := append(slices.Sorted(maps.Keys(set)), decoders.Auto)
+			errs = append(errs, fmt.Errorf("[service %s] protocol: nobody decodes %q, want one of %s", v.Name, v.Protocol, strings.Join(known, ", ")))
+			continue
+		}
+		for _, t := range v.Over {
+			if t == settings.TCP && d.New == nil || t == settings.UDP && d.NewDatagram == nil {
+				errs = append(errs, fmt.Errorf("[service %s] transport: %s does not go over %s", v.Name, v.Protocol, t))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func connOf(c session.Conn) protocol.Conn {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 )
@@ -18,7 +17,7 @@ func check(paths []string, out io.Writer, tests bool) error {
 	if err != nil {
 		return err
 	}
-	decs := decoders.ForDefinitions()
+	decs := allDecoders()
 	schemas := map[string]protocol.Schema{}
 	for name, d := range decs {
 		schemas[name] = d.Schema

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/session"
 )
@@ -40,7 +39,7 @@ func explain(args []string, out io.Writer) error {
 			return fmt.Errorf("explain: %w", err)
 		}
 	}
-	dec, ok := decoders.ForDefinitions()[d.Protocol]
+	dec, ok := allDecoders()[d.Protocol]
 	if !ok {
 		return fmt.Errorf("explain: no decoder for %q", d.Protocol)
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
@@ -18,7 +17,7 @@ func TestLargeValues(t *testing.T) {
 	for _, d := range definitions(t) {
 		modes[d.ID] = patch.Correct
 	}
-	set, errs := patch.Load(".", decoders.ForDefinitions(), modes)
+	set, errs := patch.Load(".", allDecoders(), modes)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -58,7 +57,7 @@ func TestLargeValues(t *testing.T) {
 // definitions tells what is in this folder.
 func definitions(t *testing.T) []patch.Info {
 	t.Helper()
-	set, errs := patch.Load(".", decoders.ForDefinitions(), nil)
+	set, errs := patch.Load(".", allDecoders(), nil)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

@@ -2,16 +2,16 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
-	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 )
 
 // Every definition of this folder is loaded as an appliance loads it: parsed,
 // compiled, and proved by its own tests through the real decoder.
 func TestDefinitions(t *testing.T) {
-	set, errs := patch.Load(".", decoders.ForDefinitions(), nil)
+	set, errs := patch.Load(".", allDecoders(), nil)
 	for _, err := range errs {
 		t.Error(err)
 	}
@@ -21,7 +21,7 @@ func TestDefinitions(t *testing.T) {
 	}
 	folders := 0
 	for _, e := range entries {
-		if e.IsDir() {
+		if _, err := os.Stat(filepath.Join(e.Name(), patch.FileName)); err == nil {
 			folders++
 		}
 	}

@@ -22,6 +22,10 @@ if [ "${1:-run}" = test ]; then
 	need swaks swaks
 	need mosquitto mosquitto
 	need mosquitto_pub mosquitto-clients
+	need redis-server redis-server
+	need redis-cli redis-tools
+	need memcached memcached
+	need memccp libmemcached-tools
 	need chromium chromium
 	need ip iproute2
 	need unshare util-linux

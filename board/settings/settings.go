@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,7 +68,9 @@ type Service struct {
 	Exceed   string // "pass", "reset": what becomes of a session at a limit, or that cannot be decoded
 }
 
-// Protocols are the values that a service's protocol may have.
+// Protocols are what the firmware decodes. A service's protocol may also be
+// "auto", or the name of one that comes with the definitions; whether there is
+// such a one the dataplane knows.
 var Protocols = []string{"dns", "dtls", "ftp", "http", "mqtt", "mssql-resolution", "smtp", "tftp", "tls", "websocket"}
 
 // Load reads the owner's file, or the default one when there is none.
@@ -241,11 +244,21 @@ func (p *parser) management(sec *ini.Section) {
 	}
 }
 
+var reProtocol = regexp.MustCompile(`^[a-z][a-z0-9-]{1,31}$`)
+
+func (p *parser) protocol(sec *ini.Section) string {
+	v := sec.Key("protocol").MustString("http")
+	if !reProtocol.MatchString(v) {
+		p.fault(sec, "protocol", "got %q, want auto, one of %s, or one that the definitions describe", v, strings.Join(Protocols, ", "))
+	}
+	return v
+}
+
 func (p *parser) service(sec *ini.Section, name string) {
 	p.known(sec, "address", "port", "protocol", "transport", "fail", "exceed")
 	v := Service{
 		Name:     name,
-		Protocol: p.oneOf(sec, "protocol", "http", Protocols...),
+		Protocol: p.protocol(sec),
 		Fail:     p.oneOf(sec, "fail", "open", "open", "closed"),
 		Exceed:   p.oneOf(sec, "exceed", "reset", "pass", "reset"),
 	}

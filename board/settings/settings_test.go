@@ -67,7 +67,7 @@ mtu = 65000
 [service a]
 address = 10.0.0.300
 port = 70000
-protocol = gopher
+protocol = Go pher
 [management]
 mode = static
 address = 10.0.0.1
@@ -85,7 +85,7 @@ modes = off
 		t.Fatal("Parse of a faulty file = nil; want an error")
 	}
 	for _, want := range []string{"hostnme: unknown key", "[servce web]: unknown section", `[wire] attach: got "generic"`, `[wire] mtu: got "65000"`, `address: got "10.0.0.300"`, `port: got "70000"`,
-		`protocol: got "gopher"`, `got "10.0.0.1", want an address with prefix`, `is already service "b"`,
+		`protocol: got "Go pher"`, `got "10.0.0.1", want an address with prefix`, `is already service "b"`,
 		`[patch WP-2023-29401] mode.nowhere: there is no service "nowhere"`, `modes: unknown key; known are mode, mode.SERVICE`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)

@@ -33,6 +33,9 @@ func (p *parser) transports(sec *ini.Section, protocol string) []Transport {
 	if sec.Key("transport").String() == "" {
 		return all
 	}
+	if protocol != "auto" && !slices.Contains(Protocols, protocol) {
+		all = []Transport{TCP, UDP} // it is described with the definitions, which say
+	}
 	var out []Transport
 	for _, text := range sec.Key("transport").Strings(",") {
 		t := Transport(text)

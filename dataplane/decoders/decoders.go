@@ -5,10 +5,13 @@
 package decoders
 
 import (
+	"fmt"
+	"maps"
 	"time"
 
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/described"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/protocol/dns"
 	"wirepatch/dataplane/protocol/dtls"
@@ -76,17 +79,60 @@ func inDialogue(f func(protocol.Rules, protocol.Conn, dialogue.Options) *dialogu
 	}
 }
 
-// Find returns the decoder of that name.
-func Find(name string) (d Decoder, ok bool) {
-	d, ok = all[name]
+// Set is the decoders of the firmware and those that descriptions beside the
+// definitions add.
+type Set map[string]Decoder
+
+// Load returns the decoders that there are with a folder of definitions. A
+// description with a fault is left out, and errs says why.
+func Load(dir string) (s Set, errs []error) {
+	s = maps.Clone(all)
+	found, errs := patch.ReadProtocols(dir)
+	for _, d := range found {
+		if _, taken := s[d.Name]; taken {
+			errs = append(errs, fmt.Errorf("protocol %s is described, and the firmware has a decoder of that name", d.Name))
+			continue
+		}
+		s[d.Name] = ofDescription(d)
+	}
+	return s, errs
+}
+
+// ofDescription is the decoder that a description makes.
+func ofDescription(d *described.Description) Decoder {
+	out := Decoder{Schema: d.Schema()}
+	in := func(o Options) dialogue.Options {
+		return dialogue.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock}
+	}
+	if d.Streams {
+		out.New = func(r protocol.Rules, c protocol.Conn, o Options) session.Inspector { return d.New(r, c, in(o)) }
+	}
+	if d.Datagrams {
+		out.NewDatagram = func(r protocol.Rules, c protocol.Conn, o Options) session.DatagramInspector {
+			return d.NewDatagrams(r, c, in(o))
+		}
+	}
+	return out
+}
+
+// Find returns the decoder of that name, Auto among them.
+func (s Set) Find(name string) (d Decoder, ok bool) {
+	if name == Auto {
+		return Decoder{New: s.auto}, true
+	}
+	d, ok = s[name]
 	return d, ok
 }
 
+// ForDefinitions returns the firmware's decoders as definitions are compiled and
+// tested with: at the time of tests.
+func ForDefinitions() map[string]patch.Decoder { return Set(all).ForDefinitions() }
+
 // ForDefinitions returns all of them as definitions are compiled and tested
 // with: at the time of tests.
-func ForDefinitions() map[string]patch.Decoder {
+func (s Set) ForDefinitions() map[string]patch.Decoder {
 	m := map[string]patch.Decoder{}
-	for name, d := range all {
+	for name, d := range s {
 		p := patch.Decoder{Schema: d.Schema}
 		if d.New != nil {
 			p.New = func(r protocol.Rules, c protocol.Conn) session.Inspector { return d.New(r, c, forTests) }

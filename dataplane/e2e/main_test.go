@@ -13,6 +13,7 @@ import (
 var programs = [][2]string{
 	{"curl", "curl"}, {"nginx", "nginx-light"}, {"dig", "bind9-dnsutils"}, {"dnsmasq", "dnsmasq-base"}, {"vsftpd", "vsftpd"}, {"lftp", "lftp"}, {"/usr/sbin/exim4", "exim4-daemon-light"},
 	{"swaks", "swaks"}, {"mosquitto", "mosquitto"}, {"mosquitto_pub", "mosquitto-clients"},
+	{"redis-server", "redis-server"}, {"redis-cli", "redis-tools"}, {"memcached", "memcached"}, {"memccp", "libmemcached-tools"},
 }
 
 // program is the dataplane, built for the tests.

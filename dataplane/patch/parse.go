@@ -63,6 +63,17 @@ func Parse(file string, b []byte) (*Definition, error) {
 }
 
 func (r *reader) document(b []byte) *Definition {
+	body := r.body(b)
+	if body == nil {
+		return nil
+	}
+	d := &Definition{Pos: Pos{r.file, 1, 1}, Default: Correct}
+	r.definition(d, body)
+	return d
+}
+
+// body is the one YAML document of a file; nil after a fault.
+func (r *reader) body(b []byte) ast.Node {
 	start := Pos{r.file, 1, 1}
 	if len(b) > MaxFile {
 		r.fail(start, "file is larger than %d bytes; want a smaller one", MaxFile)
@@ -85,12 +96,10 @@ func (r *reader) document(b []byte) *Definition {
 		}
 	}
 	if docs != 1 {
-		r.fail(start, "found %d YAML documents; want one definition", docs)
+		r.fail(start, "found %d YAML documents; want one", docs)
 		return nil
 	}
-	d := &Definition{Pos: start, Default: Correct}
-	r.definition(d, body)
-	return d
+	return body
 }
 
 func (r *reader) syntax(err error) {

@@ -97,3 +97,38 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseProtocol(f *testing.F) {
+	f.Add([]byte("protocol: a1\ntitle: t\nlines: {client: {follows: [{line: '^(a)$', octets: 1, plus: 2}, {line: b, until: \".\"}]}, server: {alone: x}}\n"))
+	f.Add([]byte("protocol: a1\ntitle: t\nover: [udp]\nbinary:\n  client: {fields: [{name: n, number: 2}, {name: g, repeat: n, fields: [{name: x, octets: n, when: {n: [1]}}]}]}\n  server: {fields: [{name: r, rest: true}]}\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := ParseProtocol("f.yaml", b)
+		if err == nil {
+			d.Schema()
+		}
+	})
+}
+
+func TestProtocolFaults(t *testing.T) {
+	binary := func(client string) string {
+		return "protocol: ab\ntitle: t\nbinary:\n  client: {length: {field: n}, fields: " + client + "}\n  server: {length: {field: n}, fields: [{name: n, number: 1}]}\n"
+	}
+	for _, tt := range []struct{ file, want string }{
+		{"protocol: ab\ntitle: t\n", "t.yaml:1:9: description: want either lines or binary"},
+		{"protocol: ab\ntitle: t\nlines: {client: {follows: [{line: 'a', octets: 1}]}}", "lines.client.follows: the pattern has 0 groups"},
+		{"protocol: ab\ntitle: t\nlines: {client: {follows: [{line: '('}]}}", "lines.client.follows.line: error parsing regexp"},
+		{"protocol: ab\ntitle: t\nover: [udp]\nlines: {}", "lines go over tcp alone"},
+		{binary("[{name: m, number: 1}]"), `t.yaml:4:20: binary.client.length: there is no number "n"`},
+		{binary("[{name: t, until: 0}, {name: n, number: 1}]"), `"n" stands behind "t", which has no fixed size`},
+		{binary("[{name: n, number: 9}]"), `number: found "9"; want a whole number from 1 to 8`},
+		{binary("[{name: n, number: 1}, {name: t, octets: m}]"), `octets: "m" is no number in front of it; want one of n`},
+		{binary("[{name: n, number: 1}, {name: r, rest: true}, {name: s, rest: true}]"), `"r" takes all that is left; want it last`},
+		{binary("[{name: n, number: 1, octets: 2}]"), `want exactly one of number, octets, until, rest, repeat`},
+		{binary("[{name: n, number: 1}, {name: size, number: 1}]"), `name "size" is taken`},
+	} {
+		_, err := ParseProtocol("t.yaml", []byte(tt.file))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("ParseProtocol(%q) = %v; want an error with %q", tt.file, err, tt.want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 
 	"wirepatch/board/settings"
+	"wirepatch/dataplane/patch"
 	"wirepatch/firmware/release"
 )
 
@@ -126,7 +127,11 @@ func (i *image) configuration(text func(string, uint64, []byte)) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range all {
+	described, err := fs.Glob(root, patch.ProtocolFolder+"/*.yaml")
+	if err != nil {
+		return err
+	}
+	for _, n := range append(all, described...) {
 		b, err := fs.ReadFile(root, n)
 		if err != nil {
 			return err

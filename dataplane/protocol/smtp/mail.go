@@ -144,10 +144,7 @@ func lineElement(text []byte) protocol.Element {
 	if bytes.HasSuffix(text, []byte("\r\n")) {
 		end -= 2
 	}
-	value := string(text[:end])
-	if strings.HasPrefix(value, ".") {
-		value = value[1:]
-	}
+	value := strings.TrimPrefix(string(text[:end]), ".")
 	return protocol.Element{Kind: "mail.line", Span: protocol.Span{Start: 0, End: len(text)}, Fields: []protocol.Field{
 		{Name: "text", Value: value, Span: protocol.Span{Start: 0, End: end}},
 	}}

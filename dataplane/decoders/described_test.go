@@ -1,0 +1,259 @@
+package decoders
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/patch"
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/session"
+)
+
+// The descriptions of these tests, beside those that ship.
+var descriptions = map[string]string{
+	"pop3": `
+protocol: pop3
+title: Post Office Protocol 3
+greets: true
+lines:
+  passes: {command: '(?i)^stls$', reply: '^\+OK'}
+  server:
+    follows:
+      - {command: '(?i)^(retr|top|capa)\b|^(list|uidl)$', line: '^\+OK', until: "."}
+`,
+	"memcached": `
+protocol: memcached
+title: The text protocol of memcached
+lines:
+  client:
+    alone: ' noreply$|^quit$'
+    follows:
+      - {line: '^(?:set|add|replace|append|prepend) [^ ]+ [0-9]+ -?[0-9]+ ([0-9]+)', octets: 1, plus: 2}
+  server:
+    follows:
+      - {line: '^VALUE [^ ]+ [0-9]+ ([0-9]+)', octets: 1, plus: 2, more: true}
+      - {line: '^STAT ', more: true}
+`,
+	"modbus": `
+protocol: modbus
+title: Modbus over TCP
+binary:
+  order: big
+  ordered: true
+  client:
+    length: {field: length, plus: 6}
+    fields:
+      - {name: transaction, number: 2}
+      - {name: protocol, number: 2}
+      - {name: length, number: 2}
+      - {name: unit, number: 1}
+      - {name: function, number: 1}
+      - {name: address, number: 2}
+      - {name: quantity, number: 2, when: {function: [1, 3, 16]}}
+      - {name: bytes, number: 1, when: {function: [16]}}
+      - {name: register, repeat: quantity, when: {function: [16]}, fields: [{name: value, number: 2}]}
+  server:
+    length: {field: length, plus: 6}
+    fields: [{name: transaction, number: 2}, {name: protocol, number: 2}, {name: length, number: 2}, {name: unit, number: 1}, {name: function, number: 1}, {name: data, rest: true}]
+`,
+	"records": `
+protocol: records
+title: Of these tests, over UDP
+over: [udp]
+binary:
+  order: little
+  client:
+    fields:
+      - {name: kind, number: 1}
+      - {name: title, until: 0}
+      - {name: record, repeat: rest, fields: [{name: long, number: 2}, {name: text, octets: long}]}
+  server:
+    fields: [{name: all, rest: true}]
+`,
+}
+
+// ofText returns the decoder of a description.
+func ofText(t testing.TB, name string) Decoder {
+	t.Helper()
+	if text, ok := descriptions[name]; ok {
+		d, err := patch.ParseProtocol(name+".yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ofDescription(d)
+	}
+	d, err := patch.ReadProtocol("../../definitions/protocols/" + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ofDescription(d)
+}
+
+// tell notes elements as "kind field=value …" and corrects those for which how
+// has something.
+func tell(into *[]string, how map[string]protocol.Correction) dialoguetest.Rules {
+	return func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+		text := e.Kind
+		for _, f := range e.Fields {
+			text += fmt.Sprintf(" %s=%v", f.Name, f.Value)
+		}
+		if v, ok := m.Lookup("command.name"); ok && e.Kind == "reply" {
+			text += fmt.Sprintf(" to=%v", v)
+		}
+		*into = append(*into, text)
+		for has, c := range how {
+			if strings.Contains(text, has) {
+				return &c
+			}
+		}
+		return nil
+	}
+}
+
+func unhex(s string) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+const resp = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$7\r\nv\r\nalue\r\n"
+
+var setRequest = unhex("80 01 0003 08 00 0000 00000010 00000007 0000000000000000 0000000000000000 6b6579 76616c7565")
+
+func TestDescribed(t *testing.T) {
+	set := func(field, value string) protocol.Correction {
+		return protocol.Correction{Action: protocol.Set, Field: field, Value: value}
+	}
+	insert := func(fields ...[2]string) protocol.Correction {
+		return protocol.Correction{Action: protocol.Insert, Insert: &protocol.Insertion{Fields: fields}}
+	}
+	reject := func(raw string) protocol.Correction {
+		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: raw}}
+	}
+	drop := protocol.Correction{Action: protocol.Drop}
+	remove := protocol.Correction{Action: protocol.Remove}
+	cases := []struct {
+		name, protocol string
+		how            map[string]protocol.Correction
+		sent, want     []string // client and server in turn, the client first
+		tells          []string
+	}{
+		{"an inline command", "redis", nil, []string{"SET key  value\r\n", "+OK\r\n"}, nil,
+			[]string{"command name=set argument=key  value line=SET key  value items=3", "command.item value=key counted=false", "reply name=+ok argument= line=+OK items=1 size=5 to=set"}},
+		{"counted items", "redis", nil, []string{resp + resp, "*2\r\n$1\r\na\r\n$-1\r\n:1\r\n"}, nil,
+			[]string{"command name=set argument=key v\r\nalue line=*3 items=3", "command.item value=v\r\nalue counted=true", "reply name=a", "reply name=:1"}},
+		{"a counted item longer", "redis", map[string]protocol.Correction{"item value=key": set("value", "a longer key")}, []string{resp},
+			[]string{strings.Replace(resp, "$3\r\nkey", "$12\r\na longer key", 1)}, nil},
+		{"a counted item removed", "redis", map[string]protocol.Correction{"item value=key": remove}, []string{resp},
+			[]string{"*2\r\n$3\r\nSET\r\n$7\r\nv\r\nalue\r\n"}, nil},
+		{"a counted item inserted", "redis", map[string]protocol.Correction{"item value=key": insert([2]string{"value", "xx"})}, []string{resp},
+			[]string{"*4\r\n$3\r\nSET\r\n$3\r\nkey\r\n$2\r\nxx\r\n$7\r\nv\r\nalue\r\n"}, nil},
+		{"a word removed", "redis", map[string]protocol.Correction{"item value=b": remove}, []string{"DEL a b c\r\n"}, []string{"DEL a c\r\n"}, nil},
+		{"refused in its turn", "redis", map[string]protocol.Correction{"command name=flushall": reject("-ERR no\r\n")},
+			[]string{"PING\r\nflushall\r\nPING\r\n", "+PONG\r\n+PONG\r\n"}, []string{"PING\r\nPING\r\n", "+PONG\r\n-ERR no\r\n+PONG\r\n"}, nil},
+		{"a block of lines", "pop3", map[string]protocol.Correction{"line text=.two": set("text", ".2")},
+			[]string{"", "+OK hi\r\n", "RETR 1\r\nLIST 1\r\nLIST\r\n", "+OK\r\none\r\n..two\r\n.\r\n+OK 1 2\r\n+OK\r\n.\r\n"},
+			[]string{"", "+OK hi\r\n", "RETR 1\r\nLIST 1\r\nLIST\r\n", "+OK\r\none\r\n..2\r\n.\r\n+OK 1 2\r\n+OK\r\n.\r\n"},
+			[]string{"reply.line text=one", "reply.line text=.two", "line=+OK 1 2 items=3 size=9 to=list"}},
+		{"refused behind a block", "pop3", map[string]protocol.Correction{"name=dele": reject("-ERR no\r\n")},
+			[]string{"", "+OK hi\r\n", "RETR 1\r\nDELE 1\r\nNOOP\r\n", "+OK\r\none\r\n.\r\n+OK\r\n"},
+			[]string{"", "+OK hi\r\n", "RETR 1\r\nNOOP\r\n", "+OK\r\none\r\n.\r\n-ERR no\r\n+OK\r\n"}, nil},
+		{"all passes behind TLS", "pop3", map[string]protocol.Correction{"name=dele": drop},
+			[]string{"", "+OK hi\r\n", "STLS\r\n", "+OK go\r\n", "DELE 1\r\n"}, nil, nil},
+		{"data behind a line", "memcached", map[string]protocol.Correction{"command.data value=abc": set("value", "longer than it was")},
+			[]string{"set k 0 0 3\r\nabc\r\nget k\r\n", "STORED\r\nVALUE k 0 3\r\nabc\r\nEND\r\n"},
+			[]string{"set k 0 0 18\r\nlonger than it was\r\nget k\r\n", "STORED\r\nVALUE k 0 3\r\nabc\r\nEND\r\n"},
+			[]string{"reply.data value=abc", "reply name=value argument=k 0 3 line=VALUE k 0 3 items=4 size=23 to=get"}},
+		{"data that is too long to be held", "memcached", map[string]protocol.Correction{"size=": drop},
+			[]string{"set k 0 0 100000\r\n" + strings.Repeat("x", 100000) + "\r\n"}, []string{""}, nil},
+		{"a binary value longer", "memcached-binary", map[string]protocol.Correction{"client.message": set("value", "longer value")}, []string{setRequest},
+			[]string{unhex("80 01 0003 08 00 0000 00000017 00000007 0000000000000000 0000000000000000 6b6579") + "longer value"},
+			[]string{"opcode=1 key_length=3 extras_length=8 data_type=0 vbucket=0 body_length=16 opaque=7", "key=key value=value malformed=false"}},
+		{"a binary key longer", "memcached-binary", map[string]protocol.Correction{"client.message": set("key", "longer")}, []string{setRequest},
+			[]string{unhex("80 01 0006 08 00 0000 00000013 00000007 0000000000000000 0000000000000000") + "longervalue"}, nil},
+		{"a group removed", "modbus", map[string]protocol.Correction{"register value=2": remove},
+			[]string{unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")}, []string{unhex("0001 0000 0009 01 10 0004 0001 04 0001")},
+			[]string{"client.message transaction=1 protocol=0 length=11 unit=1 function=16 address=4 quantity=2 bytes=4 malformed=false"}},
+		{"a group inserted", "modbus", map[string]protocol.Correction{"register value=2": insert([2]string{"value", "9"})},
+			[]string{unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")}, []string{unhex("0001 0000 000d 01 10 0004 0003 04 0001 0002 0009")}, nil},
+		{"a number set, and what is missing", "modbus", map[string]protocol.Correction{"client.message": set("address", "258")},
+			[]string{unhex("0001 0000 0006 01 03 0004 0001")}, []string{unhex("0001 0000 0006 01 03 0102 0001")}, nil},
+		{"a message that is too short", "modbus", nil, []string{unhex("0001 0000 0003 01 03 00")}, nil,
+			[]string{"function=3 address=0 quantity=0 bytes=0 malformed=true fault=address reaches beyond the message"}},
+	}
+	for _, tt := range cases {
+		if tt.want == nil {
+			tt.want = tt.sent
+		}
+		for _, size := range []int{1, 100_000} {
+			var told []string
+			w := dialoguetest.New(t, ofText(t, tt.protocol).New(tell(&told, tt.how), dialoguetest.Conn, Options{}))
+			for i, text := range tt.sent {
+				for b := text; b != ""; b = b[min(size, len(b)):] {
+					w.Feed(session.Direction(i%2), []byte(b[:min(size, len(b))]), false)
+				}
+			}
+			want := [2]string{}
+			for i, text := range tt.want {
+				want[i%2] += text
+			}
+			if got := [2]string{w.ToServer(), w.ToClient()}; got != want {
+				t.Errorf("%s, in pieces of %d: arrived %.300q; want %.300q; %+v", tt.name, size, got, want, w.Evidence)
+			}
+			for _, text := range tt.tells {
+				if !strings.Contains(strings.Join(told, "\n"), text) {
+					t.Errorf("%s: elements lack %q:\n%s", tt.name, text, strings.Join(told, "\n"))
+				}
+			}
+		}
+	}
+}
+
+func TestDescribedDatagrams(t *testing.T) {
+	message := unhex("07 6869 00 0200 6161 0100 62")
+	var told []string
+	d := ofText(t, "records").NewDatagram(tell(&told, map[string]protocol.Correction{
+		"record long=2": {Action: protocol.Set, Field: "text", Value: "longer"},
+		"kind=9":        {Action: protocol.Reject, Reply: &protocol.Reply{Raw: "no"}},
+	}), dialoguetest.Conn, Options{})
+	v := d.Datagram(session.ToServer, []byte(message))
+	got := message
+	for i := len(v.Edits) - 1; i >= 0; i-- {
+		e := v.Edits[i]
+		got = got[:e.Start] + string(e.With) + got[e.End:]
+	}
+	if want := unhex("07 6869 00 0600") + "longer" + unhex("0100 62"); got != want || v.Drop {
+		t.Errorf("corrected to %x; want %x (%q)", got, want, told)
+	}
+	if v := d.Datagram(session.ToServer, []byte(unhex("09 00"))); !v.Drop || string(v.Reply) != "no" {
+		t.Errorf("a refused datagram: %+v", v)
+	}
+	if v := d.Datagram(session.ToClient, []byte("x")); v.Drop || v.Undecodable != "" || len(v.Edits) != 0 {
+		t.Errorf("an answer: %+v", v)
+	}
+}
+
+func FuzzDescribed(f *testing.F) {
+	names := []string{"redis", "pop3", "memcached", "memcached-binary", "modbus"}
+	f.Add(uint8(0), uint64(1), []byte(resp+dialoguetest.Turn+"+OK\r\n*2\r\n$1\r\na\r\n$-1\r\n"))
+	f.Add(uint8(1), uint64(2), []byte("RETR 1\r\nSTLS\r\n"+dialoguetest.Turn+"+OK\r\n+OK\r\na\r\n..\r\n.\r\n+OK\r\n"))
+	f.Add(uint8(2), uint64(3), []byte("set k 0 0 3\r\nabc\r\nget k\r\n"+dialoguetest.Turn+"STORED\r\nVALUE k 0 3\r\nabc\r\nEND\r\n"))
+	f.Add(uint8(3), uint64(4), []byte(setRequest))
+	f.Add(uint8(4), uint64(5), []byte(unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")))
+	decs := map[string]Decoder{}
+	for _, n := range append(names, "records") {
+		decs[n] = ofText(f, n)
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed uint64, b []byte) {
+		d := decs[names[int(which)%len(names)]]
+		decoder := func(r protocol.Rules) session.Inspector { return d.New(r, dialoguetest.Conn, Options{}) }
+		dialoguetest.Unchanged(t, b, decoder)
+		dialoguetest.Changed(t, b, decoder, dialoguetest.Everything(seed))
+		decs["records"].NewDatagram(dialoguetest.Everything(seed), dialoguetest.Conn, Options{}).Datagram(session.ToServer, b)
+	})
+}
