@@ -50,7 +50,7 @@ func newBox(t *testing.T, bed *netns.Bed, definitions string) *box {
 		t.Fatal(err)
 	}
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
-	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", filepath.Join("testdata", definitions), "-socket", socket, "-pin", pins}
+	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", filepath.Join("testdata", definitions), "-socket", socket, "-pin", pins, "-attach", bed.Attach}
 	b.control = control.Dial(socket)
 	t.Cleanup(b.control.Close)
 	b.start(t)

@@ -12,8 +12,19 @@ import (
 // settled may be reset, and then that is told; nothing arrives otherwise than it
 // was sent or corrected.
 func TestKilled(t *testing.T) {
+	t.Run("tcx", func(t *testing.T) {
+		bed, _ := netns.NewBadBed(t, netns.BadBed{MTU: 1500, Offload: true, Seed: *seed})
+		testKilled(t, bed)
+	})
+	t.Run("xdp", func(t *testing.T) {
+		bed := netns.NewBed(t)
+		bed.AttachBy(t, "xdp")
+		testKilled(t, bed)
+	})
+}
+
+func testKilled(t *testing.T, bed *netns.Bed) {
 	const sessions = 400
-	bed, _ := netns.NewBadBed(t, netns.BadBed{MTU: 1500, Offload: true, Seed: *seed})
 	r := round{sack: true, timestamps: true, scaling: true}
 	r.prepare(t, bed)
 	b := newBox(t, bed, "heads")

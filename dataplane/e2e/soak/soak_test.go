@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,11 +21,12 @@ type round struct {
 	vlan             int32
 	sack, timestamps bool
 	scaling, ecn     bool
+	attach           string
 }
 
 func (r *round) String() string {
-	return fmt.Sprintf("seed %d, MTU %d, offload %t, VLAN %d, bodies %t, sack %t, timestamps %t, scaling %t, ECN %t; client's side: %v; server's side: %v",
-		r.Seed, r.MTU, r.Offload, r.vlan, r.bodies, r.sack, r.timestamps, r.scaling, r.ecn, r.Trouble[0], r.Trouble[1])
+	return fmt.Sprintf("seed %d, %s, MTU %d, offload %t, VLAN %d, bodies %t, sack %t, timestamps %t, scaling %t, ECN %t; client's side: %v; server's side: %v",
+		r.Seed, r.attach, r.MTU, r.Offload, r.vlan, r.bodies, r.sack, r.timestamps, r.scaling, r.ecn, r.Trouble[0], r.Trouble[1])
 }
 
 func makeRound(seed uint64, n int) *round {
@@ -38,6 +40,10 @@ func makeRound(seed uint64, n int) *round {
 	}
 	for i := range r.Trouble {
 		r.Trouble[i] = makeTrouble(rng)
+	}
+	r.attach = "tcx"
+	if !r.Offload && coin(2) { // XDP wants frames as on a wire
+		r.attach = "xdp"
 	}
 	return r
 }
@@ -75,6 +81,7 @@ func TestBadNetwork(t *testing.T) {
 
 func runRound(t *testing.T, r *round, size int) {
 	bed, done := netns.NewBadBed(t, r.BadBed)
+	bed.Attach = r.attach
 	r.prepare(t, bed)
 	definitions := "heads"
 	if r.bodies {
@@ -88,6 +95,9 @@ func runRound(t *testing.T, r *round, size int) {
 	}
 	failures := l.wait()
 	s := b.status(t)
+	if !strings.HasPrefix(s.Ports[0].Attach, r.attach) {
+		t.Errorf("attached by %s (%s); want %s", s.Ports[0].Attach, s.Ports[0].AttachWhy, r.attach)
+	}
 	t.Logf("%d sessions in %v: %v", size, time.Since(began).Round(time.Millisecond), r)
 	t.Logf("the longest took %v: %v", l.longest.Round(time.Millisecond), l.slow)
 	t.Logf("paths: %v; sessions: %+v; ports: %+v; %d corrections", done, s.Sessions, s.Ports, s.Corrections)

@@ -43,7 +43,7 @@ type BadBed struct {
 // unless it says so.
 func NewBadBed(t testing.TB, c BadBed) (*Bed, *Done) {
 	t.Helper()
-	b := &Bed{Client: New(t), Box: New(t), Server: New(t)}
+	b := &Bed{Client: New(t), Box: New(t), Server: New(t), Attach: "tcx"}
 	done := &Done{}
 	c0 := tap(t, b.Client, "c0", ClientMAC, c.MTU, c.Offload)
 	b0 := tap(t, b.Box, "b0", "02:00:00:00:00:b0", c.MTU, c.Offload)
