@@ -55,7 +55,7 @@ func (h *host) build() string {
 
 // startEngine starts the dataplane in a box with so many definitions and waits
 // until they are in force.
-func (h *host) startEngine(n *netns.NS, program string, count int) *engine {
+func (h *host) startEngine(bed *netns.Bed, program string, count int) *engine {
 	dir := h.TempDir()
 	settings, folder := filepath.Join(dir, "appliance.ini"), filepath.Join(dir, "definitions")
 	if err := errors.Join(os.WriteFile(settings, []byte(settingsText), 0o644), writeDefinitions(folder, count)); err != nil {
@@ -63,8 +63,8 @@ func (h *host) startEngine(n *netns.NS, program string, count int) *engine {
 	}
 	socket := filepath.Join(dir, "dataplane.sock")
 	c := exec.Command(program, "-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", folder,
-		"-socket", socket, "-pin", filepath.Join(netns.MountBPF(h), "wirepatch"))
-	h.start(n, c, "msg=started")
+		"-socket", socket, "-pin", filepath.Join(netns.MountBPF(h), "wirepatch"), "-attach", bed.Attach)
+	h.start(bed.Box, c, "msg=started")
 	e := &engine{pid: c.Process.Pid, control: control.Dial(socket)}
 	h.Cleanup(e.control.Close)
 	s, err := e.control.Status(h.ctx)

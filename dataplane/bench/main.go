@@ -25,6 +25,7 @@ type options struct {
 	docs     string
 	profile  string
 	idle     int
+	attach   string
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&o.docs, "write-docs", "", "folder for performance.md and its chart; empty: none")
 	flag.StringVar(&o.profile, "profile", "", "folder for one perf recording of each measurement, taken after the rounds; empty: none")
 	flag.IntVar(&o.idle, "idle", 10_000, "idle sessions for the figure of memory; 0: leave it out")
+	flag.StringVar(&o.attach, "attach", "tcx", "how the dataplane attaches its program; with xdp the ends of all beds, also the bridge's, send frames as on a wire")
 	flag.Parse()
 	// Ctrl-C reaches the agents, too: only the parent answers it, by ending them.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

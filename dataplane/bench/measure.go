@@ -124,6 +124,7 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 		}
 		began := time.Now()
 		bed, client := h.newBed()
+		bed.AttachBy(h, o.attach)
 		if nginx {
 			h.startNginx(bed.Server)
 		}
@@ -131,7 +132,7 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 		if w.name == viaBridge {
 			bed.Box.Must(h, bridge)
 		} else {
-			l.ways[w.name].engine = h.startEngine(bed.Box, program, w.definitions)
+			l.ways[w.name].engine = h.startEngine(bed, program, w.definitions)
 		}
 		fmt.Fprintf(log, "%s set up in %.1f s\n", w.name, time.Since(began).Seconds())
 	}
