@@ -42,6 +42,9 @@ func makeRound(seed uint64, n int) *round {
 		r.Trouble[i] = makeTrouble(rng)
 	}
 	r.attach = "tcx"
+	if !r.Offload {
+		r.Trouble[rng.IntN(2)].Fragment = rng.Float64() * 0.1
+	}
 	if !r.Offload && coin(2) { // XDP wants frames as on a wire
 		r.attach = "xdp"
 	}

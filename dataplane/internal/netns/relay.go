@@ -22,6 +22,7 @@ type relay struct {
 	late late
 	wake chan struct{}
 	n    uint64
+	id   uint32 // of the last packet that was cut into fragments
 }
 
 // late are frames on their way, the next one to arrive first.
@@ -81,6 +82,15 @@ func (r *relay) frame(b []byte) {
 	}
 	if overtaken {
 		r.done.Reordered.Add(1)
+	}
+	if !bad && r.rng.Float64() < tr.Fragment {
+		if all := r.fragments(b, l3, l4); all != nil {
+			r.done.Fragmented.Add(1)
+			for _, f := range all {
+				r.send(f, r.delay(overtaken))
+			}
+			return
+		}
 	}
 	r.send(b, r.delay(overtaken))
 }

@@ -13,21 +13,24 @@ import (
 // frame, and times. Other frames pass as they are.
 type Trouble struct {
 	Loss, Duplicate, Corrupt, Reorder float64
+	Fragment                          float64       // cut into IP fragments; only frames that are as on a wire
 	Delay                             time.Duration // of all
 	Late                              time.Duration // at most, of those that are reordered
 }
 
 func (tr Trouble) String() string {
-	return fmt.Sprintf("loss %.1f%% duplicate %.1f%% corrupt %.1f%% reorder %.1f%% delay %v late %v",
-		tr.Loss*100, tr.Duplicate*100, tr.Corrupt*100, tr.Reorder*100, tr.Delay, tr.Late)
+	return fmt.Sprintf("loss %.1f%% duplicate %.1f%% corrupt %.1f%% reorder %.1f%% fragment %.1f%% delay %v late %v",
+		tr.Loss*100, tr.Duplicate*100, tr.Corrupt*100, tr.Reorder*100, tr.Fragment*100, tr.Delay, tr.Late)
 }
 
 // Done counts what a path did.
-type Done struct{ Frames, Lost, Duplicated, Corrupted, Reordered atomic.Uint64 }
+type Done struct {
+	Frames, Lost, Duplicated, Corrupted, Reordered, Fragmented atomic.Uint64
+}
 
 func (d *Done) String() string {
-	return fmt.Sprintf("%d frames, %d lost, %d duplicated, %d corrupted, %d reordered",
-		d.Frames.Load(), d.Lost.Load(), d.Duplicated.Load(), d.Corrupted.Load(), d.Reordered.Load())
+	return fmt.Sprintf("%d frames, %d lost, %d duplicated, %d corrupted, %d reordered, %d fragmented",
+		d.Frames.Load(), d.Lost.Load(), d.Duplicated.Load(), d.Corrupted.Load(), d.Reordered.Load(), d.Fragmented.Load())
 }
 
 // BadBed describes a bed whose paths are in trouble.
