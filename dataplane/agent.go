@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/port"
 	"wirepatch/dataplane/session"
@@ -22,13 +23,14 @@ type agent struct {
 	loop     *loop
 	links    *port.Propagator
 	instance string
-	reload   sync.Mutex // one at a time
+	began    settings.Wire // as the ports were opened
+	reload   sync.Mutex    // one at a time
 
 	rehearsal sync.Mutex
 }
 
 func newAgent(b *builder, l *loop) *agent {
-	a := &agent{builder: b, loop: l, instance: rand.Text()}
+	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire}
 	a.links = l.port.NewPropagator(func(text string) {
 		slog.Info(text)
 		l.report("link", text)
@@ -110,6 +112,9 @@ func (a *agent) Reload(ctx context.Context) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	a.links.Set(g.wire.LinkPropagation)
+	if o, w := a.began, g.wire; o.Attach != w.Attach || o.MTU != w.MTU {
+		a.loop.report("settings", "[wire] attach and mtu are in force from the next start of the dataplane")
+	}
 	a.loop.report("settings", fmt.Sprintf("settings and definitions were loaded anew: %s, %d services", g.set, len(g.services)))
 	return nil
 }

@@ -133,3 +133,30 @@ func TestFaultyDefinitionIsSetAside(t *testing.T) {
 		t.Errorf("request = %q; want the other definitions in force", got)
 	}
 }
+
+// TestAttachedAsSettingsSay changes how the program is to be attached: it is so
+// from the next start, with the sessions that are open.
+func TestAttachedAsSettingsSay(t *testing.T) {
+	b := newBox(t)
+	b.AttachBy(t, "xdp")
+	startNginx(t, b.Server)
+	c := dial(t, b.Client, "10.77.0.2:80")
+	c.get(t, "/echo", "X-Removed: yes\r\n", nil)
+	b.write(t, settingsText+"[wire]\nattach = xdp\n")
+	if err := b.control.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.event(t, "settings", "from the next start")
+	for _, want := range []string{"tcx", "xdp, copy"} {
+		if got := b.status(t).Ports[1].Attach; got != want {
+			t.Errorf("attached by %s; want %s", got, want)
+		}
+		if got := c.get(t, "/echo", "X-Removed: yes\r\nX-Kept: seen\r\n", nil); !strings.Contains(got, "removed=[] kept=[seen]") {
+			t.Errorf("attached by %s, an open session's request = %q; want it corrected", want, got)
+		}
+		if want == "tcx" {
+			b.process.end(t, syscall.SIGTERM)
+			b.start(t)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func viewPort(i int, p control.Port) portView {
 	v := portView{
 		Letter: portLetter(i), Name: visible.Line(p.Name), Side: []string{"clients", "servers"}[i],
 		Up: p.Up, Link: "link", Speed: linkSpeed(p.SpeedMbit),
-		Driver: visible.Line(p.Driver), MAC: visible.Line(p.MAC), Attach: visible.Line(p.Attach),
+		Driver: visible.Line(p.Driver), MAC: visible.Line(p.MAC), Attach: visible.Line(attachment(p)),
 		Rx: count(p.RxPackets), RxBytes: byteSize(p.RxBytes), Forwarded: count(p.Forwarded),
 		HandedUp: count(p.HandedUp), Tx: count(p.TxPackets), Dropped: count(p.Dropped),
 	}
@@ -63,6 +63,14 @@ func viewPort(i int, p control.Port) portView {
 		v.Link, v.Speed = "no link", "no link"
 	}
 	return v
+}
+
+// attachment says how the program sits on a port, and why it is not otherwise.
+func attachment(p control.Port) string {
+	if p.AttachWhy == "" {
+		return p.Attach
+	}
+	return p.Attach + " (" + p.AttachWhy + ")"
 }
 
 // Size of the chart's drawing area, in units of its viewBox.
