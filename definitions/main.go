@@ -4,7 +4,7 @@
 //	go run ./definitions test DIR|FILE…
 //	go run ./definitions new ID
 //	go run ./definitions explain FILE --request FILE [--response FILE]
-//	go run ./definitions prove [-quick] [-v] [-page FILE] [ID…]
+//	go run ./definitions prove [-install] [-quick] [-v] [-page FILE] [ID…]
 //
 // It does with a definition what an appliance does when it loads one, and says
 // what it finds. docs/definitions.md describes the language.
@@ -25,10 +25,10 @@ const usage = `usage: go run ./definitions COMMAND
   explain FILE --request FILE [--response FILE]
                       show what a definition does with the bytes of a request,
                       and of the server's response to it
-  prove [-quick] [-v] [-page FILE] [ID...]
+  prove [-install] [-quick] [-v] [-page FILE] [ID...]
                       install the vulnerable and the fixed server of each definition that
                       has a proof, and compare the one behind the dataplane with the other:
-                      as root. -quick leaves out the mutations of requests, -v shows all
+                      as root. -install does no more than that, -quick leaves out the mutations of requests, -v shows all
                       failures, -page puts the table into a page
 
 DIR is a folder with definitions (ID/patch.yaml) or with one; it is ./definitions when

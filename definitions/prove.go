@@ -22,10 +22,11 @@ func proofs(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("prove", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	quick := flags.Bool("quick", false, "")
+	install := flags.Bool("install", false, "")
 	verbose := flags.Bool("v", false, "")
 	page := flags.String("page", "", "")
 	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("prove: %w; want prove [-quick] [-v] [-page FILE] [ID...]", err)
+		return fmt.Errorf("prove: %w; want prove [-install] [-quick] [-v] [-page FILE] [ID...]", err)
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("prove: it makes network namespaces; run it as root")
@@ -33,9 +34,12 @@ func proofs(args []string, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	results, err := prove.Run(ctx, prove.Options{Definitions: folder, Out: filepath.Join("out", "prove"), IDs: flags.Args(),
-		Quick: *quick, Verbose: *verbose, Log: out})
+		Install: *install, Quick: *quick, Verbose: *verbose, Log: out})
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
+	}
+	if *install {
+		return nil
 	}
 	if err := prove.WriteJSON(filepath.Join("out", "proofs.json"), results); err != nil {
 		return fmt.Errorf("prove: %w", err)

@@ -181,7 +181,7 @@ func (p *proof) around(a, other *answer) string {
 // part quotes some of a text, with the place where it begins to differ from
 // other.
 func part(s, other string) string {
-	const before, most = 200, 700
+	const before, most = 100, 400
 	at := 0
 	for at < len(s) && at < len(other) && s[at] == other[at] {
 		at++

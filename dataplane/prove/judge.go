@@ -41,6 +41,7 @@ type judge struct {
 	r                     *Result
 	told                  int
 	noted                 time.Time
+	costly                bool // the entry makes the vulnerable server stall or end: its variants are not tried with it alone
 }
 
 // most is how many failures of one proof are shown.
@@ -67,6 +68,7 @@ func (j *judge) run() error {
 // entry tries one exchange as it is, in all deliveries, and its mutations, each
 // whole and in one other delivery.
 func (j *judge) entry(name string, e *entry, trigger bool) error {
+	j.costly = false
 	if err := j.try(e.trial(name, e.requests), e, trigger, nil); err != nil {
 		return err
 	}
@@ -122,8 +124,8 @@ func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
 	if err != nil {
 		return err
 	}
-	differ := trigger
-	if written || !trigger || !j.p.Stalls {
+	differ := true
+	if written || !j.costly {
 		j.alone.limit = stallLimit
 		if want.end == waiting {
 			j.alone.limit = j.fixed.limit
@@ -133,6 +135,7 @@ func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
 			return err
 		}
 		differ = !j.p.alike(&alone, &want)
+		j.costly = written && trigger && (alone.dead || alone.exited || alone.end == waiting)
 		if written && differ != trigger && e.why == "" && !e.anyway {
 			j.fault(t, trigger, &alone, &want)
 		}

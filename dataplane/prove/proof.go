@@ -25,7 +25,6 @@ type proof struct {
 	Prepare    string   `yaml:"prepare"`  // command line, once after the installation
 	Probe      string   `yaml:"probe"`    // target of the request that shows whether session and server live
 	Volatile   []string `yaml:"volatile"` // patterns of what differs from answer to answer, beyond the Date
-	Stalls     bool     `yaml:"stalls"`   // a trigger keeps the vulnerable server busy for long: it is asked seldom
 	Without    []string `yaml:"without"`  // mutations that make no sense here
 	Also       []string `yaml:"also"`     // definitions that are on beside this one
 	Harmless   []entry  `yaml:"harmless"`
