@@ -4,6 +4,9 @@
 //	go run ./definitions test DIR|FILE…
 //	go run ./definitions new ID
 //	go run ./definitions explain FILE --request FILE [--response FILE]
+//	go run ./definitions replay FILE.pcap [--protocol NAME] [--port N] [DIR|FILE…]
+//	go run ./definitions pack -revision N -o FILE [DIR]
+//	go run ./definitions schema
 //	go run ./definitions prove [-install] [-quick] [-v] [-page FILE] [ID…]
 //
 // It does with a definition what an appliance does when it loads one, and says
@@ -15,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"wirepatch/dataplane/patch"
 )
 
 const usage = `usage: go run ./definitions COMMAND
@@ -25,6 +30,15 @@ const usage = `usage: go run ./definitions COMMAND
   explain FILE --request FILE [--response FILE]
                       show what a definition does with the bytes of a request,
                       and of the server's response to it
+  replay FILE [--protocol NAME] [--port N] [DIR|FILE...]
+                      show what definitions would change in a capture (pcap or pcapng): the
+                      corrections and how the bytes differ. The protocol of a session is
+                      found by its first bytes where none is named; --port reads only the
+                      sessions to that port
+  pack -revision N -o FILE [DIR]
+                      test all definitions and write them, with the descriptions of
+                      protocols, into the file that the update repository signs
+  schema              print the JSON Schema of definitions (docs/definition.schema.json)
   prove [-install] [-quick] [-v] [-page FILE] [ID...]
                       install the vulnerable and the fixed server of each definition that
                       has a proof, and compare the one behind the dataplane with the other:
@@ -52,7 +66,7 @@ func main() {
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
-		return fmt.Errorf("no command given; want one of check, test, new, explain, prove")
+		return fmt.Errorf("no command given; want one of check, test, new, explain, replay, pack, schema, prove")
 	}
 	rest := args[1:]
 	switch args[0] {
@@ -64,11 +78,21 @@ func run(args []string, out io.Writer) error {
 		return create(rest, out)
 	case "explain":
 		return explain(rest, out)
+	case "replay":
+		return replay(rest, out)
+	case "pack":
+		return pack(rest, out)
+	case "schema":
+		b, err := patch.JSONSchema()
+		if err == nil {
+			_, err = out.Write(b)
+		}
+		return err
 	case "prove":
 		return proofs(rest, out)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	return fmt.Errorf("no command %q; want one of check, test, new, explain, prove, help", args[0])
+	return fmt.Errorf("no command %q; want one of check, test, new, explain, replay, pack, schema, prove, help", args[0])
 }
