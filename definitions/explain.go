@@ -56,7 +56,7 @@ func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
 		fmt.Fprintf(out, "%s corrects nothing\n", d.ID)
 	}
 	for _, e := range r.Evidence {
-		fmt.Fprintf(out, "%s rule %d: %s %s\n  before %q\n  after  %q\n", e.Definition, e.Rule, e.Action, e.Element, e.Before, e.After)
+		fmt.Fprintf(out, "%s rule %d: %s %s, %s\n  before %q\n  after  %q\n", e.Definition, e.Rule, e.Action, e.Element, because(d, e.Rule), e.Before, e.After)
 		if e.Note != "" {
 			fmt.Fprintf(out, "  note   %s\n", e.Note)
 		}
@@ -68,6 +68,14 @@ func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
 	if r.End != session.Continue {
 		fmt.Fprintln(out, "the session ends")
 	}
+}
+
+// because says why a rule fired.
+func because(d *patch.Definition, rule int) string {
+	if rule < 0 || rule >= len(d.Rules) || d.Rules[rule].When.Value == "" {
+		return "which always applies"
+	}
+	return "because " + strings.Join(strings.Fields(d.Rules[rule].When.Value), " ")
 }
 
 // quoted shows bytes line by line, with what cannot be seen written out.

@@ -30,6 +30,18 @@ func (c *binary) layout(dir session.Direction) *Layout {
 // asked is what is kept of a message of the client for the rules on its answer.
 type asked map[string]any
 
+// kept is what may be kept of it until the answer comes.
+func (a asked) kept() asked {
+	out := make(asked, len(a))
+	for k, v := range a {
+		if s, ok := v.(string); ok {
+			v = dialogue.Kept(s)
+		}
+		out[k] = v
+	}
+	return out
+}
+
 // Next implements dialogue.Codec.
 func (c *binary) Next(dir session.Direction, data []byte, _ bool, oldest any) dialogue.Step {
 	l := c.layout(dir)
@@ -62,7 +74,7 @@ func (c *binary) Next(dir session.Direction, data []byte, _ bool, oldest any) di
 	s.Elements, s.Lengths = p.elements(total), p.allLengths(l)
 	values := p.values
 	if dir == session.ToServer {
-		s.Tag = values
+		s.Tag = values.kept()
 	} else {
 		values, _ = oldest.(asked)
 	}

@@ -61,7 +61,8 @@ func (c *lines) Next(dir session.Direction, data []byte, eof bool, oldest any) d
 	p := c.d.Lines.PassesCommand
 	cmd.decides = p != nil && p.MatchString(f.line)
 	alone := c.d.Lines.Client.Alone
-	s.Tag, s.Lookup, s.Silent = cmd, cmd.lookup, alone != nil && alone.MatchString(f.line)
+	kept := command{dialogue.Kept(cmd.line), dialogue.Kept(cmd.name), dialogue.Kept(cmd.argument), cmd.decides}
+	s.Tag, s.Lookup, s.Silent = kept, cmd.lookup, alone != nil && alone.MatchString(f.line)
 	return s
 }
 

@@ -8,6 +8,7 @@
 package dialogue
 
 import (
+	"strings"
 	"time"
 
 	"wirepatch/dataplane/protocol"
@@ -23,7 +24,7 @@ const (
 // Options bound a Decoder and set its policies. The zero value is usable.
 type Options struct {
 	MaxMessage     int              // bytes of a message that is held; 0 is 64 KiB
-	MaxOutstanding int              // messages without their reply; 0 is 1024
+	MaxOutstanding int              // messages without their reply; 0 is 4096
 	Exceed         string           // undecodable or over a limit; "" is ExceedReset
 	MidStream      bool             // the session was under way when we met it
 	Greets         bool             // the server speaks first
@@ -35,7 +36,7 @@ func (o Options) withDefaults() Options {
 		o.MaxMessage = 64 << 10
 	}
 	if o.MaxOutstanding <= 0 {
-		o.MaxOutstanding = 1024
+		o.MaxOutstanding = 4096
 	}
 	if o.Exceed != ExceedPass {
 		o.Exceed = ExceedReset
@@ -72,6 +73,18 @@ type Spoiler interface {
 	Spoil(dir session.Direction) []byte
 }
 
+// MaxKept bounds a text that a Tag keeps for rules on the reply, in octets: an
+// attacker chooses how many messages wait for one.
+const MaxKept = 512
+
+// Kept is what a Tag may keep of a text.
+func Kept(s string) string {
+	if len(s) <= MaxKept {
+		return s
+	}
+	return strings.Clone(s[:MaxKept]) // without what it was cut from
+}
+
 // Verb says what a Step is.
 type Verb uint8
 
@@ -94,7 +107,7 @@ type Step struct {
 	Elements []protocol.Element
 	Lookup   func(name string) (any, bool)
 	Lengths  []Length // inner ones first
-	Tag      any      // to server: kept for Next until the reply has come
+	Tag      any      // to server: kept for Next until the reply has come; see Kept
 	Silent   bool     // to server: nobody answers this message
 	Ends     bool     // to client: with this the oldest message has its reply
 	Parts    bool     // more parts of the same message follow

@@ -230,9 +230,21 @@ func (d *Decoder) pushOurs(reply []byte, end bool) {
 func (d *Decoder) answered() {
 	for i := range d.queue {
 		if !d.queue[i].ours {
-			d.queue = slices.Delete(d.queue, i, i+1)
+			d.unqueue(i)
 			return
 		}
+	}
+}
+
+// unqueue takes an entry off the queue, most often the first.
+func (d *Decoder) unqueue(i int) {
+	if i > 0 {
+		d.queue = slices.Delete(d.queue, i, i+1)
+		return
+	}
+	d.queue[0] = entry{}
+	if d.queue = d.queue[1:]; len(d.queue) == 0 {
+		d.queue = nil
 	}
 }
 
@@ -250,7 +262,7 @@ func (d *Decoder) sendOurs() {
 		if e.close {
 			t.v.End = session.Close
 		}
-		d.queue = slices.Delete(d.queue, 0, 1)
+		d.unqueue(0)
 	}
 }
 

@@ -79,7 +79,7 @@ func (c *codec) command(data []byte, eof bool) dialogue.Step {
 		arg++ // one blank: those behind it belong to a file's name
 	}
 	cmd := command{strings.ToLower(string(data[from:end])), string(data[arg:l.Text])}
-	s := dialogue.Step{Verb: dialogue.Message, Size: l.Size, Tag: cmd, Lookup: cmd.lookup}
+	s := dialogue.Step{Verb: dialogue.Message, Size: l.Size, Tag: command{dialogue.Kept(cmd.name), dialogue.Kept(cmd.argument)}, Lookup: cmd.lookup}
 	if end == from {
 		s.Silent = true // an empty line: most servers say nothing to it
 	}

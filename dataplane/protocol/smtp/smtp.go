@@ -134,7 +134,7 @@ func (c *codec) command(data []byte, eof bool) dialogue.Step {
 		}
 		s.Rest = int64(n)
 	}
-	s.Tag, s.Lookup = cmd, cmd.lookup
+	s.Tag, s.Lookup = command{dialogue.Kept(cmd.name), dialogue.Kept(cmd.argument), cmd.decides}, cmd.lookup
 	if c.wants("command") {
 		s.Elements = []protocol.Element{commandElement(&cmd, data[:l.Size], from, end, arg, l.Text)}
 	}
