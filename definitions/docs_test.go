@@ -73,19 +73,28 @@ func line(page, start string) string {
 	return rows
 }
 
-// The page's example is a definition that an appliance would load.
-func TestPageExample(t *testing.T) {
+// Every definition on the page is one that an appliance would load.
+func TestPageExamples(t *testing.T) {
 	b, err := os.ReadFile("../docs/definitions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(b), "```yaml\n")
-	example, _, _ := strings.Cut(rest, "```")
-	d, err := patch.Parse("docs/definitions.md", []byte(example))
-	if err != nil {
-		t.Fatal(err)
+	found := 0
+	for _, block := range strings.Split(string(b), "```yaml\n")[1:] {
+		example, _, _ := strings.Cut(block, "```")
+		if !strings.HasPrefix(example, "id: ") {
+			continue
+		}
+		found++
+		d, err := patch.Parse("docs/definitions.md", []byte(example))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range patch.Test(d, decoders.ForDefinitions()[d.Protocol]) {
+			t.Error(f)
+		}
 	}
-	for _, f := range patch.Test(d, decoders.ForDefinitions()[d.Protocol]) {
-		t.Error(f)
+	if found < 2 {
+		t.Errorf("the page has %d definitions; want one for HTTP and one for another protocol", found)
 	}
 }

@@ -2,6 +2,7 @@ package patch
 
 import (
 	"encoding/hex"
+	"html"
 	"net/url"
 	"path"
 	"strings"
@@ -54,6 +55,8 @@ var functions = []function{
 			cel.BinaryBinding(func(s, path ref.Val) ref.Val {
 				return types.String(jsonText(string(s.(types.String)), string(path.(types.String))))
 			})))},
+	{"jsonQuote", text1("jsonQuote", cel.StringType, jsonQuote)},
+	{"htmlEscape", text1("htmlEscape", cel.StringType, func(s string) ref.Val { return types.String(html.EscapeString(s)) })},
 	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
 	{"base64Decode", text1("base64Decode", cel.StringType, func(s string) ref.Val { return types.String(base64Decode(s)) })},
 	{"hex", text1("hex", cel.StringType, func(s string) ref.Val { return types.String(hex.EncodeToString([]byte(s))) })},

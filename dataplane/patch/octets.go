@@ -226,3 +226,15 @@ func unhex(s string) ref.Val {
 	}
 	return types.String(b)
 }
+
+// jsonQuote writes a text as a JSON string, quotes and all, and no more escaped
+// than it must be.
+func jsonQuote(s string) ref.Val {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return types.NewErr("jsonQuote: %v", err)
+	}
+	return types.String(strings.TrimSuffix(b.String(), "\n"))
+}

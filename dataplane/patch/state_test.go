@@ -250,6 +250,7 @@ func TestOctetFunctions(t *testing.T) {
 		`${ftpAddress("|1|x|1|")}${ftpPort("1,2,3,4,5,256")}`:                  "0",
 		`${jsonDepth('{"a":[1,{"b":"]]]"}]}')} ${jsonDepth("[[[")}`:            "3 3",
 		`${jsonText('{"a":[{"b":"x"}]}', "a.0.b")} ${jsonText("[1]", "0")}`:    "x 1",
+		`${jsonQuote('a"<\\')} ${htmlEscape('<a href="x">&')}`:                 `"a\"<\\" &lt;a href=&#34;x&#34;&gt;&amp;`,
 		`${urlDecode("%2e%2E/%zz%")}`:                                          "../%zz%",
 		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                      "ab? ab",
 	} {
