@@ -54,6 +54,21 @@ func TestReject(t *testing.T) {
 	}
 }
 
+// A reject with nothing to say ends the session without a reply, behind the
+// replies that are owed.
+func TestRejectSilently(t *testing.T) {
+	w := dialoguetest.New(t, decoder(on("command", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Close: true}}, named("bad"))))
+	w.Server("220 x\r\n")
+	w.Client("NOOP\r\nBAD\r\nNOOP\r\n")
+	if got := w.ToServer(); got != "NOOP\r\n" || w.End != session.Continue {
+		t.Errorf("the server got %q, end %v; want the first command alone", got, w.End)
+	}
+	w.Server("200 ok\r\n")
+	if got := w.ToClient(); got != "220 x\r\n200 ok\r\n" || w.End != session.Close {
+		t.Errorf("the client got %q, end %v; want the reply that was owed, and the end", got, w.End)
+	}
+}
+
 func TestEdits(t *testing.T) {
 	cases := []struct {
 		name   string

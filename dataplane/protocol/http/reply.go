@@ -27,7 +27,7 @@ var reasons = map[int]string{
 // makeReply writes a reply in valid form. head: it answers HEAD and so has no
 // body; end: the session ends behind it. note says what had to be left out.
 func makeReply(r *protocol.Reply, head, end bool) (reply []byte, note string) {
-	if r.Raw != "" {
+	if r.Raw != "" || r.Status == 0 {
 		return rawReply(r.Raw, head), ""
 	}
 	var b bytes.Buffer

@@ -286,7 +286,7 @@ var texts = map[int]string{
 
 // Reply implements dialogue.Codec.
 func (c *codec) Reply(r *protocol.Reply) (reply []byte, note string) {
-	if r.Raw != "" {
+	if r.Raw != "" || r.Status == 0 {
 		return []byte(r.Raw), ""
 	}
 	if len(r.Headers) > 0 || r.Body != "" {
