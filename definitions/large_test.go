@@ -34,7 +34,8 @@ func TestLargeValues(t *testing.T) {
 		{"WP-2023-29401", "response.header", "content-disposition", `attachment; filename="a""`},
 	}
 	for _, tt := range tests {
-		m := &protocol.Message{Protocol: "http", Elements: []protocol.Element{{Kind: tt.kind, Fields: []protocol.Field{
+		data := []byte(tt.name + ": " + tt.value + "\r\n")
+		m := &protocol.Message{Protocol: "http", Data: data, Elements: []protocol.Element{{Kind: tt.kind, Span: protocol.Span{End: len(data)}, Fields: []protocol.Field{
 			{Name: "name", Value: tt.name}, {Name: "value", Value: tt.value}}}}}
 		if strings.HasPrefix(tt.kind, "response") {
 			m.Dir = session.ToClient
