@@ -55,6 +55,23 @@ func TestRedisIsIdentical(t *testing.T) {
 	compare(6379)
 }
 
+// Thousands of commands without waiting for replies, on many sessions: none is
+// lost, and none refused.
+func TestRedisPipelined(t *testing.T) {
+	b := withProtocol(t, "redis", 6379)
+	startRedis(t, b.Server)
+	out, ok := output(t, b.Client, "redis-benchmark", "-h", netns.Server4, "-n", "20000", "-c", "20", "-P", "200", "-d", "9", "-r", "1000", "-t", "set,get,incr,lpush", "--csv")
+	if !ok || strings.Contains(out, "rror") || strings.Count(out, "\n") < 5 {
+		t.Errorf("redis-benchmark: %s", out)
+	}
+	if got := redis(t, b, "LLEN", "mylist"); got != "20000\n" {
+		t.Errorf("the list has %q elements; want those that were pushed", got)
+	}
+	if st := b.status(t); st.Sessions.Reset != 0 || st.Sessions.Passed != 0 || st.Sessions.Edited != 0 {
+		t.Errorf("sessions = %+v; want none reset, passed or edited", st.Sessions)
+	}
+}
+
 func TestRedisCorrections(t *testing.T) {
 	b := withProtocol(t, "redis", 6379)
 	startRedis(t, b.Server)
