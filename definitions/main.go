@@ -2,7 +2,7 @@
 //
 //	go run ./definitions check DIR|FILE…
 //	go run ./definitions test DIR|FILE…
-//	go run ./definitions new ID
+//	go run ./definitions new ID [PROTOCOL]
 //	go run ./definitions explain FILE --request FILE [--response FILE]
 //	go run ./definitions replay FILE.pcap [--protocol NAME] [--port N] [DIR|FILE…]
 //	go run ./definitions pack -revision N -o FILE [DIR]
@@ -26,7 +26,7 @@ const usage = `usage: go run ./definitions COMMAND
 
   check DIR|FILE...   parse and compile definitions, say every fault with its place
   test DIR|FILE...    check them, then run their tests through the real decoder
-  new ID              write definitions/ID/patch.yaml, a working template to start from
+  new ID [PROTOCOL]   write definitions/ID/patch.yaml, a working template to start from
   explain FILE --request FILE [--response FILE]
                       show what a definition does with the bytes of a request,
                       and of the server's response to it

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wirepatch/dataplane/patch"
 )
 
 // tcpFrame is an Ethernet frame of one TCP segment over IPv4 between 10.0.0.1,
@@ -150,5 +152,19 @@ func TestPack(t *testing.T) {
 	}
 	if err := run([]string{"pack", "-revision", "4", "-o", filepath.Join(dir, "three"), filepath.Join(dir, "d")}, &bytes.Buffer{}); err == nil {
 		t.Error("a pack with a faulty definition was written")
+	}
+}
+
+// What "new" writes for other protocols passes its own tests, too.
+func TestNewOfProtocols(t *testing.T) {
+	for name := range templates {
+		head, _, _ := strings.Cut(strings.Replace(template, "id: ID\n", "id: WP-2099-1\n", 1), "protocol: http\n")
+		d, err := patch.Parse("t.yaml", []byte(head+"protocol: "+name+"\n"+templates[name]))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, f := range patch.Test(d, allDecoders()[name]) {
+			t.Errorf("%s: %v", name, f)
+		}
 	}
 }
