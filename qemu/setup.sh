@@ -32,6 +32,9 @@ if [ "${1:-run}" = test ]; then
 	need npm npm
 	need dig bind9-dnsutils
 	need dnsmasq dnsmasq-base
+	need openssl openssl
+	need in.tftpd tftpd-hpa
+	need atftp atftp
 	need qemu-img qemu-utils
 	need sgdisk gdisk
 	need fsck.vfat dosfstools

@@ -11,7 +11,7 @@ import (
 
 // programs are what the tests run, with the Debian packages that have them.
 var programs = [][2]string{
-	{"curl", "curl"}, {"nginx", "nginx-light"}, {"dig", "bind9-dnsutils"}, {"dnsmasq", "dnsmasq-base"}, {"vsftpd", "vsftpd"}, {"lftp", "lftp"}, {"/usr/sbin/exim4", "exim4-daemon-light"},
+	{"curl", "curl"}, {"nginx", "nginx-light"}, {"dig", "bind9-dnsutils"}, {"dnsmasq", "dnsmasq-base"}, {"openssl", "openssl"}, {"in.tftpd", "tftpd-hpa"}, {"atftp", "atftp"}, {"vsftpd", "vsftpd"}, {"lftp", "lftp"}, {"/usr/sbin/exim4", "exim4-daemon-light"},
 	{"swaks", "swaks"}, {"mosquitto", "mosquitto"}, {"mosquitto_pub", "mosquitto-clients"},
 	{"redis-server", "redis-server"}, {"redis-cli", "redis-tools"}, {"memcached", "memcached"}, {"memccp", "libmemcached-tools"},
 }

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -43,4 +45,23 @@ func dialUDP(t *testing.T, n *netns.NS, address string) *net.UDPConn {
 	})
 	t.Cleanup(func() { c.Close() })
 	return c.(*net.UDPConn)
+}
+
+// only is a folder with some of the repository's definitions.
+func only(t *testing.T, ids ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, id := range ids {
+		text, err := os.ReadFile(filepath.Join("../../definitions", id, "patch.yaml"))
+		if err == nil {
+			err = os.Mkdir(filepath.Join(dir, id), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, id, "patch.yaml"), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
