@@ -27,6 +27,9 @@ func (l *loop) event(e session.Event) {
 			l.corrections++
 		}
 		l.perPatch[x.Definition]++
+		if e.Quiet {
+			return
+		}
 	case session.Passed:
 		ev.Kind, ev.Text = "passed", "the session of "+ev.Client+" is no longer inspected: "+e.Reason
 	case session.DatagramPassed:

@@ -17,7 +17,7 @@ func (l *loop) snapshot() snapshot {
 }
 
 func sessionsOf(s session.Stats) control.Sessions {
-	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied,
+	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied, Untold: s.Untold,
 		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 

@@ -79,6 +79,7 @@ type Sessions struct {
 	Reset     uint64 `json:"reset"`     // by us
 	Flows     uint64 `json:"flows"`     // of open: datagrams between two ends
 	Dropped   uint64 `json:"dropped"`   // datagrams that corrections, or the policy, kept from their receiver
+	Untold    uint64 `json:"untold"`    // corrections of datagrams that are counted, but too many to be events of their own
 	Replied   uint64 `json:"replied"`   // of these, answered in the receiver's place
 	HeldBytes uint64 `json:"held_bytes"`
 	// Frames of protected services that the engine did not let pass:

@@ -106,6 +106,8 @@ type Event struct {
 	Conn     Conn
 	Reason   string // for all but Corrected
 	Evidence Evidence
+	// Quiet: it is to be counted, not told: too many of its kind come at once.
+	Quiet bool
 }
 
 // Stats counts sessions and bytes.
@@ -116,6 +118,7 @@ type Stats struct {
 	Held                                         uint64 // bytes held, ahead and unacknowledged now
 	Flows                                        uint64 // of Open, those of datagrams
 	Dropped, Replied                             uint64 // datagrams: by a verdict; of these, answered by us
+	Untold                                       uint64 // corrections of datagrams that were quiet events
 	Unanswered                                   uint64 // replies to datagrams that were not sent, see Engine.reply
 	NoSlot                                       uint64 // sessions that found no slot
 	Quoted                                       uint64 // ICMP errors whose quoted sequence number was translated

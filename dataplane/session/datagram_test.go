@@ -334,6 +334,32 @@ func TestUndecodableIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestFloodIsToldInPart: corrections of datagrams are all counted, and told as far
+// as somebody could read them.
+func TestFloodIsToldInPart(t *testing.T) {
+	k := newTalk(false, PolicyReset)
+	for n := range 5000 {
+		k.send(n, ToServer, "drop")
+	}
+	told, quiet := 0, 0
+	for _, e := range k.events {
+		if e.Quiet {
+			quiet++
+		} else {
+			told++
+		}
+	}
+	if told != tellAtOnce || told+quiet != 5000 || k.Stats().Untold != uint64(quiet) {
+		t.Errorf("%d events told, %d quiet, %d counted; want %d told of 5000", told, quiet, k.Stats().Untold, tellAtOnce)
+	}
+	k.events = nil
+	k.Handle(A, packet.VNet{}, k.frame(1, ToServer, "drop"), 1+tellEvery)
+	k.Handle(A, packet.VNet{}, k.frame(1, ToServer, "drop"), 1+tellEvery)
+	if len(k.events) != 2 || k.events[0].Quiet || !k.events[1].Quiet {
+		t.Errorf("after %v: %+v; want one more told", tellEvery, k.events)
+	}
+}
+
 func FuzzDatagram(f *testing.F) {
 	for _, v6 := range []bool{false, true} {
 		k := newTalk(v6, PolicyReset)

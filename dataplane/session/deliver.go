@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"wirepatch/dataplane/packet"
 )
@@ -80,7 +81,11 @@ func (e *Engine) deliver(w *flow, dir Direction, from Side, v packet.VNet, parts
 		d.Undecodable, d.Drop = "the corrected datagram is longer than one can be", true
 	}
 	for _, ev := range d.Evidence {
-		e.cfg.Event(Event{Kind: Corrected, Service: w.svc.Name, Conn: w.conn, Evidence: ev})
+		quiet := !e.tellings.may(e.now)
+		if quiet {
+			e.stats.Untold++
+		}
+		e.cfg.Event(Event{Kind: Corrected, Service: w.svc.Name, Conn: w.conn, Evidence: ev, Quiet: quiet})
 	}
 	if d.Undecodable == "" {
 		w.rest = max(w.rest, d.Rest)
@@ -112,10 +117,11 @@ func (w *flow) cannot(e *Engine, reason string, dropped bool) {
 	kind := DatagramPassed
 	if dropped {
 		kind = DatagramDropped
-	} else if !w.told {
+	} else if !w.passed {
+		w.passed = true
 		e.stats.Passed++
 	}
-	if !w.told {
+	if !w.told && e.tellings.may(e.now) {
 		w.told = true
 		e.cfg.Event(Event{Kind: kind, Service: w.svc.Name, Conn: w.conn, Reason: reason})
 	}
@@ -231,4 +237,32 @@ func (e *Engine) reply(w *flow, dir Direction, to Side, payload []byte) {
 	like.Data, like.V6, like.L3, like.L4, like.Payload, like.End = b, f.V6, f.L3, l4, len(b), len(b)
 	e.send(to, &like, payload, nil)
 	e.stats.Replied++
+}
+
+// tellings bound how many events datagrams make: anybody can send any number,
+// from any address, and each event is kept and written down.
+type tellings struct {
+	left int
+	at   Instant // when left was last filled up
+}
+
+// So many at once, and one more in each interval.
+const (
+	tellAtOnce = 1000
+	tellEvery  = Instant(20 * time.Millisecond)
+)
+
+// may says whether one more may be told now.
+func (t *tellings) may(now Instant) bool {
+	if t.at == 0 {
+		t.left, t.at = tellAtOnce, now
+	}
+	if n := (now - t.at) / tellEvery; n > 0 {
+		t.left, t.at = min(t.left+int(min(n, tellAtOnce)), tellAtOnce), t.at+n*tellEvery
+	}
+	if t.left == 0 {
+		return false
+	}
+	t.left--
+	return true
 }

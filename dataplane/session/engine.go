@@ -23,6 +23,7 @@ type Engine struct {
 	timers   timers
 	frags    packet.Reassembler
 	flows    flows
+	tellings tellings
 	lastID   uint32 // identification of fragments of our own
 	stats    Stats
 	memory   int // bytes kept in all sessions

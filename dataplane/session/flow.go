@@ -22,6 +22,7 @@ type flow struct {
 	heard     [2]bool // by Direction
 	edited    bool
 	told      bool // an event says that it has what cannot be inspected
+	passed    bool // such a datagram has passed
 	used      Instant
 	at        *lists.Element
 	list      *lists.List
