@@ -33,14 +33,18 @@ func (c codec) Remove(_ *protocol.Message, e *protocol.Element) ([]session.Edit,
 
 // Finish implements whole.Codec.
 func (c codec) Finish(m *protocol.Message, edits []session.Edit, removed []int) ([]session.Edit, string) {
-	if len(removed) == 0 {
-		return edits, ""
-	}
 	b := append([]byte(nil), m.Data...)
 	for _, e := range edits {
 		if len(e.With) == e.End-e.Start {
 			copy(b[e.Start:], e.With)
 		}
+	}
+	if len(removed) == 0 {
+		// A name may lead into what was set.
+		if err := c.same(b, nil, m.Dir); err != nil {
+			return nil, "the message would read otherwise: " + err.Error()
+		}
+		return edits, ""
 	}
 	spans := map[protocol.Span]bool{}
 	for _, i := range removed {
@@ -96,14 +100,14 @@ func (c codec) repack(b []byte, spans map[protocol.Span]bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, c.same(out, spans)
+	return out, c.same(out, spans, session.ToServer)
 }
 
-// same checks that a message that was packed anew still says what it said, but
-// for what stood at spans.
-func (c codec) same(packed []byte, spans map[protocol.Span]bool) error {
+// same checks that a message that was changed still says what it said, but for
+// what stood at spans.
+func (c codec) same(changed []byte, spans map[protocol.Span]bool, dir session.Direction) error {
 	var is message
-	if err := is.parse(packed, session.ToServer); err != nil {
+	if err := is.parse(changed, dir); err != nil {
 		return err
 	}
 	at := 0
@@ -117,7 +121,7 @@ func (c codec) same(packed []byte, spans map[protocol.Span]bool) error {
 		}
 		r := &is.records[at]
 		at++
-		if r.section != was.section || r.name != was.name || r.rtype != was.rtype || r.class != was.class || was.options == 0 && r.expanded != was.expanded {
+		if r.section != was.section || r.name != was.name || r.rtype != was.rtype || was.rtype != lib.TypeOPT && r.class != was.class || was.options == 0 && r.expanded != was.expanded {
 			return errOther
 		}
 	}
