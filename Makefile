@@ -8,7 +8,7 @@ export WIREPATCH_RUN := $(if $(wildcard out/initramfs.cpio.zst),later,first)
 BOARD ?= qemu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo console test check prove bench setup image test-image reproducible generated clean
+.PHONY: help run demo console test soak check prove bench setup image test-image reproducible generated clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ console: ## attach this terminal to the serial console of the appliance that mak
 test: setup check image test-image ## all tests: units, namespaces, the image in QEMU (as root)
 	@# One package at a time: the namespaces and virtual machines of two would starve each other.
 	go test -p 1 -count=1 -timeout 30m ./...
+
+soak: setup ## hours of what make test does for minutes: the simulator, sessions on bad networks, kills, fuzzing (as root)
+	go test -count=1 -timeout 0 ./dataplane/session/sim -args -runs 1000000
+	go test -count=1 -timeout 0 ./dataplane/e2e/soak -args -sessions 100000 -kills 300
+	qemu/fuzz.sh 10m
 
 check: generated ## formatting, vet, staticcheck, generated files
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not formatted with gofmt:" $$bad; exit 1; }

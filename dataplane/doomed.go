@@ -50,7 +50,7 @@ func (l *loop) knock(now session.Instant) {
 		}
 		for dir, to := range []port.Side{d.mark.Server, d.mark.Server.Other()} {
 			if f := segmentOf(flow, d.mark, session.Direction(dir)); f != nil && !d.answered[to] {
-				v, probe := probeFor(f)
+				v, probe := session.Probe(f)
 				l.out.Send(session.Side(to), v, probe)
 			}
 		}
@@ -109,13 +109,13 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 		return true
 	}
 	if doom.answered == [2]bool{} {
-		ev := session.Event{Kind: session.WasReset, Conn: session.Conn{Client: flow.Client, Server: flow.Server}, Reason: "the process that had edited it is gone"}
+		ev := session.Event{Kind: session.WasReset, Conn: session.Conn{Client: flow.Client, Server: flow.Server}, Reason: "the engine stopped before its edits were settled"}
 		l.event(ev)
 	}
 	v, reset := resetFor(&f)
 	l.out.Send(session.Side(from), v, reset)
 	if !doom.answered[from.Other()] {
-		v, probe := probeFor(&f)
+		v, probe := session.Probe(&f)
 		l.out.Send(session.Side(from.Other()), v, probe)
 	}
 	if doom.answered[from] = true; doom.answered[from.Other()] {
@@ -149,18 +149,7 @@ func resetFor(f *packet.Frame) (packet.VNet, []byte) {
 	copy(tcp[0:2], f.Data[f.L4+2:])
 	copy(tcp[2:4], f.Data[f.L4:])
 	copy(tcp[4:8], f.Data[f.L4+8:]) // what the sender expects next is what it acknowledges
-	return finish(f, b, packet.RST, true)
-}
-
-// probeFor makes the receiver of a segment speak, which may have nothing to say
-// and would wait for ever: it answers a segment from far outside its window with
-// an acknowledgement (RFC 9293, 3.10.7.4), wherever that window is.
-func probeFor(f *packet.Frame) (packet.VNet, []byte) {
-	b := append(headers(f), 0) // a byte: to a segment without Linux answers only twice a second
-	tcp := b[f.L4:]
-	copy(tcp[0:12], f.Data[f.L4:])
-	binary.BigEndian.PutUint32(tcp[4:], f.Seq()-1<<30)
-	return finish(f, b, packet.ACK, false)
+	return finish(f, b, packet.RST)
 }
 
 const bareTCP = 20 // length of a TCP header without options
@@ -172,15 +161,11 @@ func headers(f *packet.Frame) []byte {
 	return b
 }
 
-// finish fills in what remains of b, a segment between the ends
-// of f, the other way if back.
-func finish(f *packet.Frame, b []byte, flags uint8, back bool) (packet.VNet, []byte) {
+// finish fills in what remains of b, which answers f.
+func finish(f *packet.Frame, b []byte, flags uint8) (packet.VNet, []byte) {
 	b[f.L4+12], b[f.L4+13] = bareTCP/4<<4, flags
 	out := packet.Frame{Data: b, V6: f.V6, L3: f.L3, L4: f.L4, Payload: f.L4 + bareTCP, End: len(b),
-		Src: f.Src, Dst: f.Dst, SrcPort: f.SrcPort, DstPort: f.DstPort, Flags: flags}
-	if back {
-		out.Src, out.Dst, out.SrcPort, out.DstPort = f.Dst, f.Src, f.DstPort, f.SrcPort
-	}
+		Src: f.Dst, Dst: f.Src, SrcPort: f.DstPort, DstPort: f.SrcPort, Flags: flags}
 	out.PutIPLength()
 	out.PutPartialChecksum()
 	return packet.VNet{Flags: packet.VNetNeedsCsum, CsumStart: uint16(f.L4), CsumOffset: 16}, b

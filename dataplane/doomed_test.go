@@ -60,13 +60,13 @@ func TestResetFor(t *testing.T) {
 	}
 }
 
-func TestProbeFor(t *testing.T) {
+func TestProbe(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		var in, out packet.Frame
 		if err := in.Parse(segment(v6)); err != nil {
 			t.Fatal(err)
 		}
-		_, b := probeFor(&in)
+		_, b := session.Probe(&in)
 		if err := out.Parse(b); err != nil {
 			t.Fatalf("v6=%t: Parse of the probe: %v", v6, err)
 		}

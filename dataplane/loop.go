@@ -46,6 +46,7 @@ type loop struct {
 	overs       int // how often the engine has started over
 	adopted     int // settled sessions that it then picked up anew, or inherited
 	kept        int // unsettled ones that it went on with
+	lost        int // unsettled ones that it could not
 	slotFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition

@@ -93,7 +93,7 @@ func (l *loop) rehearse(ctx context.Context, d time.Duration) (control.Rehearsal
 	r.StoppedMS, r.NoticedMS = stopped.Milliseconds(), port.StaleAfter.Milliseconds()
 	r.Sessions.Open = open
 	if l.overs != overs {
-		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted, l.kept
+		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted, l.kept+l.lost
 	}
 	l.report("wire", fmt.Sprintf("rehearsal: inspection goes on; %d packets of protected services went past it, %d were held back", r.Bypassed, r.Dropped))
 	return r, nil

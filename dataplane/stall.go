@@ -17,6 +17,7 @@ func (l *loop) beat() error {
 	gap := time.Duration(now - l.lastBeat)
 	first := l.lastBeat == 0
 	l.lastBeat = now
+	defer l.engine.Beat()
 	if !late {
 		return nil
 	}
@@ -56,7 +57,12 @@ func (l *loop) startOver() error {
 		}
 	}
 	l.overs++
-	l.adopted, l.kept = l.engine.Bypassed()
+	r := l.engine.Bypassed()
+	l.adopted, l.kept, l.lost = r.Adopted, r.Kept, len(r.Lost)
+	for _, s := range r.Lost {
+		p := s.Slot.(slot).Slot
+		l.doomed[p.Flow()] = &doom{slot: p, mark: p.Marked()}
+	}
 	return nil
 }
 

@@ -46,11 +46,6 @@ func (s *Session) acknowledge(h, r *half, f *packet.Frame, pure bool) bool {
 	return news
 }
 
-// untouched says that nothing inspected is on its way.
-func (h *half) untouched() bool {
-	return len(h.edits.list) == 0 && len(h.pend) == 0 && h.store.end() < 0
-}
-
 // skipTo goes on at output offset off: what is before it went past unseen.
 func (h *half) skipTo(off int64) {
 	in := off - h.edits.base
@@ -117,9 +112,11 @@ func (s *Session) retransmit(h, r *half) {
 }
 
 // ackNow acknowledges to h's sender what came in order, as far as we can
-// answer for it; ahead, if given, is named as received beyond a gap.
+// answer for it. With ahead, which is named as received beyond a gap, it
+// promises nothing new: what came before the gap the receiver acknowledges soon,
+// and a session with a promise does not outlive the engine.
 func (s *Session) ackNow(h, r *half, ahead *held) {
-	if to := h.ackable(); to > h.acked && to != Forever {
+	if to := h.ackable(); ahead == nil && to > h.acked && to != Forever {
 		h.acked = to
 		s.promise(h)
 		s.arm(h)

@@ -58,16 +58,21 @@ func (s *Session) ride() {
 	if s.place == nil && !s.wantsSlot() {
 		return
 	}
+	if !s.half[ToServer].known {
+		return // adopted and not picked up yet: what the slot says holds
+	}
 	if s.place == nil {
 		if s.place = s.e.slot(s); s.place == nil {
 			return
 		}
 		s.carriage = Carriage{}
 		s.mark()
+		s.unsettled = s.e.beats
 	}
 	if c := s.allowed(); c != s.carriage {
 		if s.carriage.Settled && !c.Settled {
 			s.mark()
+			s.unsettled = s.e.beats
 		}
 		s.carriage = c
 		s.place.Set(c)

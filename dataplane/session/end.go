@@ -93,6 +93,13 @@ func (s *Session) kill(reason string) {
 	s.event(WasReset, reason)
 }
 
+// split resets a session whose ends cannot agree any more. f, from r's receiver,
+// names the byte at which that takes a reset.
+func (s *Session) split(r *half, f *packet.Frame) {
+	r.sent = r.outOffset(f.Ack())
+	s.kill("bytes that it has corrected had gone past the engine before")
+}
+
 // resetTo resets h's receiver. Which byte it expects is only known to lie
 // between what it acknowledged and what it was sent.
 func (s *Session) resetTo(h, r *half) {

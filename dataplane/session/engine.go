@@ -30,6 +30,7 @@ type Engine struct {
 	legacies map[key]legacy
 	cleanAt  Instant // when legacies are looked through next
 	now      Instant
+	beats    uint64
 	in       packet.Frame // the frame at hand
 	out      packet.Frame // the frame being built
 	buf      []byte       // its bytes

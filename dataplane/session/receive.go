@@ -10,7 +10,12 @@ import (
 func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
 	q := held{f: *f, v: v, off: h.offset(f.Seq()), fin: f.Flags&packet.FIN != 0}
 	q.end = q.off + int64(f.End-f.Payload)
-	if s.stray(h, r, &q) || !s.plausible(r, f) {
+	stray := s.stray(h, r, &q)
+	if !stray && s.overtaken(r, f) {
+		s.split(r, f)
+		return
+	}
+	if stray || !s.plausible(r, f) {
 		s.e.stats.Refused++
 		return
 	}
@@ -51,12 +56,22 @@ func (s *Session) plausible(r *half, f *packet.Frame) bool {
 		return true
 	}
 	out := r.outOffset(f.Ack())
-	if out > r.sent && s.midStream && r.untouched() {
+	if out > r.sent && s.midStream && len(r.edits.list) == 0 {
+		// With what is held of it the receiver has no more to do.
+		r.pend, r.queue, r.held = nil, nil, 0
 		r.skipTo(out) // went past before we were here
 		for s.drain(r, &s.half[r.dir.Other()]) {
 		}
 	}
 	return out <= max(r.sent, r.fast)
+}
+
+// overtaken says whether the receiver has more of r than the engine has sent,
+// in a session that was picked up and corrected since: bytes went past the
+// engine which it corrected when they were sent again, so the two ends can never
+// agree.
+func (s *Session) overtaken(r *half, f *packet.Frame) bool {
+	return s.midStream && f.Flags&packet.ACK != 0 && len(r.edits.list) > 0 && r.outOffset(f.Ack()) > max(r.sent, r.fast)
 }
 
 // stray says whether a segment lies so far from the receiver's window that its
@@ -171,7 +186,7 @@ func (s *Session) keepAhead(h, r *half, q *held) {
 	}
 	i, found := slices.BinarySearchFunc(h.ahead, q.off, func(a held, off int64) int { return int(a.off - off) })
 	if found && h.ahead[i].end >= q.end {
-		s.ackNow(h, r, nil)
+		s.ackNow(h, r, &h.ahead[i])
 		return
 	}
 	n := 0

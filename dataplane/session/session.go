@@ -29,6 +29,8 @@ type Session struct {
 	noSlot    bool // there was none to be had
 	place     Slot // nil: the ports need not know of the session
 	carriage  Carriage
+	unsettled uint64   // Engine.beats when carriage became so
+	first     *first   // what a session that is picked up began with
 	carried   uint64   // packets, when last asked
 	waited    int      // segments since the ports were asked to carry them
 	deltas    [2]int64 // what an earlier engine has added to the streams
@@ -65,7 +67,13 @@ func (s *Session) direction(f *packet.Frame) Direction {
 	return ToClient
 }
 
-func (s *Session) memory() int { return s.half[0].memory() + s.half[1].memory() }
+func (s *Session) memory() int {
+	n := s.half[0].memory() + s.half[1].memory()
+	if s.first != nil {
+		n += len(s.first.f.Data)
+	}
+	return n
+}
 
 // stage is the list that s belongs in.
 func (s *Session) stage() int {
@@ -88,6 +96,8 @@ func (h *half) finAcked() bool { return h.fin >= 0 && h.una > h.edits.outFrom(h.
 //	RST                passes           translated           dropped
 //	acknowledgement    passes           translated           read
 //	payload, FIN       picked up        inspected            acknowledged
+//
+// Picked up is told at pickUp.
 func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
 	d := s.direction(f)
 	h, r := &s.half[d], &s.half[d.Other()]
@@ -111,6 +121,7 @@ func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
 			}
 		}
 		s.data(h, r, v, f)
+		s.resume(h, r)
 	}
 }
 
@@ -184,32 +195,6 @@ func (h *half) start(isn uint32) {
 	h.snd, h.sent, h.una = 1, 1, 1
 	h.fin, h.finOut = -1, -1
 	h.cwnd = 10 * 1400
-}
-
-// pickUp begins a session in its middle: the engine was started, or the cable
-// moved, after its handshake. What the two ends have in flight at this moment
-// is taken as it is; inspection begins with f. It says whether f may go on.
-func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
-	if s.synSeen {
-		// The SYN was not answered yet, so this belongs to an older session
-		// that the server may still know.
-		if f.Payload == f.End {
-			s.e.cfg.Output.Send(h.to, v, f.Data)
-		}
-		return false
-	}
-	if f.Flags&packet.ACK == 0 {
-		return false
-	}
-	s.midStream = true
-	s.e.stats.PickedUp++
-	s.inspector = s.svc.New(s.conn, true)
-	h.start(f.Seq() - 1)
-	r.start(f.Ack() - uint32(s.deltas[r.dir]) - 1)
-	h.shiftOutput(s.deltas[h.dir])
-	r.shiftOutput(s.deltas[r.dir])
-	// Scales are unknown; a window read too small only makes us send slower.
-	return true
 }
 
 // reset passes an RST on. A receiver takes it only at the very byte it expects

@@ -2,6 +2,8 @@ package soak
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,9 +24,11 @@ const settingsText = `
 [service four]
 address = 10.77.0.2
 port = 80
+fail = %[1]s
 [service six]
 address = fd77::2
 port = 80
+fail = %[1]s
 `
 
 // box is the dataplane between two ends.
@@ -41,12 +45,12 @@ type box struct {
 
 // newBox starts the dataplane in a bed, with the definitions of a folder of
 // testdata, and waits until it inspects.
-func newBox(t *testing.T, bed *netns.Bed, definitions string) *box {
+func newBox(t *testing.T, bed *netns.Bed, definitions, fail string) *box {
 	t.Helper()
 	dir := t.TempDir()
 	b := &box{Bed: bed}
 	settings, socket := filepath.Join(dir, "appliance.ini"), filepath.Join(dir, "dataplane.sock")
-	if err := os.WriteFile(settings, []byte(settingsText), 0o644); err != nil {
+	if err := os.WriteFile(settings, fmt.Appendf(nil, settingsText, fail), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
@@ -131,6 +135,22 @@ func (b *box) status(t *testing.T) control.Status {
 }
 
 // events returns what the process has told since it was started.
+// listen hands every event to f until ctx is done, of one process after the other.
+func (b *box) listen(ctx context.Context, f func(control.Event)) {
+	for last := uint64(0); ctx.Err() == nil; {
+		events, err := b.control.Events(ctx, last, 5*time.Second)
+		if err != nil {
+			last = 0 // the next process begins anew
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		for _, e := range events {
+			last = e.ID
+			f(e)
+		}
+	}
+}
+
 func (b *box) events(t *testing.T) []control.Event {
 	t.Helper()
 	var all []control.Event

@@ -28,14 +28,14 @@ type busy struct {
 
 	mu        sync.Mutex
 	conns     map[net.Conn]bool // the server's
-	resets    map[string]bool   // sessions that ended early, by client's address: was it edited
+	resets    map[string]reset  // sessions that ended early, by client's address
 	failures  []error
 	corrected [2]int // triggers that arrived as they were, and corrected
 }
 
 func newBusy(t *testing.T, bed *netns.Bed, n int) *busy {
 	t.Helper()
-	b := &busy{bed: bed, conns: map[net.Conn]bool{}, resets: map[string]bool{}}
+	b := &busy{bed: bed, conns: map[net.Conn]bool{}, resets: map[string]reset{}}
 	var l net.Listener
 	bed.Server.Must(t, func() (err error) {
 		l, err = net.Listen("tcp", "10.77.0.2:80")
@@ -55,6 +55,12 @@ func newBusy(t *testing.T, bed *netns.Bed, n int) *busy {
 		b.group.Go(func() { b.client(i) })
 	}
 	return b
+}
+
+// reset is a session that ended early: whether it was edited, and when.
+type reset struct {
+	edited bool
+	at     time.Time
 }
 
 func (b *busy) fail(err error) {
@@ -141,7 +147,7 @@ func (b *busy) client(id int) {
 			b.fail(fmt.Errorf("session %d from %s, exchange %d: client (%s): %w\nserver: %s", id, from, n, kernel(c.(*net.TCPConn)), err, b.serverOf(from)))
 		} else {
 			b.mu.Lock()
-			b.resets[from] = id%2 == 1
+			b.resets[from] = reset{id%2 == 1, time.Now()}
 			b.mu.Unlock()
 		}
 		c.Close()

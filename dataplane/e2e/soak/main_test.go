@@ -13,7 +13,7 @@ import (
 var (
 	seed     = flag.Uint64("seed", 1, "what all sessions and all trouble are made from")
 	sessions = flag.Int("sessions", 0, "sessions on the bad network; 0: 5,000, 1,000 with -short")
-	kills    = flag.Int("kills", 20, "times that the program is killed or held up")
+	kills    = flag.Int("kills", 30, "times that the program is killed, two of three, or held up")
 )
 
 // program is the dataplane, built for the tests.

@@ -212,7 +212,7 @@ func (s *run) idle() {
 		s.now = ev.at
 		ev.do()
 	}
-	end := s.now + 8000_000*ms
+	end := s.now + 16000_000*ms // twice the time-out: segments that the ports carried count when it first ends
 	for s.now < end && s.engine.Stats().Open > 0 {
 		s.now = max(s.engine.Tick(s.now), s.now+1)
 	}

@@ -3,12 +3,15 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
 var (
 	seedFlag = flag.Uint64("seed", 0, "run this seed only, with a trace")
-	runsFlag = flag.Int("runs", 6000, "how many seeds to run; a soak runs some 100,000")
+	runsFlag = flag.Int("runs", 24000, "how many seeds to run; make soak runs a million")
 	fromFlag = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -17,16 +20,20 @@ func TestSeeds(t *testing.T) {
 		report(t, FromSeed(*seedFlag))
 		return
 	}
-	bad := 0
-	for i := range *runsFlag {
-		c := FromSeed(*fromFlag + uint64(i))
-		if failure, _ := Run(c, false); failure != "" {
-			report(t, c)
-			if bad++; bad >= 5 {
-				t.Fatal("too many failures")
+	var next, bad atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1); i <= int64(*runsFlag) && bad.Load() < 5; i = next.Add(1) {
+				c := FromSeed(*fromFlag + uint64(i) - 1)
+				if failure, _ := Run(c, false); failure != "" {
+					bad.Add(1)
+					report(t, c)
+				}
 			}
-		}
+		})
 	}
+	workers.Wait()
 }
 
 // report runs c again and again with less of what makes it hard, and prints
