@@ -208,6 +208,9 @@ func TestHeldBytesOutliveAStop(t *testing.T) {
 	c, server := pair(t, b, l)
 	fmt.Fprint(c, "GET /held HTTP/1.1\r\nX-Removed: b\r\nHo")
 	acknowledged(t, c)
+	for range 2 {
+		b.status(t) // between two answers lies a heartbeat
+	}
 	b.process.pause(t)
 	stale(t, b, l)
 	b.process.Process.Signal(syscall.SIGCONT)
