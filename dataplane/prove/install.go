@@ -126,29 +126,13 @@ func (i *installer) node(version string) (string, error) {
 	return bin, nil
 }
 
-// build builds the Go program of a proof. An old toolchain's own go command is
-// used: it does not know what the present one may be told.
+// build builds the Go program of a proof, with another toolchain where it says so.
 func (i *installer) build(dir string, v version) error {
-	if v.Go == "" {
-		return i.run(dir, []string{"GOFLAGS="}, "go", "build", "-modfile="+v.ModFile, "-o", "server", ".")
+	env := []string{"GOFLAGS="}
+	if v.Go != "" {
+		env = append(env, "GOTOOLCHAIN="+v.Go)
 	}
-	mod := "golang.org/toolchain@v0.0.1-" + v.Go + ".linux-amd64"
-	c := exec.CommandContext(i.ctx, "go", "mod", "download", "-json", mod)
-	c.Dir = "/"
-	out, err := c.Output()
-	if err != nil {
-		return fmt.Errorf("download %s: %w", mod, err)
-	}
-	var got struct{ Dir string }
-	if err := json.Unmarshal(out, &got); err != nil {
-		return fmt.Errorf("download %s: %w", mod, err)
-	}
-	proxy, err := exec.CommandContext(i.ctx, "go", "env", "GOPROXY").Output()
-	if err != nil {
-		return fmt.Errorf("ask for GOPROXY: %w", err)
-	}
-	env := []string{"GOFLAGS=", "GOENV=off", "GOTOOLCHAIN=local", "GOROOT=" + got.Dir, "GOPROXY=" + strings.TrimSpace(string(proxy))}
-	return i.run(dir, env, filepath.Join(got.Dir, "bin", "go"), "build", "-modfile="+v.ModFile, "-o", "server", ".")
+	return i.run(dir, env, "go", "build", "-modfile="+v.ModFile, "-o", "server", ".")
 }
 
 func (i *installer) run(dir string, env []string, name string, args ...string) error {
