@@ -143,7 +143,7 @@ func (p *plan) mustClose() bool {
 	}
 	b := p.d.vars.data
 	return p.m.Sent || h.framing == untilClose || !h.head.persistent(b) ||
-		h.framing != noBody && !p.held && !p.o.said100 && h.head.expectsContinue(b)
+		h.framing != noBody && !p.held && !h.said100 && !p.o.said100 && h.head.expectsContinue(b)
 }
 
 func (p *plan) answersHEAD() bool {
@@ -186,7 +186,7 @@ func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
 func (p *plan) answersExpect(c *protocol.Correction) bool {
 	h := p.d.turn.h
 	at := p.place(c)
-	return at.kind == wantHeader && h.dir == session.ToServer && h.framing != noBody && !p.held && !p.o.said100 &&
+	return at.kind == wantHeader && h.dir == session.ToServer && h.framing != noBody && !p.held && !h.said100 && !p.o.said100 &&
 		h.head.fields[at.index].known == expect && h.head.expectsContinue(p.d.vars.data)
 }
 
