@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"wirepatch/board"
+	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/firmware/release"
@@ -27,6 +28,9 @@ type box struct {
 	settings *settings.Settings
 	// settingsFile is the one that is in force, for the dataplane.
 	settingsFile string
+	keeper       *keeper.Keeper
+	// manageAs tells the management port of changed settings.
+	manageAs     chan *settings.Settings
 	ports        ports
 	stopPrograms context.CancelFunc
 	forwarding   chan struct{} // closed once the wire has forwarded
@@ -40,6 +44,8 @@ type box struct {
 func newBox() *box {
 	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1), forwarding: make(chan struct{})}
 	b.published.wake = make(chan struct{}, 1)
+	b.manageAs = make(chan *settings.Settings, 1)
+	b.keeper = b.newKeeper()
 	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Changed: b.changed,
 		Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }}
 	b.journal.Changed = b.changed
@@ -75,6 +81,7 @@ func (b *box) bringUp(ctx context.Context) {
 	b.bringUpPorts()
 	b.startPrograms(ctx)
 	b.openConsoles(ctx)
+	b.guard("settings", func() { b.keepSettings(ctx) })
 	b.guard("management port", func() { b.manage(ctx) })
 	b.guard("watch", func() { b.watch(ctx) })
 	b.guard("power button", func() { b.watchPowerButton(ctx) })

@@ -10,8 +10,9 @@ import (
 
 // readSettings reads appliance.ini.
 func (b *box) readSettings() {
-	var faults []string
-	b.settings, b.settingsFile, faults = chooseSettings(settings.OwnerPath, settings.DefaultPath)
+	b.step("settings", b.keeper.Recover)
+	set, file, faults := chooseSettings(settings.OwnerPath, settings.DefaultPath)
+	b.settings, b.settingsFile = set, b.chosen(file)
 	for _, f := range faults {
 		b.journal.Logf("settings: %s", f)
 	}

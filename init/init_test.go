@@ -196,6 +196,32 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+func TestSameAddress(t *testing.T) {
+	static := func(host, address, gateway string) *settings.Settings {
+		return &settings.Settings{Hostname: host, Management: settings.Management{Mode: "static", Address: netip.MustParsePrefix(address), Gateway: netip.MustParseAddr(gateway)}}
+	}
+	dhcp := func(host string) *settings.Settings {
+		return &settings.Settings{Hostname: host, Management: settings.Management{Mode: "dhcp"}}
+	}
+	base := static("a", "192.0.2.10/24", "192.0.2.1")
+	for _, tt := range []struct {
+		a, b *settings.Settings
+		want bool
+	}{
+		{base, static("b", "192.0.2.10/24", "192.0.2.1"), true},
+		{base, static("a", "192.0.2.11/24", "192.0.2.1"), false},
+		{base, static("a", "192.0.2.10/25", "192.0.2.1"), false},
+		{base, static("a", "192.0.2.10/24", "192.0.2.2"), false},
+		{base, dhcp("a"), false},
+		{dhcp("a"), dhcp("a"), true},
+		{dhcp("a"), dhcp("b"), false}, // the lease goes by the name
+	} {
+		if got := sameAddress(tt.a, tt.b); got != tt.want {
+			t.Errorf("sameAddress(%+v, %+v) = %v; want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
 func TestResolver(t *testing.T) {
 	got := resolver([]netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")})
 	if want := "nameserver 192.0.2.53\nnameserver 2001:db8::53\n"; got != want {

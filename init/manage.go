@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 
 const resolvConf = "/run/resolv.conf"
 
-// manage brings the management port up and keeps its address.
+// manage brings the management port up and keeps its address, by the settings
+// as they change.
 func (b *box) manage(ctx context.Context) {
 	if !b.ports.management {
 		b.journal.Logf("management: no port; the page is not to be had, the console is")
@@ -31,22 +33,56 @@ func (b *box) manage(ctx context.Context) {
 		b.journal.Logf("management: %v", err)
 		return
 	}
-	m := b.settings.Management
+	b.step("management: loopback", loopbackUp)
+	b.step("management: bring up", func() error { return netlink.LinkSetUp(l) })
+	b.guard("management link", func() { b.watchLink(ctx) })
+	b.address(ctx, l, b.settings)
+}
+
+// address gives the port its address until ctx ends, anew when the settings
+// change it.
+func (b *box) address(ctx context.Context, l netlink.Link, s *settings.Settings) {
+	for ctx.Err() == nil {
+		held, stop := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		b.guard("management address", func() { b.hold(held, l, s); close(ended) })
+		next := s
+		for ctx.Err() == nil && sameAddress(next, s) {
+			select {
+			case next = <-b.manageAs:
+			case <-ctx.Done():
+			}
+		}
+		stop()
+		<-ended
+		b.withdraw(l)
+		s = next
+	}
+}
+
+// sameAddress says whether the port keeps its address; the name goes with a
+// lease.
+func sameAddress(a, b *settings.Settings) bool {
+	m, n := a.Management, b.Management
+	return m.Mode == n.Mode && m.Address == n.Address && m.Gateway == n.Gateway && slices.Equal(m.DNS, n.DNS) &&
+		(a.Hostname == b.Hostname || m.Mode == "static")
+}
+
+// hold sets a static address, or gets and keeps one by DHCP until ctx ends.
+func (b *box) hold(ctx context.Context, l netlink.Link, s *settings.Settings) {
+	m := s.Management
 	b.note(func(p *published) {
 		p.management.Interface, p.management.MAC, p.management.Mode = mgmtPort, l.Attrs().HardwareAddr.String(), m.Mode
 	})
 	if m.Address.Addr().Is6() {
 		b.step("management: IPv6", func() error { return sysctl("net.ipv6.conf."+mgmtPort+".disable_ipv6", "0") })
 	}
-	b.step("management: loopback", loopbackUp)
-	b.step("management: bring up", func() error { return netlink.LinkSetUp(l) })
-	b.guard("management link", func() { b.watchLink(ctx) })
 	if m.Mode == "static" {
 		b.step("management: static address", func() error { return b.configure(l, m, 0) })
 		b.journal.Logf("management: address %s, static", m.Address)
 		return
 	}
-	c := dhcp.Client{Interface: mgmtPort, Hostname: b.settings.Hostname, Logf: b.journal.Logf,
+	c := dhcp.Client{Interface: mgmtPort, Hostname: s.Hostname, Logf: b.journal.Logf,
 		Apply: func(a dhcp.Address) error {
 			return b.configure(l, settings.Management{Address: a.Prefix, Gateway: a.Gateway, DNS: a.DNS}, a.Lease)
 		},
@@ -113,11 +149,15 @@ func (b *box) withdraw(l netlink.Link) {
 	b.note(func(p *published) { p.management.Address, p.management.Gateway = "", "" })
 }
 
-// clearAddresses takes all IPv4 addresses, and with them their routes, off the port.
+// clearAddresses takes all addresses but the link's own, and with them their
+// routes, off the port.
 func clearAddresses(l netlink.Link) error {
-	all, err := netlink.AddrList(l, netlink.FAMILY_V4)
+	all, err := netlink.AddrList(l, netlink.FAMILY_ALL)
 	errs := []error{err}
 	for _, a := range all {
+		if a.IP.IsLinkLocalUnicast() && a.IP.To4() == nil {
+			continue
+		}
 		errs = append(errs, netlink.AddrDel(l, &a))
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,177 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// One question and one answer, each one line of JSON, for a connection.
+const (
+	maxLine    = 16 * MaxText // history with all its texts
+	answerTime = 70 * time.Second
+	atOnce     = 8
+)
+
+// request is the question.
+type request struct {
+	Op     string `json:"op"` // "current", "write", "confirm", "history"
+	Change Change `json:"change"`
+}
+
+// response is the answer.
+type response struct {
+	Error   string     `json:"error,omitempty"`
+	Kind    string     `json:"kind,omitempty"` // which of the errors that are told apart
+	State   State      `json:"state"`
+	History []Revision `json:"history,omitempty"`
+}
+
+var kinds = map[string]error{"base": ErrBase, "fault": ErrFault, "apply": ErrApply, "none": ErrNone}
+
+// Listen makes the socket at path, for those of group gid.
+func Listen(path string, gid int) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Chown(path, -1, gid), os.Chmod(path, 0o660)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Serve answers on l until it is closed.
+func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
+	places := make(chan struct{}, atOnce)
+	for {
+		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		places <- struct{}{}
+		go func() {
+			defer func() { <-places }()
+			defer c.Close()
+			k.serve(ctx, c)
+		}()
+	}
+}
+
+func (k *Keeper) serve(ctx context.Context, c net.Conn) {
+	c.SetDeadline(time.Now().Add(answerTime))
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	var q request
+	if err := readLine(c, &q); err != nil {
+		return
+	}
+	// An error here is a client that has gone away.
+	_ = json.NewEncoder(c).Encode(k.answer(ctx, q))
+}
+
+func (k *Keeper) answer(ctx context.Context, q request) (r response) {
+	var err error
+	switch q.Op {
+	case "current":
+		r.State, err = k.Current()
+	case "write":
+		r.State, err = k.Write(ctx, q.Change)
+	case "confirm":
+		err = k.Confirm()
+	case "history":
+		r.History, err = k.History()
+	default:
+		err = fmt.Errorf("no such question: %.20q", q.Op)
+	}
+	if err != nil {
+		r.Error = err.Error()
+		for kind, known := range kinds {
+			if errors.Is(err, known) {
+				r.Kind = kind
+			}
+		}
+	}
+	return r
+}
+
+func readLine(r io.Reader, into any) error {
+	line, err := bufio.NewReader(io.LimitReader(r, maxLine)).ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, into)
+}
+
+// Client asks the keeper behind a socket.
+type Client struct{ Path string }
+
+// Current returns what is in force.
+func (c Client) Current(ctx context.Context) (State, error) {
+	r, err := c.ask(ctx, request{Op: "current"})
+	return r.State, err
+}
+
+// Write puts a new file into force.
+func (c Client) Write(ctx context.Context, change Change) (State, error) {
+	r, err := c.ask(ctx, request{Op: "write", Change: change})
+	return r.State, err
+}
+
+// Confirm lets an unconfirmed change stay.
+func (c Client) Confirm(ctx context.Context) error {
+	_, err := c.ask(ctx, request{Op: "confirm"})
+	return err
+}
+
+// History returns the earlier files, latest first.
+func (c Client) History(ctx context.Context) ([]Revision, error) {
+	r, err := c.ask(ctx, request{Op: "history"})
+	return r.History, err
+}
+
+func (c Client) ask(ctx context.Context, q request) (r response, _ error) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := d.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		return r, fmt.Errorf("ask for the settings: %w", err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	conn.SetDeadline(time.Now().Add(answerTime))
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
+		return r, fmt.Errorf("ask for the settings: %w", err)
+	}
+	if err := readLine(conn, &r); err != nil {
+		return r, fmt.Errorf("ask for the settings: %w", err)
+	}
+	if r.Error == "" {
+		return r, nil
+	}
+	if known := kinds[r.Kind]; known != nil {
+		return r, &told{r.Error, known}
+	}
+	return r, errors.New(r.Error)
+}
+
+// told is an error as the other side worded it.
+type told struct {
+	text string
+	kind error
+}
+
+func (t *told) Error() string { return t.text }
+func (t *told) Unwrap() error { return t.kind }

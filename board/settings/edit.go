@@ -1,0 +1,154 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Editor changes single values in the text of an appliance.ini and leaves all
+// else as it stands, comments included: what an owner wrote by hand stays his.
+type Editor struct{ lines []string }
+
+// Edit returns an editor of text.
+func Edit(text string) *Editor {
+	return &Editor{strings.Split(strings.TrimSuffix(text, "\n"), "\n")}
+}
+
+// String is the text as it is now.
+func (e *Editor) String() string { return strings.Join(e.lines, "\n") + "\n" }
+
+// plainValue is a value that the file needs no quotes for.
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9 .,:/_\[\]-]{0,200}$`)
+
+// plainName is a service or definition that can stand in a section's name.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$`)
+
+// CheckName says whether a service may have the name.
+func CheckName(name string) error {
+	if !plainName.MatchString(name) || strings.HasSuffix(name, " ") {
+		return fmt.Errorf("name %.70q: take 1 to 63 letters, digits, spaces, dots, dashes, underscores", name)
+	}
+	return nil
+}
+
+// section finds a section: the line of its header and the line after its last.
+func (e *Editor) section(name string) (first, end int, ok bool) {
+	for i, l := range e.lines {
+		head, isHead := header(l)
+		switch {
+		case isHead && ok:
+			return first, i, true
+		case isHead && head == name:
+			first, ok = i, true
+		}
+	}
+	return first, len(e.lines), ok
+}
+
+// header reads a section's name: quotes round the second word do not matter.
+func header(line string) (string, bool) {
+	l := strings.TrimSpace(line)
+	if !strings.HasPrefix(l, "[") || !strings.HasSuffix(l, "]") {
+		return "", false
+	}
+	kind, rest, _ := strings.Cut(strings.Trim(l, "[]"), " ")
+	return strings.TrimSpace(kind + " " + strings.Trim(strings.TrimSpace(rest), `"`)), true
+}
+
+// keyOf is the key of a line, "" when it has none.
+func keyOf(line string) string {
+	l := strings.TrimSpace(line)
+	key, _, ok := strings.Cut(l, "=")
+	if !ok || strings.HasPrefix(l, ";") || strings.HasPrefix(l, "#") {
+		return ""
+	}
+	return strings.TrimSpace(key)
+}
+
+// Set gives a key its value; an empty one takes the key away. A section that is
+// not there is begun.
+func (e *Editor) Set(section, key, value string) error {
+	if !plainValue.MatchString(value) || strings.TrimSpace(value) != value {
+		return fmt.Errorf("[%s] %s: got %.80q, want letters, digits and . , : / - _ only", section, key, value)
+	}
+	first, end, ok := e.section(section)
+	if !ok {
+		if value == "" {
+			return nil
+		}
+		e.lines = append(e.lines, "", "["+section+"]", key+" = "+value)
+		return nil
+	}
+	for i := first + 1; i < end; i++ {
+		if keyOf(e.lines[i]) != key {
+			continue
+		}
+		if value == "" {
+			e.lines = slices.Delete(e.lines, i, i+1)
+			return nil
+		}
+		before, _, _ := strings.Cut(e.lines[i], "=")
+		e.lines[i] = before + "= " + value
+		return nil
+	}
+	if value == "" {
+		return nil
+	}
+	// Behind the last line that says something: comments at the end of a section
+	// are most likely about the next one.
+	at := first + 1
+	for i := first + 1; i < end; i++ {
+		if keyOf(e.lines[i]) != "" {
+			at = i + 1
+		}
+	}
+	e.lines = slices.Insert(e.lines, at, key+" = "+value)
+	return nil
+}
+
+// Has says whether there is such a section.
+func (e *Editor) Has(section string) bool { _, _, ok := e.section(section); return ok }
+
+// Remove takes a section away, its header and keys; comments stay.
+func (e *Editor) Remove(section string) {
+	first, end, ok := e.section(section)
+	if !ok {
+		return
+	}
+	rest := slices.DeleteFunc(slices.Clone(e.lines[first+1:end]), func(l string) bool { return keyOf(l) != "" })
+	e.lines = slices.Concat(e.lines[:first], rest, e.lines[end:])
+}
+
+// SetService adds or changes a service.
+func (e *Editor) SetService(name, address, port, protocol, fail, exceed string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	for _, kv := range [][2]string{{"address", address}, {"port", port}, {"protocol", protocol}, {"fail", fail}, {"exceed", exceed}} {
+		if err := e.Set("service "+name, kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveService takes a service away, and the modes that definitions have in it.
+func (e *Editor) RemoveService(name string) {
+	e.Remove("service " + name)
+	e.lines = slices.DeleteFunc(e.lines, func(l string) bool { return keyOf(l) == "mode."+name })
+}
+
+// SetMode gives a definition a mode, in one service or ("") in all; "" as mode
+// leaves it to what holds otherwise.
+func (e *Editor) SetMode(definition, service, mode string) error {
+	if err := CheckName(definition); err != nil {
+		return err
+	}
+	key := "mode"
+	if service != "" {
+		key = "mode." + service
+	}
+	return e.Set("patch "+definition, key, mode)
+}

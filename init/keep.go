@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"wirepatch/board/atomicfile"
+	"wirepatch/board/keeper"
+	"wirepatch/board/settings"
+)
+
+// settingsHistory holds earlier files and one that waits to be confirmed.
+const settingsHistory = dataFolder + "/settings"
+
+func (b *box) newKeeper() *keeper.Keeper {
+	return &keeper.Keeper{Owner: settings.OwnerPath, Default: settings.DefaultPath, Folder: settingsHistory,
+		Apply: b.applySettings, Now: time.Now, Logf: b.journal.Logf}
+}
+
+// keepSettings lets mgmt change appliance.ini, which it may not write.
+func (b *box) keepSettings(ctx context.Context) {
+	l, err := keeper.Listen(keeper.Socket, mgmtGroup)
+	if err == nil {
+		defer context.AfterFunc(ctx, func() { l.Close() })()
+		err = b.keeper.Serve(ctx, l)
+	}
+	if err != nil {
+		b.journal.Logf("settings: cannot be changed from the page: %v", err)
+	}
+}
+
+// putInForce copies a file to where the programs read it.
+func putInForce(file, to string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(to, text, 0o644)
+}
+
+// applySettings puts changed settings into force: the wire first, since it is
+// what may refuse.
+func (b *box) applySettings(ctx context.Context, old, new *settings.Settings) error {
+	if err := putInForce(settings.OwnerPath, keeper.InForce); err != nil {
+		return err
+	}
+	// A dataplane that does not run reads the file when it starts.
+	if _, err := wireStatus(ctx); err == nil {
+		if err := dataplaneClient.Reload(ctx); err != nil {
+			return err
+		}
+	}
+	if new.Hostname != old.Hostname {
+		if err := unix.Sethostname([]byte(new.Hostname)); err != nil {
+			return fmt.Errorf("set host name: %w", err)
+		}
+		b.note(func(p *published) { p.hostname = new.Hostname })
+	}
+	select {
+	case <-b.manageAs: // one that was not taken yet
+	default:
+	}
+	b.manageAs <- new
+	return nil
+}
+
+// chosen is the owner's or the image's file, made the one in force.
+func (b *box) chosen(file string) string {
+	if err := putInForce(file, keeper.InForce); err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			b.journal.Logf("settings: %v", err)
+		}
+		return file
+	}
+	return keeper.InForce
+}
