@@ -22,14 +22,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"wirepatch/board/keeper"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/release"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/connlimit"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/web"
@@ -42,7 +46,7 @@ const (
 	maxOfOne       = 48
 )
 
-type options struct{ listen, data, control, box, settings string }
+type options struct{ listen, data, control, box, settings, keeper, definitions string }
 
 // memoryLimit is what the collector keeps to, in bytes: each password check
 // takes 19 MiB and leaves it behind.
@@ -55,7 +59,9 @@ func main() {
 	flag.StringVar(&o.data, "data", "/data/mgmt", "`folder` for certificate and password")
 	flag.StringVar(&o.control, "control", control.Socket, "the dataplane's `socket`")
 	flag.StringVar(&o.box, "box", state.Path, "init's `file` on the state of the box")
-	flag.StringVar(&o.settings, "settings", "", "appliance.ini (default: where the box keeps it)")
+	flag.StringVar(&o.settings, "settings", keeper.InForce, "appliance.ini, as it is in force")
+	flag.StringVar(&o.keeper, "keeper", keeper.Socket, "init's `socket` for changes of the settings")
+	flag.StringVar(&o.definitions, "definitions", definitions(), "`folder` of the inline patches, to tell which products they are for")
 	verify := flag.String("verify-audit", "", "check the audit log in this `file` (records.db, or an exported one) and end")
 	head := flag.String("head", "", "with -verify-audit: an end of the log that was written down, as `SEQ:HASH`")
 	flag.Parse()
@@ -110,9 +116,11 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	defer db.Close()
 	trail := audit.New(db, time.Now, log, func(audit.Record) {})
 	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
+	changes := &change.Manager{DB: db, Audit: trail, Keeper: keeper.Client{Path: o.keeper}, Wire: control.Dial(o.control).Status, Now: time.Now}
+	outputs := &out.Sender{DB: db, Events: kept, Audit: trail, Host: hostname, Now: time.Now, Log: log}
 	site, err := web.New(web.Config{
 		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
-		Wire: poller, Events: kept, Audit: trail, System: sampler, Settings: o.settings,
+		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: &inventory.Store{DB: db, Now: time.Now}, Definitions: o.definitions, Outputs: outputs, System: sampler, Settings: o.settings,
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: time.Now, Log: log,
 	})
 	if err != nil {
@@ -130,10 +138,32 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go sampler.Run(ctx)
 	ctx, end := context.WithCancel(ctx)
 	go kept.Run(ctx)
+	if err := outputs.Start(ctx); err != nil {
+		log.Error("nothing goes out to other systems", "cause", err)
+	}
+	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
 	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
 	end()
 	kept.Wait() // for what is not on the disk yet
 	return err
+}
+
+// definitions is the folder that init leads the dataplane to, or the image's own.
+func definitions() string {
+	const led, own = "/run/wirepatch/definitions", "/etc/wirepatch/definitions"
+	if _, err := os.Stat(led); err == nil {
+		return led
+	}
+	return own
+}
+
+// hostname is the box's name in what goes out.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "wirepatch"
+	}
+	return name
 }
 
 // shownAtStart is how many records of earlier runs the pages begin with.

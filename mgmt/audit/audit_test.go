@@ -19,7 +19,7 @@ import (
 func open(t testing.TB, dir string) (*Log, string) {
 	t.Helper()
 	path := filepath.Join(dir, "records.db")
-	db, err := store.Open(path, store.Schema{Version: 1, Create: Schema, Durable: true})
+	db, err := store.Open(path, store.Schema{Steps: []string{Schema}, Durable: true})
 	if err != nil {
 		t.Fatal(err)
 	}

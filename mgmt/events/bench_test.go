@@ -10,7 +10,7 @@ import (
 var many = flag.Uint64("events", 100_000, "how many events BenchmarkSearch looks through; 5000000 is what is promised")
 
 // BenchmarkSearch looks for what is common, rare and not there at all, and for
-// two common things that never meet.
+// two common things that never meet. On five million events that is broken off.
 func BenchmarkSearch(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "e.db"), DefaultLimits)
 	begun := time.Now()

@@ -37,7 +37,7 @@ const queueLength = 16_384
 // schema: each record is there as JSON, with what is searched for beside it.
 // A block's times tell which records a period can hold, whatever the box's clock
 // has done. Tally outlives the records that it counts.
-var schema = store.Schema{Version: 1, Create: `
+var schema = store.Schema{Steps: []string{`
 CREATE TABLE record(seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, correction INTEGER NOT NULL, kind TEXT NOT NULL,
   definition TEXT NOT NULL, mode TEXT NOT NULL, service TEXT NOT NULL, client TEXT NOT NULL, event BLOB NOT NULL);
 CREATE INDEX by_kind ON record(kind);
@@ -49,7 +49,7 @@ CREATE TABLE block(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER 
 CREATE TABLE tally(hour INTEGER, definition TEXT, service TEXT, mode TEXT, action TEXT, n INTEGER NOT NULL,
   PRIMARY KEY(hour, definition, service, mode, action)) WITHOUT ROWID;
 CREATE TABLE source(id INTEGER PRIMARY KEY CHECK (id = 1), instance TEXT NOT NULL, event INTEGER NOT NULL);
-`}
+`}}
 
 // Store holds the records. Its methods are safe for use by many goroutines.
 type Store struct {

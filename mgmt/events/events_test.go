@@ -259,3 +259,25 @@ func FuzzWords(f *testing.F) {
 		}
 	})
 }
+
+// A search that is broken off goes on where it was, and misses nothing.
+func TestBreakOff(t *testing.T) {
+	for _, tt := range []struct {
+		f    Found
+		q    Query
+		next uint64
+	}{
+		{Found{Next: 4000}, Query{Limit: 5}, 4000},
+		{Found{Next: 4000, Records: []wire.Record{{Seq: 5000}, {Seq: 4500}}}, Query{Limit: 5}, 4000},
+		{Found{Next: 4000, Records: []wire.Record{{Seq: 5000}, {Seq: 3999}}}, Query{Limit: 5}, 3999},
+		{Found{Records: []wire.Record{{Seq: 5000}}}, Query{Limit: 5}, 5000},
+		{Found{Next: 4000, Records: []wire.Record{{Seq: 3000}, {Seq: 4001}}}, Query{Limit: 5, OldestFirst: true}, 4001},
+		{Found{Next: 4000, Records: []wire.Record{{Seq: 3000}}}, Query{Limit: 5, OldestFirst: true}, 4000},
+		{Found{Next: 4000, Records: []wire.Record{{Seq: 3999}, {Seq: 3998}}}, Query{Limit: 1}, 3999},
+	} {
+		f := tt.f
+		if f.breakOff(tt.q); f.Next != tt.next || !f.Unseen || len(f.Records) > tt.q.Limit {
+			t.Errorf("breakOff of %v, next %d: %v, next %d; want next %d", seqs(tt.f), tt.f.Next, seqs(f), f.Next, tt.next)
+		}
+	}
+}

@@ -53,14 +53,16 @@ func (s *Store) Search(ctx context.Context, q Query) (Found, error) {
 	if err != nil {
 		return f, err
 	}
-	end := time.Now().Add(patience)
-	for _, sp := range spans {
-		if time.Now().After(end) {
-			f.Unseen = true
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i, sp := range spans {
+		// One more than asked for tells whether there is more.
+		err := s.searchSpan(limited, q, sp, &f)
+		if err != nil && limited.Err() != nil && ctx.Err() == nil && (i > 0 || len(f.Records) > 0) {
+			f.breakOff(q)
 			return f, nil
 		}
-		// One more than asked for tells whether there is more.
-		if err := s.searchSpan(ctx, q, sp, &f); err != nil {
+		if err != nil {
 			return f, err
 		}
 		if len(f.Records) > q.Limit {
@@ -75,6 +77,26 @@ func (s *Store) Search(ctx context.Context, q Query) (Found, error) {
 	}
 	f.Next = 0
 	return f, nil
+}
+
+// breakOff ends a search within a span: what was found in it counts, and the rest
+// of it is looked at the next time. A search begins with short spans, so that
+// each gets further.
+func (f *Found) breakOff(q Query) {
+	f.Unseen = true
+	if len(f.Records) > q.Limit {
+		f.Records = f.Records[:q.Limit]
+	}
+	n := len(f.Records)
+	if n == 0 {
+		return
+	}
+	last := f.Records[n-1].Seq
+	if q.OldestFirst {
+		f.Next = max(f.Next, last)
+	} else if f.Next == 0 || last < f.Next {
+		f.Next = last
+	}
 }
 
 // span is a run of numbers, both ends included.

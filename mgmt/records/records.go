@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 
 	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/store"
 )
 
 // File is its name in the data folder.
 const File = "records.db"
 
-var schema = store.Schema{Version: 1, Durable: true, Create: audit.Schema}
+var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema}}
 
 // Open opens the file in the folder dir.
 func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }

@@ -17,8 +17,9 @@ import (
 
 // Schema is the tables of one file.
 type Schema struct {
-	Version int    // another version's file is put aside: what reads it is not this program
-	Create  string // statements that make it
+	// Steps make it: each takes a file from one version to the next, and an older
+	// file is brought up to date by those that it lacks. A newer one is put aside.
+	Steps []string
 	// Durable has every transaction on the disk before it returns.
 	Durable bool
 }
@@ -57,8 +58,8 @@ func Open(path string, s Schema) (*DB, error) {
 	return db, nil
 }
 
-// errVersion is a file of another version of the program.
-var errVersion = errors.New("made by another version")
+// errVersion is a file of a later version of the program.
+var errVersion = errors.New("made by a later version")
 
 func open(path string, s Schema) (*DB, error) {
 	db := &DB{Path: path}
@@ -102,28 +103,29 @@ func dsn(path string, durable, readOnly bool) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// prepare makes the tables, or checks that they are this version's.
+// prepare makes the tables, or brings them up to date.
 func (db *DB) prepare(s Schema) error {
 	var version int
 	if err := db.Write.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	switch version {
-	case s.Version:
+	if version < 0 || version > len(s.Steps) {
+		return fmt.Errorf("%w: %d, want %d at most", errVersion, version, len(s.Steps))
+	}
+	if version == len(s.Steps) {
 		return db.readable()
-	case 0:
-	default:
-		return fmt.Errorf("%w: %d, want %d", errVersion, version, s.Version)
 	}
 	tx, err := db.Write.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec(s.Create); err != nil {
-		return err
+	for _, step := range s.Steps[version:] {
+		if _, err := tx.Exec(step); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", s.Version)); err != nil {
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", len(s.Steps))); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var schema = Schema{Version: 3, Create: "CREATE TABLE t(n INTEGER)"}
+var schema = Schema{Steps: []string{"CREATE TABLE t(n INTEGER)"}}
 
 func count(t *testing.T, db *DB) (n int) {
 	t.Helper()
@@ -45,6 +45,20 @@ func TestOpenAgain(t *testing.T) {
 	}
 }
 
+// A file of an earlier version keeps what it holds.
+func TestUpgrade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	mustOpen(t, path, schema).Close()
+	db := mustOpen(t, path, Schema{Steps: append(schema.Steps, "CREATE TABLE u(n INTEGER)", "INSERT INTO u VALUES (7)")})
+	if got := count(t, db); got != 2 || db.Trouble != "" {
+		t.Errorf("brought up to date it holds %d rows, trouble %q; want 2", got, db.Trouble)
+	}
+	var n int
+	if err := db.Read.QueryRow("SELECT n FROM u").Scan(&n); err != nil || n != 7 {
+		t.Errorf("the new table holds %d, %v; want 7", n, err)
+	}
+}
+
 // Whatever the disk holds or refuses, there is a store, and it says so.
 func TestTrouble(t *testing.T) {
 	dir := t.TempDir()
@@ -53,7 +67,7 @@ func TestTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other.db")
-	mustOpen(t, other, Schema{Version: 2, Create: schema.Create}).Close()
+	mustOpen(t, other, Schema{Steps: append(schema.Steps, "CREATE TABLE later(n)")}).Close()
 	torn := filepath.Join(dir, "torn.db")
 	mustOpen(t, torn, schema).Close()
 	text, err := os.ReadFile(torn)

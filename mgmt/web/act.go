@@ -9,8 +9,12 @@ import (
 	"net/http"
 	"net/url"
 
+	"wirepatch/board/keeper"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
 )
 
 // Outcomes in the audit log.
@@ -26,6 +30,7 @@ type action struct {
 	back       string // where a browser goes on
 	may        auth.Role
 	people     bool
+	large      bool // takes a file
 	do         doing
 }
 
@@ -39,6 +44,7 @@ type done struct {
 	Shown          *shown // what is to be seen once, now
 	Result         any    // for programs; nil: {}
 	Back           string // where a browser goes on, in place of the action's own
+	recorded       bool   // in the audit log already
 }
 
 // shown is shown once and never again.
@@ -67,7 +73,9 @@ func (s *Site) act(name, back string, do doing) handler {
 		if err != nil {
 			outcome, d.Detail = outcomeFailed, err.Error()
 		}
-		s.audit(r, v, name, d.Object, d.Detail, outcome)
+		if !d.recorded {
+			s.audit(r, v, name, d.Object, d.Detail, outcome)
+		}
 		if d.Back == "" {
 			d.Back = back
 		}
@@ -101,12 +109,16 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, auth.ErrBusy):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, auth.ErrNone):
+	case errors.Is(err, auth.ErrNone), errors.Is(err, change.ErrNone), errors.Is(err, inventory.ErrNone), errors.Is(err, out.ErrNone):
 		return http.StatusNotFound
-	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrLast), errors.Is(err, auth.ErrMany):
+	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrLast), errors.Is(err, auth.ErrMany),
+		errors.Is(err, change.ErrState), errors.Is(err, change.ErrOutdated), errors.Is(err, change.ErrPlan), errors.Is(err, change.ErrTwice),
+		errors.Is(err, change.ErrNoDraft), errors.Is(err, keeper.ErrBase), errors.Is(err, keeper.ErrNone):
 		return http.StatusConflict
+	case errors.Is(err, change.ErrOwn):
+		return http.StatusForbidden
 	}
-	for _, known := range []error{errInput, auth.ErrName, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock} {
+	for _, known := range []error{errInput, auth.ErrName, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}
@@ -117,11 +129,12 @@ func statusOf(err error) int {
 // input reads a form, or a JSON object of plain values.
 func (s *Site) input(w http.ResponseWriter, r *http.Request, v visit) (url.Values, bool) {
 	if v.form == page {
-		if err := r.ParseForm(); err != nil {
-			s.fail(w, r, v, http.StatusBadRequest, "Refused", "The form cannot be read.", "Go back and send it again.")
+		in, err := readForm(r)
+		if err != nil {
+			s.fail(w, r, v, http.StatusBadRequest, "Refused", "The form cannot be read, or is too large.", "Go back and send it again.")
 			return nil, false
 		}
-		return r.PostForm, true
+		return in, true
 	}
 	var body map[string]any
 	if !s.readJSON(w, r, &body) {
@@ -144,6 +157,30 @@ func (s *Site) input(w http.ResponseWriter, r *http.Request, v visit) (url.Value
 		}
 	}
 	return in, true
+}
+
+// readForm reads a form; a file in it becomes the value "text".
+func readForm(r *http.Request) (url.Values, error) {
+	err := r.ParseMultipartForm(inventory.MaxUpload) // in memory, all that guard lets through
+	if errors.Is(err, http.ErrNotMultipart) {
+		return r.PostForm, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range r.MultipartForm.File["file"] {
+		file, err := f.Open()
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(file)
+		file.Close()
+		if err != nil {
+			return nil, err
+		}
+		r.PostForm.Set("text", string(text))
+	}
+	return r.PostForm, nil
 }
 
 // readJSON reads the body or answers with what is wrong with it. To insist on

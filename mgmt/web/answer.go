@@ -30,11 +30,12 @@ type view struct {
 	Token string // for the forms on the page
 	Nav   []navItem
 	May   rights
+	Wait  *pending
 	Page  any
 }
 
 // rights are what the signed-in user may do, for forms to be shown or left out.
-type rights struct{ Administer bool }
+type rights struct{ Administer, Edit bool }
 
 type navItem struct {
 	Path, Text string
@@ -47,16 +48,23 @@ var navigation = []struct {
 	may        auth.Role
 }{
 	{"/", "Overview", all},
+	{"/servers", "Servers", all},
+	{"/vulnerabilities", "Vulnerabilities", all},
+	{"/patches", "Inline patches", all},
 	{"/corrections", "Corrections", all},
+	{"/changes", "Changes", all},
+	{"/settings", "Settings", all},
 	{"/users", "Users", overseers},
+	{"/outputs", "Outputs", overseers},
 	{"/audit", "Audit", overseers},
 }
 
 // show writes a page with its frame.
 func (s *Site) show(w http.ResponseWriter, v visit, code int, name, title string, page any) {
-	out := view{Title: title, User: v.who, Token: v.session.Token, Page: page, May: rights{v.role.In(admins)}}
+	out := view{Title: title, User: v.who, Token: v.session.Token, Page: page, May: rights{v.role.In(admins), v.role.In(editors)}}
 	if v.who != "" {
 		out.Role = v.role.String()
+		out.Wait = s.pending(v)
 		for _, n := range navigation {
 			if v.role.In(n.may) {
 				out.Nav = append(out.Nav, navItem{n.path, n.text, n.text == title})

@@ -18,7 +18,8 @@ var templateFS embed.FS
 var staticFS embed.FS
 
 func parseTemplates() (*template.Template, error) {
-	return template.ParseFS(templateFS, "templates/*.gohtml")
+	funcs := template.FuncMap{"modes": func() []string { return definitionModes }}
+	return template.New("").Funcs(funcs).ParseFS(templateFS, "templates/*.gohtml")
 }
 
 // staticFiles returns a handler for each embedded file, by its path: there is

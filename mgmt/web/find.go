@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -224,4 +225,24 @@ func (s *Site) apiTallies(w http.ResponseWriter, r *http.Request, _ visit) {
 		list = []events.Tally{}
 	}
 	writeJSON(w, http.StatusOK, list)
+}
+
+// countTallies sums the corrections of all time by definition, service ("" for
+// all) and mode.
+func (s *Site) countTallies(r *http.Request) map[[3]string]uint64 {
+	sums := map[[3]string]uint64{}
+	for _, t := range s.allTallies(r.Context()) {
+		sums[[3]string{t.Definition, t.Service, t.Mode}] += t.Count
+		sums[[3]string{t.Definition, "", t.Mode}] += t.Count
+	}
+	return sums
+}
+
+// allTallies counts the corrections of all time.
+func (s *Site) allTallies(ctx context.Context) []events.Tally {
+	list, err := s.Events.Tallies(ctx, time.Time{}, time.Unix(1<<40, 0))
+	if err != nil {
+		s.Log.Warn("corrections cannot be counted", "cause", err)
+	}
+	return list
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/inventory"
 )
 
 // Cookies. The __Host- prefix makes the browser insist on Secure, on the path
@@ -28,6 +29,11 @@ type visit struct {
 // one place that decides who may do what.
 func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	v := visit{form: rt.form}
+	limit := int64(maxBody)
+	if rt.large {
+		limit += inventory.MaxUpload
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	if rt.access == anyone {
 		rt.handle(w, r, v)
 		return

@@ -9,19 +9,26 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"wirepatch/board/atomicfile"
+	"wirepatch/board/keeper"
+	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
+	"wirepatch/mgmt/store"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
 )
@@ -41,6 +48,11 @@ type lab struct {
 	poller  *wire.Poller
 	cert    *certs.Certificate
 	events  *events.Store
+	changes *change.Manager
+	db      *store.DB
+	outputs *out.Sender
+	keeper  *keeper.Keeper
+	refuse  error // what the dataplane answers when it is to reload
 	audit   *audit.Log
 	log     *control.Log
 	server  *control.Server
@@ -69,7 +81,7 @@ func newLab(t testing.TB) *lab {
 	l.openStores()
 	l.site, err = New(Config{
 		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
-		Wire: l.poller, Events: l.events, Audit: l.audit, System: sampler, Settings: ini,
+		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: &inventory.Store{DB: l.db, Now: l.now}, Definitions: "../../definitions", Outputs: l.outputs, System: sampler, Settings: ini,
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
@@ -88,9 +100,38 @@ func (l *lab) openStores() {
 	go l.events.Run(ctx)
 	db, err := records.Open(l.dir)
 	l.must(err)
+	l.db = db
 	l.audit = audit.New(db, l.now, quiet, func(audit.Record) {})
-	l.Cleanup(func() { cancel(); l.events.Wait(); db.Close() })
+	l.outputs = &out.Sender{DB: db, Events: l.events, Audit: l.audit, Host: func() string { return "wirepatch" }, Now: l.now, Log: quiet}
+	l.must(l.outputs.Start(ctx))
+	l.Cleanup(func() {
+		for _, o := range l.outputs.Status() {
+			l.outputs.Remove(o.Name)
+		}
+		cancel()
+		l.events.Wait()
+		db.Close()
+	})
 	l.poller.Resume(l.events.Resume(), nil, l.events.Keep)
+	path := l.startKeeper()
+	l.changes = &change.Manager{DB: db, Audit: l.audit, Keeper: keeper.Client{Path: path}, Wire: control.Dial(l.socket()).Status, Now: l.now}
+}
+
+// startKeeper runs init's keeper of the settings, which has the dataplane reload.
+func (l *lab) startKeeper() (socket string) {
+	l.Helper()
+	l.keeper = &keeper.Keeper{Owner: filepath.Join(l.dir, "appliance.ini"), Default: "/nothing", Folder: filepath.Join(l.dir, "settings"), Now: time.Now, Logf: l.Logf,
+		Apply: func(ctx context.Context, _, _ *settings.Settings) error {
+			c := control.Dial(l.socket())
+			defer c.Close()
+			return c.Reload(ctx)
+		}}
+	socket = filepath.Join(l.dir, "settings.sock")
+	ln, err := keeper.Listen(socket, -1)
+	l.must(err)
+	go l.keeper.Serve(context.Background(), ln)
+	l.Cleanup(func() { ln.Close() })
+	return socket
 }
 
 // settle waits until all events that were copied are on the disk.
@@ -141,7 +182,30 @@ func (l *lab) Status(context.Context) (control.Status, error) {
 	return l.status, nil
 }
 
-func (l *lab) Reload(context.Context) error { return nil }
+// Reload reads the settings anew, as the dataplane does.
+func (l *lab) Reload(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refuse != nil {
+		return l.refuse
+	}
+	set, err := settings.Read(filepath.Join(l.dir, "appliance.ini"))
+	if err != nil {
+		return err
+	}
+	l.status.Services = nil
+	for _, v := range set.Services {
+		l.status.Services = append(l.status.Services, control.Service{Name: v.Name, Address: v.Address.String(), Port: int(v.Port), Protocol: v.Protocol, Fail: v.Fail, Exceed: v.Exceed})
+	}
+	l.status.Definitions = slices.Clone(l.status.Definitions)
+	for i, d := range l.status.Definitions {
+		if m := set.Modes[d.ID]; m != "" {
+			l.status.Definitions[i].Mode = m
+		}
+		l.status.Definitions[i].Services = set.ServiceModes[d.ID]
+	}
+	return nil
+}
 
 func (l *lab) startDataplane(instance string) {
 	l.Helper()

@@ -31,13 +31,12 @@ func headers(next http.Handler) http.Handler {
 	})
 }
 
-// limited bounds the size of a request and the time for its answer.
+// limited bounds the time for an answer; guard bounds the size of a request.
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), answerTime/2)
 		defer cancel()
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -33,6 +33,7 @@ type route struct {
 	may          auth.Role // of signedIn; the zero value: nobody
 	people       bool      // not with a token: a person must stand behind it
 	form         form
+	large        bool // takes files
 	quiet        bool // asked again and again by itself: does not prolong the session
 	handle       handler
 }
@@ -42,6 +43,8 @@ const (
 	all       = auth.Everyone
 	admins    = auth.Administrator
 	overseers = auth.Administrator | auth.Auditor
+	editors   = auth.Administrator | auth.Operator
+	approvers = auth.Administrator | auth.Approver
 )
 
 // routes is the whole site.
@@ -53,6 +56,17 @@ func (s *Site) routes() []route {
 		{path: "/corrections/{seq}", method: "GET", may: all, handle: s.recordPage},
 		{path: "/corrections/{seq}/json", method: "GET", may: all, handle: s.recordJSON},
 		{path: "/corrections/{seq}/pcap", method: "GET", may: all, handle: s.recordPcap},
+		{path: "/servers", method: "GET", may: all, handle: s.serversPage},
+		{path: "/vulnerabilities", method: "GET", may: all, handle: s.exposurePage},
+		{path: "/vulnerabilities/{cve}", method: "GET", may: all, handle: s.exposurePage},
+		{path: "/vulnerabilities.csv", method: "GET", may: all, handle: s.exposureCSV},
+		{path: "/vulnerabilities.vex.json", method: "GET", may: all, handle: s.exposureVEX},
+		{path: "/patches", method: "GET", may: all, handle: s.patchesPage},
+		{path: "/settings", method: "GET", may: all, handle: s.settingsPage},
+		{path: "/changes", method: "GET", may: all, handle: s.changesPage},
+		{path: "/changes/{id}", method: "GET", may: all, handle: s.changePage},
+		{path: "/outputs", method: "GET", may: overseers, handle: s.outputsPage},
+		{path: "/metrics", method: "GET", may: all, form: data, quiet: true, handle: s.metrics()},
 		{path: "/audit", method: "GET", may: overseers, handle: s.auditPage},
 		{path: "/account", method: "GET", may: all, people: true, handle: s.accountPage},
 		{path: "/account/password", method: "POST", may: all, people: true, handle: s.act("account.password", "/account", s.ownPassword)},
@@ -65,9 +79,17 @@ func (s *Site) routes() []route {
 		{path: "/login", method: "POST", access: visitor, handle: s.login},
 		{path: "/setup", method: "GET", access: newcomer, handle: s.setupPage},
 		{path: "/setup", method: "POST", access: newcomer, handle: s.setup},
+		{path: "/api/v1/openapi.json", method: "GET", may: all, form: data, handle: s.apiDescription},
 		{path: "/api/v1/status", method: "GET", may: all, form: data, handle: s.apiStatus},
 		{path: "/api/v1/events", method: "GET", may: all, form: data, handle: s.apiEvents},
 		{path: "/api/v1/tallies", method: "GET", may: all, form: data, handle: s.apiTallies},
+		{path: "/api/v1/servers", method: "GET", may: all, form: data, handle: s.apiServers},
+		{path: "/api/v1/exposures", method: "GET", may: all, form: data, handle: s.apiExposures},
+		{path: "/api/v1/vex", method: "GET", may: all, form: data, handle: s.exposureVEX},
+		{path: "/api/v1/changes", method: "GET", may: all, form: data, handle: s.apiChanges},
+		{path: "/api/v1/changes/{id}", method: "GET", may: all, form: data, handle: s.apiChange},
+		{path: "/api/v1/settings", method: "GET", may: all, form: data, handle: s.apiSettings},
+		{path: "/api/v1/outputs", method: "GET", may: overseers, form: data, handle: s.apiOutputs},
 		{path: "/api/v1/audit", method: "GET", may: overseers, form: data, handle: s.apiAudit},
 		{path: "/api/v1/users", method: "GET", may: overseers, form: data, handle: s.apiUsers},
 		{path: "/api/v1/login", method: "POST", access: visitor, form: data, handle: s.apiLogin},
@@ -78,8 +100,8 @@ func (s *Site) routes() []route {
 	// What changes something is there twice: for forms and for programs.
 	for _, a := range s.actions() {
 		r = append(r,
-			route{path: a.path, method: "POST", may: a.may, people: a.people, handle: s.act(a.name, a.back, a.do)},
-			route{path: "/api/v1" + a.path, method: "POST", may: a.may, people: a.people, form: data, handle: s.act(a.name, a.back, a.do)})
+			route{path: a.path, method: "POST", may: a.may, people: a.people, large: a.large, handle: s.act(a.name, a.back, a.do)},
+			route{path: "/api/v1" + a.path, method: "POST", may: a.may, people: a.people, large: a.large, form: data, handle: s.act(a.name, a.back, a.do)})
 	}
 	for path, h := range staticFiles() {
 		r = append(r, route{path: path, method: "GET", access: anyone, handle: h})
@@ -91,6 +113,28 @@ func (s *Site) routes() []route {
 // managed by people only: a stolen token must not make another one.
 func (s *Site) actions() []action {
 	return []action{
+		{name: "draft.mode", path: "/draft/mode", back: "/patches", may: editors, do: s.edit(ofName("mode of ", "definition"), editMode)},
+		{name: "draft.service.add", path: "/draft/service/add", back: "/settings", may: editors, do: s.edit(ofName("new service ", "name"), addService)},
+		{name: "draft.service", path: "/draft/service", back: "/settings", may: editors, do: s.edit(ofName("service ", "name"), editService)},
+		{name: "draft.service.remove", path: "/draft/service/remove", back: "/settings", may: editors, do: s.edit(ofName("without service ", "name"), removeService)},
+		{name: "draft.appliance", path: "/draft/appliance", back: "/settings", may: editors, do: s.edit(ofName("host name ", "hostname"), editAppliance)},
+		{name: "draft.management", path: "/draft/management", back: "/settings", may: editors, do: s.edit(ofName("management port ", "mode"), editManagement)},
+		{name: "draft.whole", path: "/draft/whole", back: "/changes", may: editors, do: s.step(s.editWhole)},
+		{name: "draft.discard", path: "/draft/discard", back: "/changes", may: editors, do: s.step(s.discard)},
+		{name: "change.submit", path: "/changes/submit", back: "/changes", may: editors, do: s.step(s.submit)},
+		{name: "change.approve", path: "/changes/approve", back: "/changes", may: approvers, people: true, do: s.step(s.approve)},
+		{name: "change.reject", path: "/changes/reject", back: "/changes", may: approvers, people: true, do: s.step(s.reject)},
+		{name: "change.withdraw", path: "/changes/withdraw", back: "/changes", may: editors, do: s.step(s.withdraw)},
+		{name: "change.undo", path: "/changes/undo", back: "/changes", may: editors, do: s.step(s.undo)},
+		{name: "settings.confirm", path: "/settings/confirm", back: "/settings", may: editors, people: true, do: s.step(s.confirmSettings)},
+		{name: "policy.approvals", path: "/settings/approvals", back: "/settings", may: admins, people: true, do: s.step(s.setApprovals)},
+		{name: "server.add", path: "/servers/add", back: "/servers", may: editors, do: s.addServer},
+		{name: "server.remove", path: "/servers/remove", back: "/servers", may: editors, do: s.removeServer},
+		{name: "server.csv", path: "/servers/csv", back: "/servers", may: editors, large: true, do: s.addServers},
+		{name: "server.sbom", path: "/servers/sbom", back: "/servers", may: editors, large: true, do: s.addBill},
+		{name: "advisory.add", path: "/advisories/add", back: "/vulnerabilities", may: editors, large: true, do: s.addAdvisories},
+		{name: "output.add", path: "/outputs/add", back: "/outputs", may: admins, people: true, do: s.addOutput},
+		{name: "output.remove", path: "/outputs/remove", back: "/outputs", may: admins, people: true, do: s.removeOutput},
 		{name: "user.add", path: "/users/add", back: "/users", may: admins, people: true, do: s.addUser},
 		{name: "user.role", path: "/users/role", back: "/users", may: admins, people: true, do: s.setRole},
 		{name: "user.disable", path: "/users/disable", back: "/users", may: admins, people: true, do: s.disableUser},

@@ -13,7 +13,10 @@ import (
 
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
 )
@@ -37,6 +40,10 @@ type Config struct {
 	Wire        *wire.Poller
 	Events      *events.Store
 	Audit       *audit.Log
+	Changes     *change.Manager
+	Inventory   *inventory.Store
+	Outputs     *out.Sender
+	Definitions string // folder of the inline patches
 	System      *system.Sampler
 	Settings    string   // path of appliance.ini; "": where it usually is
 	Fingerprint string   // of the certificate

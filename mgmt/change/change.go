@@ -1,0 +1,210 @@
+// Package change carries changes of the appliance's settings from a draft to
+// their effect: drafted, submitted, approved by others where the site wants
+// that, applied at once or in a window, verified on the running wire, and undone
+// where that is asked for. Each step is one record of the audit log, in the same
+// transaction. What it may not write itself it asks board/keeper for.
+package change
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+)
+
+// State of a change. Each arrow is a method:
+//
+//	submitted → approved → done → undone
+//	    │          ├→ failed       refused by the wire, or not as planned
+//	    │          └→ missed       its window has passed
+//	    ├→ rejected
+//	    └→ withdrawn
+type State string
+
+// The states.
+const (
+	Submitted State = "submitted"
+	Approved  State = "approved" // waits for its window
+	Done      State = "done"
+	Failed    State = "failed"
+	Missed    State = "missed"
+	Rejected  State = "rejected"
+	Withdrawn State = "withdrawn"
+	Undone    State = "undone"
+)
+
+// ApprovalLife is how long a change may wait for its approvals: what was judged
+// may be another matter later.
+const ApprovalLife = 14 * 24 * time.Hour
+
+// Change is one change of the settings.
+type Change struct {
+	ID        int64     `json:"id"`
+	State     State     `json:"state"`
+	Reason    string    `json:"reason"`
+	Requester string    `json:"requester"`
+	Requested time.Time `json:"requested"`
+	// The plan: from this text to that one. Plan is its hash; what was approved
+	// is that and nothing else.
+	Base   string `json:"base"`
+	Text   string `json:"text"`
+	Plan   string `json:"plan"`
+	Needed int    `json:"needed"` // approvals by others, as the policy was
+	// From and To are the window; zero: at once.
+	From      time.Time  `json:"from"`
+	To        time.Time  `json:"to"`
+	Approvals []Approval `json:"approvals"`
+	Closed    Step       `json:"closed"`  // rejected or withdrawn
+	Applied   Step       `json:"applied"` // done, failed or missed; Note says what was verified
+	Undone    Step       `json:"undone"`
+}
+
+// Approval is one person's yes to a plan.
+type Approval struct {
+	Who  string    `json:"who"`
+	At   time.Time `json:"at"`
+	Plan string    `json:"plan"`
+}
+
+// Step says who took a step, when, and what there is to say.
+type Step struct {
+	Who  string    `json:"who"`
+	At   time.Time `json:"at"`
+	Note string    `json:"note"`
+}
+
+// Draft is what is being edited: one for the whole box, so that nobody works
+// against another unseen.
+type Draft struct {
+	Base    string    `json:"base"` // text that it began from
+	Text    string    `json:"text"`
+	Authors []string  `json:"authors"`
+	Since   time.Time `json:"since"`
+}
+
+// What may stand in the way. The text is shown to the user.
+var (
+	ErrNone     = errors.New("there is no such change")
+	ErrNoDraft  = errors.New("nothing is pending")
+	ErrState    = errors.New("the change is not in a state in which that can be done")
+	ErrOwn      = errors.New("whoever asked for a change cannot approve it; another must")
+	ErrTwice    = errors.New("you have approved this change already")
+	ErrOutdated = errors.New("the settings have been changed since; discard this and begin anew")
+	ErrPlan     = errors.New("the change is not the one that you looked at; look again")
+	ErrInput    = errors.New("this cannot be taken")
+)
+
+// planOf is the hash that approvals bind to.
+func planOf(c *Change) string {
+	h := sha256.New()
+	for _, s := range []string{c.Base, c.Text, c.Reason, c.From.UTC().Format(time.RFC3339), c.To.UTC().Format(time.RFC3339)} {
+		sum := sha256.Sum256([]byte(s))
+		h.Write(sum[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Line is one line of the difference between two texts.
+type Line struct {
+	Sign string // "+", "-", " "
+	Text string
+}
+
+// near is how many lines that are alike are shown around one that differs.
+const near = 2
+
+// Diff compares two texts line by line and leaves out what is far from any
+// difference.
+func Diff(old, new string) []Line {
+	a, b := split(old), split(new)
+	all := compare(a, b)
+	keep := make([]bool, len(all))
+	for i, l := range all {
+		if l.Sign == " " {
+			continue
+		}
+		for j := max(0, i-near); j <= min(len(all)-1, i+near); j++ {
+			keep[j] = true
+		}
+	}
+	var out []Line
+	for i, l := range all {
+		if keep[i] {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// Changed counts the lines that differ.
+func Changed(lines []Line) (n int) {
+	for _, l := range lines {
+		if l.Sign != " " {
+			n++
+		}
+	}
+	return n
+}
+
+func split(s string) []string {
+	if s = strings.TrimSuffix(s, "\n"); s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+// compare finds the longest common lines between what is alike at both ends.
+func compare(a, b []string) []Line {
+	var head, tail []Line
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		head, a, b = append(head, Line{" ", a[0]}), a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		tail = append([]Line{{" ", a[len(a)-1]}}, tail...)
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	if len(a)*len(b) > 4_000_000 { // two large texts with nothing in common
+		return append(append(append(head, lines("-", a)...), lines("+", b)...), tail...)
+	}
+	return append(append(head, middle(a, b)...), tail...)
+}
+
+func middle(a, b []string) (out []Line) {
+	// common[i][j] is how many lines a[i:] and b[j:] have in common.
+	common := make([][]int, len(a)+1)
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	i, j := 0, 0
+	for i < len(a) && j < len(b) {
+		switch {
+		case a[i] == b[j]:
+			out = append(out, Line{" ", a[i]})
+			i, j = i+1, j+1
+		case common[i+1][j] >= common[i][j+1]:
+			out = append(out, Line{"-", a[i]})
+			i++
+		default:
+			out = append(out, Line{"+", b[j]})
+			j++
+		}
+	}
+	return append(append(out, lines("-", a[i:])...), lines("+", b[j:])...)
+}
+
+func lines(sign string, text []string) (out []Line) {
+	for _, t := range text {
+		out = append(out, Line{sign, t})
+	}
+	return out
+}

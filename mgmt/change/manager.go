@@ -1,0 +1,243 @@
+package change
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"wirepatch/board/keeper"
+	"wirepatch/board/settings"
+	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/store"
+)
+
+// Schema is what the manager keeps, in the file that holds the audit log.
+const Schema = `
+CREATE TABLE change(id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX change_state ON change(state);
+CREATE TABLE draft(id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL);
+CREATE TABLE policy(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`
+
+// Keeper is who writes the settings: board/keeper's client.
+type Keeper interface {
+	Current(context.Context) (keeper.State, error)
+	Write(context.Context, keeper.Change) (keeper.State, error)
+	Confirm(context.Context) error
+	History(context.Context) ([]keeper.Revision, error)
+}
+
+// Who takes a step, for the audit log.
+type Who struct{ Name, Role, From string }
+
+// Manager holds the changes. Its methods are safe for use by many goroutines.
+type Manager struct {
+	DB     *store.DB
+	Audit  *audit.Log
+	Keeper Keeper
+	Wire   func(context.Context) (control.Status, error) // asks the dataplane, now
+	Now    func() time.Time
+
+	mu sync.Mutex // one step at a time
+}
+
+// step runs do in a transaction that ends with a record of the audit log; a
+// refusal is recorded too.
+func (m *Manager) step(who Who, action, object string, do func(tx *sql.Tx) (detail string, err error)) error {
+	entry := audit.Entry{Time: m.Now().UTC(), Who: who.Name, Role: who.Role, From: who.From, Action: action, Object: object, Outcome: "done"}
+	var rec audit.Record
+	err := func() error {
+		tx, err := m.DB.Write.Begin()
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if entry.Detail, err = do(tx); err != nil {
+			return err
+		}
+		if rec, err = audit.AddTo(tx, entry); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}()
+	if err != nil {
+		entry.Outcome, entry.Detail = "refused", err.Error()
+		m.Audit.Add(entry)
+		return err
+	}
+	m.Audit.Told(rec)
+	return nil
+}
+
+// Draft returns what is pending; nil when nothing is.
+func (m *Manager) Draft() (*Draft, error) { return readDraft(m.DB.Read.QueryRow(selectDraft)) }
+
+const selectDraft = "SELECT body FROM draft"
+
+func readDraft(row *sql.Row) (*Draft, error) {
+	var body []byte
+	err := row.Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read draft: %w", err)
+	}
+	d := new(Draft)
+	return d, json.Unmarshal(body, d)
+}
+
+// Edit changes the draft, or begins one. What comes out must be settings that
+// the box would take; where it is what is in force anyway, nothing is pending.
+func (m *Manager) Edit(ctx context.Context, who Who, what string, edit func(text string) (string, error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, err := m.Keeper.Current(ctx)
+	if err != nil {
+		return err
+	}
+	return m.step(who, "draft.edit", what, func(tx *sql.Tx) (string, error) {
+		d, err := readDraft(tx.QueryRow(selectDraft))
+		if err != nil {
+			return "", err
+		}
+		if d == nil {
+			d = &Draft{Base: now.Text, Text: now.Text, Since: m.Now().UTC()}
+		}
+		if d.Base != now.Text {
+			return "", ErrOutdated
+		}
+		if d.Text, err = edit(d.Text); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrInput, err)
+		}
+		if len(d.Text) > keeper.MaxText {
+			return "", fmt.Errorf("%w: the settings would be larger than %d bytes", ErrInput, keeper.MaxText)
+		}
+		if _, err := settings.Parse([]byte(d.Text)); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrInput, err)
+		}
+		if d.Text == d.Base {
+			_, err := tx.Exec("DELETE FROM draft")
+			return "nothing is pending any more", err
+		}
+		if !slices.Contains(d.Authors, who.Name) {
+			d.Authors = append(d.Authors, who.Name)
+		}
+		body, err := json.Marshal(d)
+		if err != nil {
+			return "", err
+		}
+		_, err = tx.Exec("INSERT INTO draft VALUES (1, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body", body)
+		return fmt.Sprintf("%d lines pending", Changed(Diff(d.Base, d.Text))), err
+	})
+}
+
+// Discard gives up what is pending.
+func (m *Manager) Discard(who Who) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.step(who, "draft.discard", "", func(tx *sql.Tx) (string, error) {
+		r, err := tx.Exec("DELETE FROM draft")
+		if err == nil {
+			if n, _ := r.RowsAffected(); n == 0 {
+				err = ErrNoDraft
+			}
+		}
+		return "", err
+	})
+}
+
+// MaxApprovals is how many others a site can have approve a change.
+const MaxApprovals = 2
+
+// Approvals is how many people besides the requester must approve a change.
+func (m *Manager) Approvals() (int, error) { return approvals(m.DB.Read.QueryRow(selectApprovals)) }
+
+const selectApprovals = "SELECT value FROM policy WHERE key = 'approvals'"
+
+func approvals(row *sql.Row) (int, error) {
+	var v string
+	err := row.Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return MaxApprovals, err // not fewer than wanted
+	}
+	return strconv.Atoi(v)
+}
+
+// SetApprovals changes how many must approve. Changes under way keep what was
+// in force when they were submitted.
+func (m *Manager) SetApprovals(who Who, n int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n < 0 || n > MaxApprovals {
+		return fmt.Errorf("%w: 0 to %d others may have to approve", ErrInput, MaxApprovals)
+	}
+	return m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) {
+		old, err := approvals(tx.QueryRow(selectApprovals))
+		if err != nil {
+			return "", err
+		}
+		_, err = tx.Exec("INSERT INTO policy VALUES ('approvals', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", strconv.Itoa(n))
+		return fmt.Sprintf("%d → %d", old, n), err
+	})
+}
+
+// Get returns one change.
+func (m *Manager) Get(id int64) (*Change, error) {
+	return readChange(m.DB.Read.QueryRow(selectChange, id))
+}
+
+const selectChange = "SELECT id, body FROM change WHERE id = ?"
+
+func readChange(row interface{ Scan(...any) error }) (*Change, error) {
+	var id int64
+	var body []byte
+	err := row.Scan(&id, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read change: %w", err)
+	}
+	c := new(Change)
+	err = json.Unmarshal(body, c)
+	c.ID = id
+	return c, err
+}
+
+// List returns up to n changes, the latest first.
+func (m *Manager) List(n int) ([]*Change, error) {
+	return m.list("SELECT id, body FROM change ORDER BY id DESC LIMIT ?", n)
+}
+
+// Open returns the changes that are submitted or approved.
+func (m *Manager) Open() ([]*Change, error) {
+	return m.list("SELECT id, body FROM change WHERE state IN ('submitted', 'approved') ORDER BY id")
+}
+
+func (m *Manager) list(query string, args ...any) ([]*Change, error) {
+	rows, err := m.DB.Read.Query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read changes: %w", err)
+	}
+	defer rows.Close()
+	all := []*Change{}
+	for rows.Next() {
+		c, err := readChange(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,250 @@
+package change
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"wirepatch/board/keeper"
+)
+
+// Submit makes the draft a change. From and to are its window, zero for at once.
+// Where nobody else must approve and the window is now, it is applied.
+func (m *Manager) Submit(ctx context.Context, who Who, reason string, from, to time.Time) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &Change{State: Submitted, Reason: strings.TrimSpace(reason), Requester: who.Name, Requested: m.Now().UTC(), From: from.UTC(), To: to.UTC()}
+	err := m.step(who, "change.submit", "", func(tx *sql.Tx) (string, error) {
+		d, err := readDraft(tx.QueryRow(selectDraft))
+		switch {
+		case err != nil:
+			return "", err
+		case d == nil:
+			return "", ErrNoDraft
+		case c.Reason == "" || len(c.Reason) > 2000:
+			return "", fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
+		case from.IsZero() != to.IsZero() || !from.IsZero() && (!to.After(from) || !to.After(m.Now())):
+			return "", fmt.Errorf("%w: a window has a beginning and, later, an end that is to come", ErrInput)
+		}
+		if c.Needed, err = approvals(tx.QueryRow(selectApprovals)); err != nil {
+			return "", err
+		}
+		c.Base, c.Text = d.Base, d.Text
+		c.Plan = planOf(c)
+		if c.Needed == 0 {
+			c.State = Approved
+		}
+		r, err := tx.Exec("INSERT INTO change(state, body) VALUES (?, '{}')", c.State)
+		if err != nil {
+			return "", err
+		}
+		if c.ID, err = r.LastInsertId(); err != nil {
+			return "", err
+		}
+		if _, err := tx.Exec("DELETE FROM draft"); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("change %d, plan %s: %s", c.ID, c.Plan, c.Reason), save(tx, c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, m.applyIfDue(ctx, who, c)
+}
+
+func save(tx *sql.Tx, c *Change) error {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("UPDATE change SET state = ?, body = ? WHERE id = ?", c.State, body, c.ID)
+	return err
+}
+
+// move takes one step of a change that is in one of the states from.
+func (m *Manager) move(who Who, action string, id int64, from []State, do func(c *Change) (string, error)) (*Change, error) {
+	var c *Change
+	err := m.step(who, action, fmt.Sprintf("change %d", id), func(tx *sql.Tx) (detail string, err error) {
+		if c, err = readChange(tx.QueryRow(selectChange, id)); err != nil {
+			return "", err
+		}
+		if !slices.Contains(from, c.State) {
+			return "", fmt.Errorf("%w: it is %s", ErrState, c.State)
+		}
+		if detail, err = do(c); err != nil {
+			return "", err
+		}
+		return detail, save(tx, c)
+	})
+	return c, err
+}
+
+// Approve is one person's yes to the plan of a change. With the last one it is
+// approved, and applied when its window is now.
+func (m *Manager) Approve(ctx context.Context, who Who, id int64, plan string) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.move(who, "change.approve", id, []State{Submitted}, func(c *Change) (string, error) {
+		switch {
+		case c.Requester == who.Name:
+			return "", ErrOwn
+		case slices.ContainsFunc(c.Approvals, func(a Approval) bool { return a.Who == who.Name }):
+			return "", ErrTwice
+		case plan != c.Plan || planOf(c) != c.Plan:
+			return "", ErrPlan
+		case m.Now().Sub(c.Requested) > ApprovalLife:
+			return "", fmt.Errorf("%w: it has waited for more than %d days", ErrOutdated, ApprovalLife/(24*time.Hour))
+		}
+		c.Approvals = append(c.Approvals, Approval{who.Name, m.Now().UTC(), plan})
+		if len(c.Approvals) >= c.Needed {
+			c.State = Approved
+		}
+		return "plan " + plan, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, m.applyIfDue(ctx, who, c)
+}
+
+// Reject is another's no.
+func (m *Manager) Reject(who Who, id int64, note string) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.move(who, "change.reject", id, []State{Submitted}, func(c *Change) (string, error) {
+		c.State, c.Closed = Rejected, Step{who.Name, m.Now().UTC(), note}
+		return note, nil
+	})
+}
+
+// Withdraw takes a change back that is not applied yet.
+func (m *Manager) Withdraw(who Who, id int64) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.move(who, "change.withdraw", id, []State{Submitted, Approved}, func(c *Change) (string, error) {
+		c.State, c.Closed = Withdrawn, Step{who.Name, m.Now().UTC(), ""}
+		return "", nil
+	})
+}
+
+// applyTime is how long a change may take to be in force.
+const applyTime = 80 * time.Second
+
+// applyIfDue applies an approved change whose time is now.
+func (m *Manager) applyIfDue(ctx context.Context, who Who, c *Change) error {
+	if c.State != Approved || !c.From.IsZero() && m.Now().Before(c.From) {
+		return nil
+	}
+	if !c.To.IsZero() && m.Now().After(c.To) {
+		return m.end(who, c, Missed, "its window has passed")
+	}
+	// A browser that goes away must not leave half a change.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
+	defer cancel()
+	// Intent before, result after: a power cut in between leaves a record of both
+	// or of the first.
+	m.Audit.Add(intent(m, who, "change.apply", c, "begins"))
+	now, err := m.Keeper.Current(ctx)
+	if err == nil && now.Text != c.Text { // the same: an earlier run was ended between writing and saying so
+		_, err = m.Keeper.Write(ctx, keeper.Change{Text: c.Text, Base: keeper.Sum(c.Base), Who: who.Name, Reason: fmt.Sprintf("change %d: %s", c.ID, c.Reason)})
+	}
+	switch {
+	case errors.Is(err, keeper.ErrBase):
+		return errors.Join(fmt.Errorf("%w: change %d", ErrOutdated, c.ID), m.end(who, c, Failed, ErrOutdated.Error()))
+	case err != nil:
+		return errors.Join(err, m.end(who, c, Failed, err.Error()))
+	}
+	found := m.verify(ctx, c.Text)
+	if found != "" {
+		return m.end(who, c, Done, "in force, but not as planned: "+found)
+	}
+	return m.end(who, c, Done, "verified: the wire has the services and modes of the plan")
+}
+
+func (m *Manager) end(who Who, c *Change, state State, note string) error {
+	done, err := m.move(who, "change."+string(state), c.ID, []State{Approved}, func(c *Change) (string, error) {
+		c.State, c.Applied = state, Step{who.Name, m.Now().UTC(), note}
+		return note, nil
+	})
+	if err == nil {
+		*c = *done
+	}
+	return err
+}
+
+// Undo puts back what was in force before a change, as long as nothing was
+// changed after it. It needs no approval: the way back must be open.
+func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	if c.State != Done {
+		return nil, fmt.Errorf("%w: it is %s", ErrState, c.State)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
+	defer cancel()
+	m.Audit.Add(intent(m, who, "change.undo", c, "begins"))
+	_, err = m.Keeper.Write(ctx, keeper.Change{Text: c.Base, Base: keeper.Sum(c.Text), Who: who.Name, Reason: fmt.Sprintf("change %d undone", c.ID)})
+	if errors.Is(err, keeper.ErrBase) {
+		return nil, ErrOutdated
+	}
+	if err != nil {
+		return nil, err
+	}
+	note := "verified: the wire is as before"
+	if found := m.verify(ctx, c.Base); found != "" {
+		note = "not as before: " + found
+	}
+	return m.move(who, "change.undone", id, []State{Done}, func(c *Change) (string, error) {
+		c.State, c.Undone = Undone, Step{who.Name, m.Now().UTC(), note}
+		return note, nil
+	})
+}
+
+// Confirm lets a change of the management port stay.
+func (m *Manager) Confirm(ctx context.Context, who Who) error {
+	err := m.Keeper.Confirm(ctx)
+	if err != nil {
+		return err
+	}
+	return m.step(who, "settings.confirm", "", func(*sql.Tx) (string, error) { return "", nil })
+}
+
+// scheduler acts in the name of those who approved.
+var scheduler = Who{Name: "window"}
+
+// Run applies approved changes in their windows until ctx ends.
+func (m *Manager) Run(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := m.Due(ctx); err != nil {
+				failed(err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Due applies the approved changes whose time is now.
+func (m *Manager) Due(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open, err := m.list("SELECT id, body FROM change WHERE state = 'approved' ORDER BY id")
+	errs := []error{err}
+	for _, c := range open {
+		errs = append(errs, m.applyIfDue(ctx, scheduler, c))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,308 @@
+package inventory
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"wirepatch/dataplane/control"
+)
+
+// State of a vulnerability on a server, worst first.
+type State string
+
+// The states. "possible" is as much as can be said where the version is not
+// known, or its order is not.
+const (
+	Exposed   State = "exposed"   // affected, and nothing stands in
+	Possible  State = "possible"  // perhaps affected, and nothing stands in
+	Shadow    State = "shadow"    // an inline patch watches, and changes nothing
+	Corrected State = "corrected" // an inline patch stands in, on the running wire
+	Patched   State = "patched"   // the version is one that is not affected
+)
+
+var worst = []State{Exposed, Possible, Shadow, Corrected, Patched}
+
+// Definition is an inline patch, with the product that it is for.
+type Definition struct {
+	control.Definition
+	CPE      string
+	Product  string
+	Affected []string
+	Proof    string
+}
+
+// Exposure is one vulnerability on one server.
+type Exposure struct {
+	CVE       string     `json:"cve"`
+	Title     string     `json:"title"`
+	Address   netip.Addr `json:"address"`
+	Server    string     `json:"server"`
+	Group     string     `json:"group"`
+	Component Component  `json:"component"`
+	State     State      `json:"state"`
+	Why       []string   `json:"why"` // the evidence, in words
+	// Affected says what the version alone tells: "yes", "no", "perhaps".
+	Affected   string    `json:"affected"`
+	Definition string    `json:"definition,omitempty"` // that stands in or could
+	Service    string    `json:"service,omitempty"`    // through which it would
+	Mode       string    `json:"mode,omitempty"`
+	Fail       string    `json:"fail,omitempty"` // what the service does without the engine
+	Proof      string    `json:"proof,omitempty"`
+	Since      time.Time `json:"since"` // both the component and the vulnerability are known here
+	KEV        bool      `json:"kev"`
+	Ransom     bool      `json:"ransom"`
+	Due        string    `json:"due,omitempty"`
+	// Advice is what there is to do: "patch", "switch on", "retire", "".
+	Advice string `json:"advice,omitempty"`
+}
+
+// Days is how long the server has been exposed, whole days.
+func (e Exposure) Days(now time.Time) int {
+	if e.State == Patched {
+		return 0
+	}
+	return int(now.Sub(e.Since).Hours() / 24)
+}
+
+// Exposures works out what each server is open to. status is the running wire,
+// nil when it does not answer: then no inline patch counts.
+func Exposures(servers []Server, advisories []Advisory, definitions []Definition, status *control.Status) []Exposure {
+	m := matcher{definitions: definitions, status: status, kev: map[string]Advisory{}}
+	for _, a := range advisories {
+		if a.Source == "CISA KEV" {
+			m.kev[a.ID] = a
+		}
+	}
+	found := map[[2]string]Exposure{}
+	for _, s := range servers {
+		for _, c := range s.Components {
+			for _, e := range m.component(s, c, advisories) {
+				key := [2]string{s.Address.String(), e.CVE}
+				if old, ok := found[key]; ok {
+					e = together(old, e)
+				}
+				found[key] = e
+			}
+		}
+	}
+	all := []Exposure{}
+	for _, e := range found {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b Exposure) int {
+		if d := slices.Index(worst, a.State) - slices.Index(worst, b.State); d != 0 {
+			return d
+		}
+		if a.CVE != b.CVE {
+			return strings.Compare(b.CVE, a.CVE) // later ones first
+		}
+		return a.Address.Compare(b.Address)
+	})
+	return all
+}
+
+// together makes one of two findings on the same: the worse counts, and of equal
+// ones the better evidence, with what speaks for either.
+func together(a, b Exposure) Exposure {
+	d := slices.Index(worst, a.State) - slices.Index(worst, b.State)
+	if d > 0 || d == 0 && b.Component.Evidence == BySBOM && a.Component.Evidence != BySBOM {
+		a, b = b, a
+	}
+	if d == 0 {
+		for _, w := range b.Why {
+			if !slices.Contains(a.Why, w) {
+				a.Why = append(a.Why, w)
+			}
+		}
+	}
+	return a
+}
+
+type matcher struct {
+	definitions []Definition
+	status      *control.Status
+	kev         map[string]Advisory
+}
+
+// component finds what one component is open to: by advisories that name
+// packages, and by definitions that name products.
+func (m matcher) component(s Server, c Component, advisories []Advisory) (all []Exposure) {
+	for _, a := range advisories {
+		for _, x := range a.Affects {
+			if !x.names(c) {
+				continue
+			}
+			affected, why := x.affected(c)
+			for _, cve := range a.CVEs {
+				all = append(all, m.judge(s, c, cve, a.Title, affected, a.ID+" ("+a.Source+"): "+why, a.Known))
+			}
+		}
+	}
+	for _, d := range m.definitions {
+		if !d.names(c) {
+			continue
+		}
+		affected, why := "perhaps", "the version of "+c.Name+" is not known"
+		switch {
+		case c.Version == "":
+		case len(d.Affected) == 0:
+			why = "the definition says no versions"
+		case In(c.Version, d.Affected):
+			affected, why = "yes", c.Name+" "+c.Version+" is in "+strings.Join(d.Affected, ", ")
+		default:
+			affected, why = "no", c.Name+" "+c.Version+" is not in "+strings.Join(d.Affected, ", ")
+		}
+		for _, cve := range d.Vulnerabilities {
+			all = append(all, m.judge(s, c, cve, d.Title, affected, d.ID+": "+why, c.Seen))
+		}
+	}
+	return all
+}
+
+// judge puts together what is known of one vulnerability on one server.
+func (m matcher) judge(s Server, c Component, cve, title, affected, why string, known time.Time) Exposure {
+	e := Exposure{CVE: cve, Title: title, Address: s.Address, Server: s.Name, Group: s.Group, Component: c, Affected: affected, Since: c.Seen}
+	if known.After(e.Since) {
+		e.Since = known
+	}
+	e.Why = []string{why, "version by " + string(c.Evidence) + " (" + c.Source + ") of " + c.Seen.UTC().Format(time.DateOnly)}
+	if k, ok := m.kev[cve]; ok {
+		e.KEV, e.Ransom, e.Due = true, k.Ransom, k.Due
+		e.Why = append(e.Why, "exploited in the wild by CISA's catalogue since "+k.Added+", to be done by "+k.Due)
+	}
+	m.standIn(&e, s.Address)
+	switch {
+	case affected == "no":
+		e.State = Patched
+		if e.Mode == "correct" || e.Mode == "shadow" {
+			e.Advice = "retire"
+		}
+	case e.Mode == "correct":
+		e.State, e.Advice = Corrected, "patch"
+	case e.Mode == "shadow":
+		e.State, e.Advice = Shadow, "switch on"
+	case affected == "yes":
+		e.State, e.Advice = Exposed, "patch"
+	default:
+		e.State, e.Advice = Possible, "find out"
+	}
+	if e.Definition != "" && e.Mode == "off" && affected != "no" {
+		e.Advice = "switch on"
+	}
+	return e
+}
+
+// standIn finds the inline patch for a vulnerability in front of a server, by
+// what the running wire says.
+func (m matcher) standIn(e *Exposure, address netip.Addr) {
+	for _, d := range m.definitions {
+		if !slices.Contains(d.Vulnerabilities, e.CVE) {
+			continue
+		}
+		e.Definition, e.Proof = d.ID, d.Proof
+		if d.Error != "" {
+			e.Why = append(e.Why, d.ID+" is set aside: "+d.Error)
+			continue
+		}
+		if m.status == nil {
+			e.Why = append(e.Why, "the dataplane does not answer, so no inline patch counts")
+			continue
+		}
+		for _, v := range m.status.Services {
+			if !Covers(v.Address, address) {
+				continue
+			}
+			mode := d.Mode
+			if own, ok := d.Services[v.Name]; ok {
+				mode = own
+			}
+			if rankMode(mode) > rankMode(e.Mode) {
+				e.Service, e.Mode, e.Fail = v.Name, mode, v.Fail
+			}
+		}
+		if e.Service == "" {
+			e.Why = append(e.Why, "there is "+d.ID+", but no protected service has this server's address")
+		} else {
+			e.Why = append(e.Why, d.ID+" is "+e.Mode+" in service "+e.Service+" on the running wire; proof: "+orNone(d.Proof))
+		}
+	}
+	if e.Definition == "" {
+		e.Why = append(e.Why, "there is no inline patch for it")
+	}
+}
+
+func rankMode(mode string) int { return slices.Index([]string{"", "off", "shadow", "correct"}, mode) }
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// Covers says whether a service's address or prefix has the server's.
+func Covers(service string, address netip.Addr) bool {
+	if a, err := netip.ParseAddr(service); err == nil {
+		return a.Unmap() == address
+	}
+	p, err := netip.ParsePrefix(service)
+	return err == nil && p.Contains(address)
+}
+
+// names says whether a component is the affected package: by its package URL,
+// or by name where it has none.
+func (x Affect) names(c Component) bool {
+	if x.PURL != "" && c.PURL != "" {
+		return strings.EqualFold(x.PURL, c.PURL)
+	}
+	if c.PURL != "" {
+		return strings.EqualFold(purlOf(x.Ecosystem, x.Name), c.PURL)
+	}
+	return normal(x.Name) == normal(c.Name)
+}
+
+var purlTypes = map[string]string{"npm": "npm", "Go": "golang", "PyPI": "pypi", "crates.io": "cargo", "Packagist": "composer", "RubyGems": "gem", "NuGet": "nuget", "Maven": "maven", "Hex": "hex"}
+
+func purlOf(ecosystem, name string) string {
+	if ecosystem == "Maven" {
+		name = strings.ReplaceAll(name, ":", "/")
+	}
+	return "pkg:" + purlTypes[ecosystem] + "/" + strings.ReplaceAll(name, "@", "%40")
+}
+
+func (x Affect) affected(c Component) (state, why string) {
+	switch {
+	case c.Version == "":
+		return "perhaps", "the version of " + c.Name + " is not known"
+	case slices.Contains(x.Versions, c.Version):
+		return "yes", c.Name + " " + c.Version + " is listed as affected"
+	case In(c.Version, x.Ranges):
+		return "yes", c.Name + " " + c.Version + " is in " + strings.Join(x.Ranges, ", ")
+	case x.Unknown:
+		return "perhaps", "the order of " + x.Ecosystem + "'s versions is not known here, and " + c.Version + " is not listed"
+	}
+	return "no", c.Name + " " + c.Version + " is neither listed nor in " + strings.Join(x.Ranges, ", ")
+}
+
+// names says whether a component is the product that a definition is for.
+func (d Definition) names(c Component) bool {
+	parts := strings.Split(d.CPE, ":")
+	if len(parts) < 5 {
+		return false
+	}
+	if own := strings.Split(c.CPE, ":"); len(own) > 4 {
+		return own[3] == parts[3] && own[4] == parts[4]
+	}
+	if normal(c.Name) == normal(parts[4]) {
+		return true
+	}
+	product, _, _ := strings.Cut(d.Product, " (")
+	return product != "" && normal(c.Name) == normal(product) || c.PURL != "" && product != "" && strings.HasSuffix(strings.ToLower(c.PURL), "/"+strings.ToLower(product))
+}
+
+// normal makes names alike that differ in what people write differently.
+func normal(name string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+}

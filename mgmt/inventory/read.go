@@ -1,0 +1,257 @@
+package inventory
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxUpload bounds a file that is read, in bytes.
+const MaxUpload = 16 << 20
+
+// csvColumns are those of a list of servers; the first is needed.
+var csvColumns = []string{"address", "name", "group", "product", "version", "purl"}
+
+// ReadCSV reads a list of servers, one product a line, with a line of column
+// names first. who is named as the source.
+func ReadCSV(text []byte, who string) ([]Server, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
+	head, err := r.Read()
+	if err != nil {
+		return nil, faulty("no line of column names: %v", err)
+	}
+	column := map[string]int{}
+	for i, h := range head {
+		h = strings.ToLower(strings.TrimSpace(h))
+		if !slices.Contains(csvColumns, h) {
+			return nil, faulty("column %.40q is not known; known are %s", h, strings.Join(csvColumns, ", "))
+		}
+		column[h] = i
+	}
+	if _, ok := column["address"]; !ok {
+		return nil, faulty("there is no column address")
+	}
+	var all []Server
+	for {
+		rec, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, faulty("%v", err)
+		}
+		field := func(name string) string {
+			if i, ok := column[name]; ok && i < len(rec) {
+				return strings.TrimSpace(rec[i])
+			}
+			return ""
+		}
+		line, _ := r.FieldPos(0)
+		a, err := netip.ParseAddr(field("address"))
+		if err != nil {
+			return nil, faulty("line %d: address: got %.60q, want an IPv4 or IPv6 address", line, field("address"))
+		}
+		v := Server{Address: a.Unmap(), Name: field("name"), Group: field("group")}
+		if p := field("product"); p != "" {
+			v.Components = []Component{{Name: p, Version: field("version"), PURL: field("purl"), Evidence: ByWord, Source: who}}
+		}
+		all = append(all, v)
+		if len(all) > maxServers*10 {
+			return nil, faulty("too many lines")
+		}
+	}
+}
+
+// ReadCycloneDX reads a bill of materials in CycloneDX JSON.
+func ReadCycloneDX(text []byte) ([]Component, error) {
+	type component struct {
+		Name, Group, Version, PURL, CPE string
+		Components                      []component
+	}
+	var b struct {
+		BOMFormat, SerialNumber string
+		Metadata                struct{ Component *component }
+		Components              []component
+	}
+	if err := json.Unmarshal(text, &b); err != nil || b.BOMFormat != "CycloneDX" {
+		return nil, faulty("no bill of materials in CycloneDX JSON")
+	}
+	source := "CycloneDX " + b.SerialNumber
+	if len(source) > 100 {
+		source = source[:100]
+	}
+	var all []Component
+	var walk func(list []component, depth int)
+	walk = func(list []component, depth int) {
+		for _, c := range list {
+			if c.Name != "" {
+				all = append(all, Component{Name: c.Name, Version: c.Version, PURL: c.PURL, CPE: c.CPE, Evidence: BySBOM, Source: strings.TrimSpace(source)})
+			}
+			if depth < 10 {
+				walk(c.Components, depth+1)
+			}
+		}
+	}
+	walk(b.Components, 0)
+	if c := b.Metadata.Component; c != nil {
+		walk([]component{*c}, 0)
+	}
+	if len(all) == 0 || len(all) > maxComponents {
+		return nil, faulty("%d components; want 1 to %d", len(all), maxComponents)
+	}
+	return all, nil
+}
+
+// Advisory is what is known of one vulnerability from one source.
+type Advisory struct {
+	ID      string    `json:"id"`     // its own: CVE-…, GHSA-…
+	CVEs    []string  `json:"cves"`   // that it is about, ID included where it is one
+	Source  string    `json:"source"` // "CISA KEV", "OSV"
+	Title   string    `json:"title"`
+	Added   string    `json:"added"`   // date, by the source
+	Due     string    `json:"due"`     // date by which KEV wants it done
+	Ransom  bool      `json:"ransom"`  // known to be used by ransomware
+	Affects []Affect  `json:"affects"` // OSV: what is affected
+	Known   time.Time `json:"-"`       // here, since
+}
+
+// Affect is one affected package.
+type Affect struct {
+	Name      string   `json:"name"`
+	Ecosystem string   `json:"ecosystem"`
+	PURL      string   `json:"purl"`
+	Versions  []string `json:"versions"`
+	Ranges    []string `json:"ranges"`  // as ">=1 <2"; of versions whose order is known here
+	Unknown   bool     `json:"unknown"` // there are ranges whose order is not known here
+}
+
+// Key tells advisories of different sources on one thing apart.
+func (a Advisory) Key() string { return a.Source + " " + a.ID }
+
+// ReadAdvisories reads the catalogue of CISA KEV, or one OSV record or a list of
+// them.
+func ReadAdvisories(text []byte) ([]Advisory, error) {
+	var probe struct {
+		Vulnerabilities []kevEntry `json:"vulnerabilities"`
+		CatalogVersion  string     `json:"catalogVersion"`
+	}
+	trimmed := bytes.TrimSpace(text)
+	if bytes.HasPrefix(trimmed, []byte("[")) {
+		var list []osvRecord
+		if err := json.Unmarshal(text, &list); err != nil {
+			return nil, faulty("no list of OSV records: %v", err)
+		}
+		return readOSV(list)
+	}
+	if err := json.Unmarshal(text, &probe); err != nil {
+		return nil, faulty("no JSON: %v", err)
+	}
+	if probe.CatalogVersion != "" {
+		return readKEV(probe.Vulnerabilities)
+	}
+	var one osvRecord
+	if err := json.Unmarshal(text, &one); err != nil {
+		return nil, faulty("neither CISA's catalogue nor an OSV record: %v", err)
+	}
+	return readOSV([]osvRecord{one})
+}
+
+type kevEntry struct {
+	CveID, VendorProject, Product, VulnerabilityName, DateAdded, DueDate, KnownRansomwareCampaignUse string
+}
+
+func readKEV(list []kevEntry) ([]Advisory, error) {
+	var all []Advisory
+	for _, k := range list {
+		if !isCVE(k.CveID) {
+			return nil, faulty("an entry of the catalogue is about %.40q", k.CveID)
+		}
+		all = append(all, Advisory{ID: k.CveID, CVEs: []string{k.CveID}, Source: "CISA KEV", Title: cut(k.VulnerabilityName), Added: cut(k.DateAdded), Due: cut(k.DueDate), Ransom: k.KnownRansomwareCampaignUse == "Known"})
+	}
+	return all, nil
+}
+
+type osvRecord struct {
+	ID, Summary, Published, Withdrawn string
+	Aliases, Upstream                 []string
+	Affected                          []struct {
+		Package struct{ Ecosystem, Name, PURL string }
+		Ranges  []struct {
+			Type   string
+			Events []map[string]string
+		}
+		Versions []string
+	}
+}
+
+func readOSV(list []osvRecord) ([]Advisory, error) {
+	var all []Advisory
+	for _, o := range list {
+		if o.ID == "" || len(o.ID) > 100 {
+			return nil, faulty("an OSV record without id")
+		}
+		if o.Withdrawn != "" {
+			continue
+		}
+		a := Advisory{ID: o.ID, Source: "OSV", Title: cut(o.Summary), Added: cut(o.Published)}
+		// A distribution's record names the CVE under upstream.
+		for _, id := range slices.Concat([]string{o.ID}, o.Aliases, o.Upstream) {
+			if isCVE(id) && !slices.Contains(a.CVEs, id) {
+				a.CVEs = append(a.CVEs, id)
+			}
+		}
+		for _, f := range o.Affected {
+			x := Affect{Name: cut(f.Package.Name), Ecosystem: cut(f.Package.Ecosystem), PURL: barePURL(cut(f.Package.PURL)), Versions: f.Versions}
+			for _, r := range f.Ranges {
+				x.addRange(r.Type, r.Events)
+			}
+			a.Affects = append(a.Affects, x)
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// ordered are the ecosystems whose versions Compare orders as they do.
+var ordered = []string{"npm", "Go", "crates.io", "PyPI", "Packagist", "RubyGems", "NuGet", "Hex", "Pub", "Maven"}
+
+// addRange turns a range's events into intervals, where their order is known.
+func (x *Affect) addRange(kind string, events []map[string]string) {
+	if kind != "SEMVER" && !(kind == "ECOSYSTEM" && slices.Contains(ordered, x.Ecosystem)) {
+		x.Unknown = x.Unknown || kind != "GIT"
+		return
+	}
+	from, open := "", false
+	for _, e := range events {
+		switch {
+		case e["introduced"] != "":
+			from, open = e["introduced"], true
+		case e["fixed"] != "" && open:
+			x.Ranges, open = append(x.Ranges, ">="+from+" <"+e["fixed"]), false
+		case e["last_affected"] != "" && open:
+			x.Ranges, open = append(x.Ranges, ">="+from+" <="+e["last_affected"]), false
+		}
+	}
+	if open {
+		x.Ranges = append(x.Ranges, ">="+from)
+	}
+}
+
+func isCVE(id string) bool {
+	rest, ok := strings.CutPrefix(id, "CVE-")
+	return ok && len(rest) >= 9 && len(rest) <= 20 && strings.Trim(rest, "0123456789-") == ""
+}
+
+func cut(s string) string {
+	if len(s) > 500 {
+		return strings.ToValidUTF8(s[:500], "")
+	}
+	return s
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/out"
+	"wirepatch/mgmt/wire"
+)
+
+// apiDoc says of one request what it is for; who may send it is in the routes.
+type apiDoc struct {
+	summary string
+	query   []field
+	in      []field // of the body, a JSON object
+	out     any     // a value of the answer's type; nil: {}
+	lines   bool    // one such value a line
+}
+
+// field is one value that a request takes.
+type field struct {
+	name, doc string
+	optional  bool
+	values    []string // that it may have; nil: any
+}
+
+func need(name, doc string, values ...string) field { return field{name, doc, false, values} }
+func may(name, doc string, values ...string) field  { return field{name, doc, true, values} }
+
+var (
+	fName    = need("name", "name")
+	fRole    = need("role", "role", "administrator", "operator", "approver", "auditor")
+	fChange  = need("id", "number of the change")
+	fAddress = need("address", "IPv4 or IPv6 address")
+	fText    = need("text", "the file's text")
+	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass")}
+	fFilter  = []field{may("q", "words"), may("definition", "id"), may("service", "name"), may("client", "address"), may("mode", "mode", "shadow", "correct"), may("from", "time in UTC"), may("to", "time in UTC"), may("show", "which", "corrections", "events")}
+	fExposed = []field{may("q", "words"), may("state", "state", "exposed", "possible", "shadow", "corrected", "patched")}
+)
+
+// apiDocs describes every request of the API, by method and path.
+var apiDocs = map[string]apiDoc{
+	"POST /api/v1/login":                {summary: "sign in; the session is in the cookie", in: []field{may("user", "name"), need("password", "password"), may("code", "of the second factor")}, out: LoggedIn{}},
+	"POST /api/v1/logout":               {summary: "end the session"},
+	"GET /api/v1/openapi.json":          {summary: "this description", out: map[string]any{}},
+	"GET /api/v1/status":                {summary: "the wire and the box, now", out: Status{}},
+	"GET /api/v1/events":                {summary: "corrections and other events, oldest first", query: append([]field{may("since", "numbers above"), may("limit", "at most 200")}, fFilter...), out: []wire.Record{}},
+	"GET /api/v1/tallies":               {summary: "corrections counted", query: []field{may("from", "time in UTC"), may("to", "time in UTC")}, out: []events.Tally{}},
+	"GET /api/v1/servers":               {summary: "the inventory", out: []inventory.Server{}},
+	"GET /api/v1/exposures":             {summary: "known vulnerabilities on known servers, with evidence", query: fExposed, out: []inventory.Exposure{}},
+	"GET /api/v1/vex":                   {summary: "the same as CycloneDX 1.6 VEX", query: fExposed, out: inventory.VEX{}},
+	"GET /api/v1/changes":               {summary: "the draft, the policy, the last changes", out: ChangesInfo{}},
+	"GET /api/v1/changes/{id}":          {summary: "one change", out: change.Change{}},
+	"GET /api/v1/settings":              {summary: "the settings in force and those before", out: SettingsInfo{}},
+	"GET /api/v1/outputs":               {summary: "what goes out to other systems, and how that is doing", out: []out.Status{}},
+	"GET /api/v1/audit":                 {summary: "the audit log, one record a line, at most 1000", query: []field{may("since", "numbers above")}, out: audit.Record{}, lines: true},
+	"GET /api/v1/users":                 {summary: "users and tokens, without secrets", out: UsersInfo{}},
+	"POST /api/v1/draft/mode":           {summary: "give a definition a mode", in: []field{need("definition", "id"), may("service", "name; absent: in all"), need("mode", "mode", "off", "shadow", "correct", "default")}},
+	"POST /api/v1/draft/service/add":    {summary: "add a protected service", in: fService},
+	"POST /api/v1/draft/service":        {summary: "change a protected service", in: fService},
+	"POST /api/v1/draft/service/remove": {summary: "remove a protected service", in: []field{fName}},
+	"POST /api/v1/draft/appliance":      {summary: "host name, link propagation", in: []field{need("hostname", "name"), may("link_propagation", "whether a port without link takes the other down", "yes", "no")}},
+	"POST /api/v1/draft/management":     {summary: "the management port's address", in: []field{need("mode", "how", "dhcp", "static"), may("address", "with prefix length"), may("gateway", "address"), may("dns", "addresses, separated by commas")}},
+	"POST /api/v1/draft/whole":          {summary: "the whole appliance.ini, or an earlier one", in: []field{may("text", "the file"), may("revision", "number of an earlier one")}},
+	"POST /api/v1/draft/discard":        {summary: "give up what is pending"},
+	"POST /api/v1/changes/submit":       {summary: "make the draft a change", in: []field{need("reason", "why"), may("from", "begin of its window, UTC"), may("to", "end of its window, UTC"), may("draft", "SHA-256 of the draft that was looked at")}, out: change.Change{}},
+	"POST /api/v1/changes/approve":      {summary: "approve a change", in: []field{fChange, need("plan", "SHA-256 of the plan that was looked at")}, out: change.Change{}},
+	"POST /api/v1/changes/reject":       {summary: "reject a change", in: []field{fChange, may("note", "why not")}, out: change.Change{}},
+	"POST /api/v1/changes/withdraw":     {summary: "take a change back before it is applied", in: []field{fChange}, out: change.Change{}},
+	"POST /api/v1/changes/undo":         {summary: "put back what was before a change", in: []field{fChange}, out: change.Change{}},
+	"POST /api/v1/settings/confirm":     {summary: "let a change of the management port stay"},
+	"POST /api/v1/settings/approvals":   {summary: "how many others must approve a change", in: []field{need("approvals", "how many", "0", "1", "2")}},
+	"POST /api/v1/servers/add":          {summary: "add a server", in: []field{fAddress, may("name", "name"), may("group", "group"), may("product", "software on it"), may("version", "its version")}},
+	"POST /api/v1/servers/remove":       {summary: "remove a server", in: []field{fAddress}},
+	"POST /api/v1/servers/csv":          {summary: "add servers from CSV", in: []field{fText}},
+	"POST /api/v1/servers/sbom":         {summary: "add a server's software from CycloneDX JSON", in: []field{fAddress, fText}},
+	"POST /api/v1/advisories/add":       {summary: "add advisories: CISA KEV or OSV", in: []field{fText}},
+	"POST /api/v1/outputs/add":          {summary: "add or change an output", in: []field{fName, need("kind", "kind", "udp", "tcp", "tls", "webhook"), need("target", "host:port, or the webhook's address"), may("format", "of syslog", "text", "cef", "eve"), may("ca", "authority of its certificate, PEM"), may("secret", "of a webhook")}},
+	"POST /api/v1/outputs/remove":       {summary: "remove an output", in: []field{fName}},
+	"POST /api/v1/users/add":            {summary: "add a user", in: []field{fName, fRole, need("password", "to be changed at the first sign-in")}},
+	"POST /api/v1/users/role":           {summary: "give a user another role", in: []field{fName, fRole}},
+	"POST /api/v1/users/disable":        {summary: "keep a user out", in: []field{fName}},
+	"POST /api/v1/users/enable":         {summary: "let a user in again", in: []field{fName}},
+	"POST /api/v1/users/password":       {summary: "give a user a new password, to be changed at the next sign-in", in: []field{fName, need("password", "password")}},
+	"POST /api/v1/users/factor/drop":    {summary: "take a user's second factor away", in: []field{fName}},
+	"POST /api/v1/users/remove":         {summary: "remove a user", in: []field{fName}},
+	"POST /api/v1/tokens/add":           {summary: "make a token", in: []field{fName, fRole, need("days", "1 to 400")}, out: NewToken{}},
+	"POST /api/v1/tokens/drop":          {summary: "make a token invalid", in: []field{fName}},
+}

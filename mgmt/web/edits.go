@@ -1,0 +1,259 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"wirepatch/board/keeper"
+	"wirepatch/board/settings"
+	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/visible"
+)
+
+// edit makes an action of an edit of the draft.
+func (s *Site) edit(what func(url.Values) string, do func(e *settings.Editor, in url.Values) error) doing {
+	return s.step(func(r *http.Request, v visit, in url.Values) (done, error) {
+		return done{}, s.Changes.Edit(r.Context(), whoOf(r, v), what(in), func(text string) (string, error) {
+			e := settings.Edit(text)
+			if err := do(e, in); err != nil {
+				return "", err
+			}
+			return e.String(), nil
+		})
+	})
+}
+
+func ofName(prefix, key string) func(url.Values) string {
+	return func(in url.Values) string { return prefix + visible.Line(in.Get(key)) }
+}
+
+func editMode(e *settings.Editor, in url.Values) error {
+	mode := in.Get("mode")
+	if mode == "default" {
+		mode = ""
+	}
+	return e.SetMode(in.Get("definition"), in.Get("service"), mode)
+}
+
+func editService(e *settings.Editor, in url.Values) error {
+	return e.SetService(in.Get("name"), in.Get("address"), in.Get("port"), in.Get("protocol"), in.Get("fail"), in.Get("exceed"))
+}
+
+func addService(e *settings.Editor, in url.Values) error {
+	if e.Has("service " + in.Get("name")) {
+		return faulty("there is a service of this name already")
+	}
+	return editService(e, in)
+}
+
+func removeService(e *settings.Editor, in url.Values) error {
+	if !e.Has("service " + in.Get("name")) {
+		return faulty("there is no service of this name")
+	}
+	e.RemoveService(in.Get("name"))
+	return nil
+}
+
+func editAppliance(e *settings.Editor, in url.Values) error {
+	if in.Get("hostname") == "" {
+		return faulty("the box needs a host name")
+	}
+	if err := e.Set("appliance", "hostname", in.Get("hostname")); err != nil {
+		return err
+	}
+	return e.Set("wire", "link_propagation", in.Get("link_propagation"))
+}
+
+func editManagement(e *settings.Editor, in url.Values) error {
+	static := in.Get("mode") == "static"
+	for _, key := range []string{"mode", "address", "gateway", "dns"} {
+		value := in.Get(key)
+		if key != "mode" && !static {
+			value = ""
+		}
+		if err := e.Set("management", key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// editWhole takes a whole file, typed or from the history.
+func (s *Site) editWhole(r *http.Request, v visit, in url.Values) (done, error) {
+	text := in.Get("text")
+	if n, err := strconv.Atoi(in.Get("revision")); err == nil {
+		all, err := s.Changes.Keeper.History(r.Context())
+		if err != nil {
+			return done{}, err
+		}
+		i := slices.IndexFunc(all, func(h keeper.Revision) bool { return h.Number == n })
+		if i < 0 {
+			return done{}, faulty("there are no settings of this number any more")
+		}
+		text = all[i].Text
+	}
+	return done{}, s.Changes.Edit(r.Context(), whoOf(r, v), "appliance.ini as a whole", func(string) (string, error) { return normalLines(text), nil })
+}
+
+// normalLines makes lines end as the file's do: browsers send CR LF.
+func normalLines(text string) string {
+	out := make([]byte, 0, len(text))
+	for i := range len(text) {
+		if text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n' {
+			continue
+		}
+		out = append(out, text[i])
+	}
+	return string(out)
+}
+
+// settingsView is the page of settings.
+type settingsView struct {
+	Problem                     string
+	Hostname                    string
+	Link                        bool
+	Mode, Address, Gateway, DNS string
+	Services                    []serviceEdit
+	Protocols                   []string
+	Text                        string
+	History                     []revisionRow
+	Approvals                   int
+}
+
+type serviceEdit struct{ Name, Address, Port, Protocol, Fail, Exceed string }
+
+type revisionRow struct {
+	Number      int
+	Ended       moment
+	Who, Reason string
+}
+
+// wanted is the draft's text, or what is in force where nothing is pending.
+func (s *Site) wanted(r *http.Request) (text string, err error) {
+	d, err := s.Changes.Draft()
+	if err == nil && d != nil {
+		return d.Text, nil
+	}
+	now, err := s.Changes.Keeper.Current(r.Context())
+	return now.Text, err
+}
+
+func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
+	view := settingsView{Protocols: settings.Protocols}
+	text, err := s.wanted(r)
+	if err == nil {
+		view.Text = text
+		var set *settings.Settings
+		if set, err = settings.Parse([]byte(text)); err == nil {
+			view.fill(set)
+		}
+	}
+	if err != nil {
+		view.Problem = visible.Line(err.Error())
+	}
+	view.Approvals, _ = s.Changes.Approvals()
+	if all, err := s.Changes.Keeper.History(r.Context()); err == nil {
+		for _, h := range all {
+			view.History = append(view.History, revisionRow{h.Number, at(h.Ended), visible.Line(h.Who), visible.Line(h.Reason)})
+		}
+	}
+	s.show(w, v, http.StatusOK, "settings", "Settings", view)
+}
+
+func (v *settingsView) fill(set *settings.Settings) {
+	v.Hostname, v.Link, v.Mode = set.Hostname, set.Wire.LinkPropagation, set.Management.Mode
+	if m := set.Management; m.Mode == "static" {
+		v.Address = m.Address.String()
+		if m.Gateway.IsValid() {
+			v.Gateway = m.Gateway.String()
+		}
+		for i, d := range m.DNS {
+			if i > 0 {
+				v.DNS += ", "
+			}
+			v.DNS += d.String()
+		}
+	}
+	for _, sv := range set.Services {
+		address := sv.Address.String()
+		if sv.Address.IsSingleIP() {
+			address = sv.Address.Addr().String()
+		}
+		v.Services = append(v.Services, serviceEdit{sv.Name, address, strconv.Itoa(int(sv.Port)), sv.Protocol, sv.Fail, sv.Exceed})
+	}
+}
+
+// apiSettings answers with the settings in force and the ones before.
+func (s *Site) apiSettings(w http.ResponseWriter, r *http.Request, _ visit) {
+	now, err1 := s.Changes.Keeper.Current(r.Context())
+	all, err2 := s.Changes.Keeper.History(r.Context())
+	for _, err := range []error{err1, err2} {
+		if err != nil {
+			writeError(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, SettingsInfo{now, all})
+}
+
+// SettingsInfo is the answer to GET /api/v1/settings.
+type SettingsInfo struct {
+	Current keeper.State      `json:"current"`
+	History []keeper.Revision `json:"history"`
+}
+
+// patchView is the page of inline patches.
+type patchView struct {
+	Known    bool
+	Services []string
+	Rows     []patchRow
+}
+
+type patchRow struct {
+	definitionRow
+	Default  string // what it is set to for all services: "default", or a mode
+	Cells    []patchCell
+	Shadowed string // what shadow mode would have changed, since ever
+}
+
+type patchCell struct {
+	Service, Mode, Class string
+	Own                  string // mode of its own, as wanted; "" as for all services
+	Corrected, Shadowed  string
+}
+
+var definitionModes = []string{"off", "shadow", "correct"}
+
+func (s *Site) patchesPage(w http.ResponseWriter, r *http.Request, v visit) {
+	var view patchView
+	st := s.Wire.State().Dataplane
+	set := &settings.Settings{}
+	if text, err := s.wanted(r); err == nil {
+		if parsed, err := settings.Parse([]byte(text)); err == nil {
+			set = parsed
+		}
+	}
+	if st.Status != nil {
+		view.Known = true
+		for _, sv := range st.Status.Services {
+			view.Services = append(view.Services, visible.Line(sv.Name))
+		}
+		counted := s.countTallies(r)
+		for i, row := range definitionRows(st) {
+			d := st.Status.Definitions[i]
+			p := patchRow{definitionRow: row, Default: "default", Shadowed: count(counted[[3]string{d.ID, "", "shadow"}])}
+			if m := set.Modes[d.ID]; m != "" {
+				p.Default = m
+			}
+			for _, sv := range st.Status.Services {
+				mode := change.ModeIn(d, sv.Name)
+				p.Cells = append(p.Cells, patchCell{visible.Line(sv.Name), visible.Line(mode), modeClass(mode), set.ServiceModes[d.ID][sv.Name],
+					count(counted[[3]string{d.ID, sv.Name, "correct"}]), count(counted[[3]string{d.ID, sv.Name, "shadow"}])})
+			}
+			view.Rows = append(view.Rows, p)
+		}
+	}
+	s.show(w, v, http.StatusOK, "patches", "Inline patches", view)
+}

@@ -1,0 +1,285 @@
+package web
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/visible"
+)
+
+// serverList is the page of servers.
+type serverList struct {
+	Problem string
+	Rows    []serverRow
+}
+
+type serverRow struct {
+	Address, Name, Group string
+	Added                moment
+	Components           []componentRow
+	Services             []string // protected ones with its address
+	Counts               []stateCount
+}
+
+type componentRow struct {
+	Name, Version, Evidence, Source string
+	Seen                            moment
+}
+
+type stateCount struct {
+	State, Class string
+	N            int
+}
+
+var exposureClass = map[inventory.State]string{inventory.Exposed: "bad", inventory.Possible: "warn", inventory.Shadow: "warn", inventory.Corrected: "good", inventory.Patched: "good"}
+
+var exposureOrder = []inventory.State{inventory.Exposed, inventory.Possible, inventory.Shadow, inventory.Corrected, inventory.Patched}
+
+// exposures works out what is open now.
+func (s *Site) exposures() ([]inventory.Server, []inventory.Exposure, error) {
+	servers, err := s.Inventory.Servers()
+	if err != nil {
+		return nil, nil, err
+	}
+	advisories, err := s.Inventory.Advisories()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := s.Wire.State().Dataplane
+	loaded := inventory.Loaded(d.Status, inventory.Products(s.Definitions))
+	status := d.Status
+	if !d.Answers { // what it said last may not be so any more
+		status = nil
+	}
+	return servers, inventory.Exposures(servers, advisories, loaded, status), nil
+}
+
+func (s *Site) serversPage(w http.ResponseWriter, _ *http.Request, v visit) {
+	var l serverList
+	servers, exposures, err := s.exposures()
+	if err != nil {
+		l.Problem = visible.Line(err.Error())
+	}
+	st := s.Wire.State().Dataplane.Status
+	for _, sv := range servers {
+		row := serverRow{Address: sv.Address.String(), Name: visible.Line(sv.Name), Group: visible.Line(sv.Group), Added: at(sv.Added)}
+		for _, c := range sv.Components {
+			row.Components = append(row.Components, componentRow{visible.Line(c.Name), visible.Line(c.Version), string(c.Evidence), visible.Line(c.Source), at(c.Seen)})
+		}
+		if st != nil {
+			for _, p := range st.Services {
+				if inventory.Covers(p.Address, sv.Address) {
+					row.Services = append(row.Services, visible.Line(p.Name))
+				}
+			}
+		}
+		for _, state := range exposureOrder {
+			n := 0
+			for _, e := range exposures {
+				if e.Address == sv.Address && e.State == state {
+					n++
+				}
+			}
+			if n > 0 {
+				row.Counts = append(row.Counts, stateCount{string(state), exposureClass[state], n})
+			}
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	s.show(w, v, http.StatusOK, "servers", "Servers", l)
+}
+
+func (s *Site) apiServers(w http.ResponseWriter, _ *http.Request, _ visit) {
+	servers, err := s.Inventory.Servers()
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, servers)
+}
+
+func (s *Site) addServer(_ *http.Request, v visit, in url.Values) (done, error) {
+	d := done{Object: visible.Line(in.Get("address"))}
+	a, err := netip.ParseAddr(in.Get("address"))
+	if err != nil {
+		return d, faulty("address: got %.60q, want an IPv4 or IPv6 address", in.Get("address"))
+	}
+	sv := inventory.Server{Address: a.Unmap(), Name: in.Get("name"), Group: in.Get("group")}
+	if p := in.Get("product"); p != "" {
+		sv.Components = []inventory.Component{{Name: p, Version: in.Get("version"), Evidence: inventory.ByWord, Source: v.who}}
+		d.Detail = visible.Line(p + " " + in.Get("version"))
+	}
+	return d, s.Inventory.Put([]inventory.Server{sv})
+}
+
+func (s *Site) removeServer(_ *http.Request, _ visit, in url.Values) (done, error) {
+	a, err := netip.ParseAddr(in.Get("address"))
+	if err != nil {
+		return done{}, inventory.ErrNone
+	}
+	return done{Object: a.String()}, s.Inventory.Remove(a)
+}
+
+func (s *Site) addServers(_ *http.Request, v visit, in url.Values) (done, error) {
+	list, err := inventory.ReadCSV([]byte(in.Get("text")), v.who)
+	if err != nil {
+		return done{}, err
+	}
+	return done{Detail: fmt.Sprintf("%d lines", len(list))}, s.Inventory.Put(list)
+}
+
+func (s *Site) addBill(_ *http.Request, _ visit, in url.Values) (done, error) {
+	a, err := netip.ParseAddr(in.Get("address"))
+	if err != nil {
+		return done{}, faulty("address: got %.60q, want the server's address", in.Get("address"))
+	}
+	d := done{Object: a.String()}
+	list, err := inventory.ReadCycloneDX([]byte(in.Get("text")))
+	if err != nil {
+		return d, err
+	}
+	d.Detail = fmt.Sprintf("%d components", len(list))
+	return d, s.Inventory.Put([]inventory.Server{{Address: a.Unmap(), Components: list}})
+}
+
+func (s *Site) addAdvisories(_ *http.Request, _ visit, in url.Values) (done, error) {
+	list, err := inventory.ReadAdvisories([]byte(in.Get("text")))
+	if err != nil {
+		return done{}, err
+	}
+	return done{Detail: fmt.Sprintf("%d advisories", len(list))}, s.Inventory.PutAdvisories(list)
+}
+
+// exposureView is the page of vulnerabilities: all, or one.
+type exposureView struct {
+	Problem    string
+	CVE        string // "" for all
+	Words      string
+	State      string
+	States     []string
+	Rows       []exposureRow
+	Counts     []stateCount
+	Advisories int
+	Query      string
+}
+
+type exposureRow struct {
+	CVE, Title, Address, Server, Group, Product string
+	State, Class, Affected                      string
+	Definition, Mode, Service, Advice           string
+	Why                                         []string
+	Days                                        int
+	KEV, Ransom                                 bool
+	Due                                         string
+	Corrections                                 string // of that definition in that service, all time
+}
+
+func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
+	view := exposureView{CVE: visible.Line(r.PathValue("cve")), Words: visible.Line(r.URL.Query().Get("q")), State: visible.Line(r.URL.Query().Get("state")), Query: r.URL.Query().Encode()}
+	for _, st := range exposureOrder {
+		view.States = append(view.States, string(st))
+	}
+	list, err := s.filtered(r)
+	if err != nil {
+		view.Problem = visible.Line(err.Error())
+	}
+	counted := s.countTallies(r)
+	counts := map[inventory.State]int{}
+	for _, e := range list {
+		counts[e.State]++
+		row := exposureRow{e.CVE, visible.Line(e.Title), e.Address.String(), visible.Line(e.Server), visible.Line(e.Group), visible.Line(e.Component.Name + " " + e.Component.Version),
+			string(e.State), exposureClass[e.State], e.Affected, visible.Line(e.Definition), e.Mode, visible.Line(e.Service), e.Advice, nil, e.Days(s.Now()), e.KEV, e.Ransom, visible.Line(e.Due), ""}
+		for _, y := range e.Why {
+			row.Why = append(row.Why, visible.Line(y))
+		}
+		if e.Definition != "" && e.Service != "" {
+			row.Corrections = count(counted[[3]string{e.Definition, e.Service, "correct"}])
+		}
+		view.Rows = append(view.Rows, row)
+	}
+	for _, st := range exposureOrder {
+		view.Counts = append(view.Counts, stateCount{string(st), exposureClass[st], counts[st]})
+	}
+	if all, err := s.Inventory.Advisories(); err == nil {
+		view.Advisories = len(all)
+	}
+	title := "Vulnerabilities"
+	if view.CVE != "" {
+		title = view.CVE
+	}
+	s.show(w, v, http.StatusOK, "exposures", title, view)
+}
+
+// filtered is the exposures that the address asks for.
+func (s *Site) filtered(r *http.Request) ([]inventory.Exposure, error) {
+	_, all, err := s.exposures()
+	words := strings.Fields(strings.ToLower(r.URL.Query().Get("q")))
+	state, cve := r.URL.Query().Get("state"), r.PathValue("cve")
+	out := []inventory.Exposure{}
+	for _, e := range all {
+		text := strings.ToLower(strings.Join([]string{e.CVE, e.Title, e.Address.String(), e.Server, e.Group, e.Component.Name, e.Definition}, " "))
+		fits := (state == "" || string(e.State) == state) && (cve == "" || e.CVE == cve)
+		for _, w := range words {
+			fits = fits && strings.Contains(text, w)
+		}
+		if fits {
+			out = append(out, e)
+		}
+	}
+	return out, err
+}
+
+func (s *Site) apiExposures(w http.ResponseWriter, r *http.Request, _ visit) {
+	list, err := s.filtered(r)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Site) exposureCSV(w http.ResponseWriter, r *http.Request, v visit) {
+	list, err := s.filtered(r)
+	if err != nil {
+		s.fail(w, r, v, http.StatusInternalServerError, "Not to be had", visible.Line(err.Error())+".", "Try again.")
+		return
+	}
+	attach(w, "exposures.csv")
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	c := csv.NewWriter(w)
+	c.Write([]string{"vulnerability", "address", "server", "group", "product", "version", "state", "definition", "service", "mode", "days", "kev", "due", "advice", "evidence"})
+	for _, e := range list {
+		line := []string{e.CVE, e.Address.String(), e.Server, e.Group, e.Component.Name, e.Component.Version, string(e.State), e.Definition, e.Service, e.Mode,
+			strconv.Itoa(e.Days(s.Now())), strconv.FormatBool(e.KEV), e.Due, e.Advice, strings.Join(e.Why, "; ")}
+		for i := range line {
+			line[i] = harmlessCell(line[i])
+		}
+		c.Write(line)
+	}
+	c.Flush()
+}
+
+// harmlessCell keeps a spreadsheet from taking text for a formula.
+func harmlessCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+func (s *Site) exposureVEX(w http.ResponseWriter, r *http.Request, v visit) {
+	list, err := s.filtered(r)
+	if err != nil {
+		s.fail(w, r, v, http.StatusInternalServerError, "Not to be had", visible.Line(err.Error())+".", "Try again.")
+		return
+	}
+	attach(w, "wirepatch-"+s.Now().UTC().Format(time.DateOnly)+".vex.cdx.json")
+	writeJSON(w, http.StatusOK, inventory.NewVEX(list, s.hostname(), s.Now()))
+}
