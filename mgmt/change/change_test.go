@@ -1,0 +1,91 @@
+package change
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wirepatch/board/settings"
+	"wirepatch/dataplane/control"
+)
+
+func TestDiff(t *testing.T) {
+	old := "a\nb\nc\nd\ne\nf\ng\nh\n"
+	for _, tt := range []struct {
+		new  string
+		want []Line
+	}{
+		{old, nil},
+		{"a\nb\nc\nd\ne\nf\ng\n", []Line{{" ", "f"}, {" ", "g"}, {"-", "h"}}},
+		{"a\nb\nc\nX\ne\nf\ng\nh\n", []Line{{" ", "b"}, {" ", "c"}, {"-", "d"}, {"+", "X"}, {" ", "e"}, {" ", "f"}}},
+		{"", []Line{{"-", "a"}, {"-", "b"}, {"-", "c"}, {"-", "d"}, {"-", "e"}, {"-", "f"}, {"-", "g"}, {"-", "h"}}},
+	} {
+		if d := cmp.Diff(tt.want, Diff(old, tt.new)); d != "" {
+			t.Errorf("Diff to %q (-want +got):\n%s", tt.new, d)
+		}
+	}
+}
+
+// FuzzDiff: what is not added is the old text, what is not taken out the new one.
+func FuzzDiff(f *testing.F) {
+	f.Add("a\nb\nc", "a\nc\nb\n")
+	f.Add("", "\n\n")
+	f.Fuzz(func(t *testing.T, old, new string) {
+		a, b := split(old), split(new)
+		if len(a)*len(b) > 10_000 {
+			return
+		}
+		var x, y []string
+		for _, l := range compare(a, b) {
+			if l.Sign != "+" {
+				x = append(x, l.Text)
+			}
+			if l.Sign != "-" {
+				y = append(y, l.Text)
+			}
+		}
+		if !slices.Equal(a, x) || !slices.Equal(b, y) {
+			t.Errorf("compare(%q, %q) loses lines", old, new)
+		}
+	})
+}
+
+// An approval is for one plan: whatever is altered is another.
+func TestPlan(t *testing.T) {
+	base := Change{Base: "a", Text: "b", Reason: "c"}
+	seen := map[string]bool{planOf(&base): true}
+	for name, alter := range map[string]func(*Change){
+		"base": func(c *Change) { c.Base = "x" }, "text": func(c *Change) { c.Text = "x" }, "reason": func(c *Change) { c.Reason = "x" },
+		"window": func(c *Change) { c.From = c.From.AddDate(1, 0, 0) }, "moved": func(c *Change) { c.Base, c.Text = "ab", "" },
+	} {
+		c := base
+		alter(&c)
+		if p := planOf(&c); seen[p] {
+			t.Errorf("another %s has the same plan", name)
+		} else {
+			seen[p] = true
+		}
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	want, err := settings.Parse([]byte("[service web]\naddress=10.0.0.1\nport=80\n[service mail]\naddress=10.0.0.2\nport=80\n[patch A]\nmode=shadow\nmode.web=correct\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := control.Status{Services: []control.Service{{Name: "web", Port: 80, Protocol: "http"}, {Name: "mail", Port: 80, Protocol: "http"}},
+		Definitions: []control.Definition{{ID: "A", Mode: "shadow", Services: map[string]string{"web": "correct"}}, {ID: "B", Mode: "correct"}}}
+	if got := Differences(want, &good); len(got) != 0 {
+		t.Errorf("Differences = %q; want none", got)
+	}
+	bad := control.Status{Services: []control.Service{{Name: "web", Port: 81, Protocol: "http"}, {Name: "old", Port: 80}},
+		Definitions: []control.Definition{{ID: "A", Mode: "off", Error: "tests fail"}}}
+	got := strings.Join(Differences(want, &bad), "\n")
+	for _, w := range []string{"service web is port 81", "service mail is not protected", "service old is still protected", "A is off", "A is off in web", "A is set aside: tests fail"} {
+		if !strings.Contains(got, w) {
+			t.Errorf("Differences lack %q:\n%s", w, got)
+		}
+	}
+}
