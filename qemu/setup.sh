@@ -16,6 +16,10 @@ test -e /etc/ssl/certs/ca-certificates.crt || missing="$missing ca-certificates"
 if [ "${1:-run}" = test ]; then
 	need curl curl
 	need nginx nginx-light
+	need wget wget
+	need ab apache2-utils
+	need apache2 apache2-bin
+	need node nodejs
 	need vsftpd vsftpd
 	need lftp lftp
 	need exim4 exim4-daemon-light

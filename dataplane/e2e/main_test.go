@@ -14,6 +14,7 @@ var programs = [][2]string{
 	{"curl", "curl"}, {"nginx", "nginx-light"}, {"dig", "bind9-dnsutils"}, {"dnsmasq", "dnsmasq-base"}, {"openssl", "openssl"}, {"in.tftpd", "tftpd-hpa"}, {"atftp", "atftp"}, {"vsftpd", "vsftpd"}, {"lftp", "lftp"}, {"/usr/sbin/exim4", "exim4-daemon-light"},
 	{"swaks", "swaks"}, {"mosquitto", "mosquitto"}, {"mosquitto_pub", "mosquitto-clients"},
 	{"redis-server", "redis-server"}, {"redis-cli", "redis-tools"}, {"memcached", "memcached"}, {"memccp", "libmemcached-tools"},
+	{"wget", "wget"}, {"ab", "apache2-utils"}, {"apache2", "apache2-bin"}, {"node", "nodejs"},
 }
 
 // program is the dataplane, built for the tests.
