@@ -51,6 +51,24 @@ func benchmarkKeepAlive(b *testing.B, rules protocol.Rules) {
 	}
 }
 
+// TestSteadyPathAllocatesNothing: messages that no rule corrects cost no memory,
+// and elements are made only where rules ask for their kind.
+func TestSteadyPathAllocatesNothing(t *testing.T) {
+	for _, rules := range []quiet{{}, {"request.line", "request.header"}, {"request.line", "request.header", "response.line", "response.header"},
+		{"request.body", "request.json", "request.form", "request.part", "request.chunk", "request.trailer"}} {
+		d := New(rules, protocol.Conn{}, Options{})
+		request, response := []byte(browserRequest), []byte(serverResponse)
+		exchange := func() {
+			d.Inspect(session.ToServer, request, false)
+			d.Inspect(session.ToClient, response, false)
+		}
+		exchange()
+		if n := testing.AllocsPerRun(200, exchange); n != 0 {
+			t.Errorf("rules on %v: %v allocations for an exchange; want none", rules, n)
+		}
+	}
+}
+
 func BenchmarkKeepAliveNoRules(b *testing.B) { benchmarkKeepAlive(b, quiet{}) }
 func BenchmarkKeepAliveRequestRules(b *testing.B) {
 	benchmarkKeepAlive(b, quiet{"request.line", "request.header"})

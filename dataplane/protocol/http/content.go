@@ -20,6 +20,9 @@ const (
 // have. first is its first byte that is no blank, 0 as long as that is not known.
 func (h *half) fitting(b []byte, first byte) want {
 	w := h.want & wantContent
+	if w == 0 {
+		return 0
+	}
 	media, whole := h.head.contentType(b)
 	if media != "application/x-www-form-urlencoded" {
 		w &^= wantForm
