@@ -216,12 +216,15 @@ func (s *hold) clear() {
 	*s = kept
 }
 
-// bodyTooLong lets the rules decide on the head alone and the body pass, or
+// bodyTooLong has a multipart body followed as it passes. For others it lets the rules decide on the head alone and the body pass, or
 // resets, as Options.Exceed says.
 func (d *Decoder) bodyTooLong() bool {
 	t := &d.turn
 	h := t.h
 	head := t.rest()[:h.head.size]
+	if h.follow(head) {
+		return d.letGo()
+	}
 	if d.o.Exceed == ExceedReset {
 		return d.giveUp(faultBodyLong, head)
 	}

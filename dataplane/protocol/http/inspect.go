@@ -10,6 +10,7 @@ import "wirepatch/dataplane/session"
 //	inChunks  within a chunked body, decided
 //	inTunnel  everything passes: until close, or after an upgrade
 //	inSink    everything is deleted: the session is about to end
+//	inParts   within a multipart body by Content-Length that is followed, not held
 //	inWait    behind a request for an upgrade: what follows is not known yet
 //
 // atHead → inHold → atHead; atHead → inLength, inChunks → atHead; inHold →
@@ -25,6 +26,7 @@ const (
 	inTunnel
 	inSink
 	inWait
+	inParts
 )
 
 // half is the decoder's state of one direction.
@@ -44,6 +46,7 @@ type half struct {
 	said100 bool   // we have said 100 (Continue) to the message under way
 	serial  uint64 // of the exchange of the message under way
 	late    late
+	parts   parts
 	upgrade bool // what follows the message is not known yet
 	spoil   bool // the body that follows is to be made invalid
 
@@ -112,6 +115,8 @@ func (d *Decoder) step() bool {
 		return d.stepChunks()
 	case inWait:
 		return d.stepWait()
+	case inParts:
+		return d.stepParts()
 	case inTunnel:
 		t.v.Release = session.Forever
 		return false
@@ -301,7 +306,7 @@ func (d *Decoder) stepChunks() bool {
 // endMessage brings the half to the next message boundary.
 func (d *Decoder) endMessage() {
 	h := d.turn.h
-	h.mode, h.scan, h.discard, h.said100 = atHead, headScan{}, false, false
+	h.mode, h.scan, h.discard, h.said100, h.parts.dash = atHead, headScan{}, false, false, nil
 	if cap(h.head.fields) > keepElements {
 		h.head.fields = nil
 	}

@@ -190,6 +190,8 @@ func (d *Decoder) enterBody(o outcome, held bool) {
 		h.mode = inTunnel
 	case held || h.framing == noBody:
 		d.endMessage()
+	case h.framing == byLength && h.parts.dash != nil && !h.discard:
+		h.mode = inParts
 	case h.framing == byLength:
 		h.mode = inLength
 	default:
@@ -219,7 +221,7 @@ func (d *Decoder) request(o outcome, size int) {
 			body, ok := d.bodyValue()
 			d.queue.keep(e, b[:h.head.size], body, ok)
 		}
-		h.late.keep(b[:h.head.size], h.framing == byChunks && h.want&wantFraming != 0)
+		h.late.keep(b[:h.head.size], h.parts.dash != nil || h.framing == byChunks && h.want&wantFraming != 0)
 		d.consume(size, false)
 	case rejected:
 		d.consume(size, true)

@@ -81,7 +81,11 @@ func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 		setString(&e.Fields[2], "type", media.Cut(text), at(base, media))
 		setString(&e.Fields[3], "headers", p.Headers.Cut(text), at(base, p.Headers))
 		setString(&e.Fields[4], "value", p.Content.Cut(text), at(base, p.Content))
-		setInt(&e.Fields[5], "size", p.Content.End-p.Content.Start)
+		size := p.Content.End - p.Content.Start
+		if !d.plan.held {
+			size = -1 // not known yet
+		}
+		setInt(&e.Fields[5], "size", size)
 		setInt(&e.Fields[6], "index", index)
 		setInt(&e.Fields[7], "count", r.count)
 		setBool(&e.Fields[8], "complete", p.Whole)

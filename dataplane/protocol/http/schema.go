@@ -75,7 +75,7 @@ func requestTypes() map[string]protocol.ElementType {
 			"type":     settable("Content-Type of the part"),
 			"headers":  settable("all fields of the part as they came"),
 			"value":    settable("content of the part"),
-			"size":     number("octets of the content"), "index": number("its place, from 0"), "count": number("its fields"),
+			"size":     number("octets of the content; -1 in a body that is too long to be held"), "index": number("its place, from 0"), "count": number("its fields"),
 			"complete": truth("a delimiter ends it"),
 		}},
 		"request.part.header": {Doc: "one field of a part", Fields: fields{

@@ -15,6 +15,9 @@ func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
 	if at.kind == wantHeader && p.framing(at) {
 		return nil, "refused: the field frames the message"
 	}
+	if p.m.Sent && at.kind&wantParts != 0 {
+		return nil, "refused: the body is too long to be held, and its length has been sent"
+	}
 	switch c.Action {
 	case protocol.Remove:
 		return p.remove(at, e)

@@ -1,0 +1,102 @@
+package http
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+func disposition(name string) string {
+	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n"
+}
+
+// A multipart body that is too long to be held is followed: its content passes,
+// and a part can still be refused.
+func TestLongMultipart(t *testing.T) {
+	filler := strings.Repeat("--B is no delimiter here\r\n--Bx\r\n\n--\r\n", 30)
+	good := with(mult, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
+	bad := with(mult, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
+	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
+	rules := pickOne("request.part", "key", "evil", protocol.Reject, refuse)
+	for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
+		w := newWire(t, rules, Options{MaxBody: 300})
+		play(w, []part{c(good + get)}, split)
+		if got := w.toServer(); got != good+get || w.end != session.Continue {
+			t.Errorf("%s: end %d, %d bytes of %d got through; evidence %+v", name, w.end, len(got), len(good+get), w.log)
+		}
+		w = newWire(t, rules, Options{MaxBody: 300})
+		play(w, []part{c(bad)}, split)
+		before, _, _ := strings.Cut(bad, disposition("evil"))
+		if got := w.toServer(); got != before {
+			t.Errorf("%s: server gets %q; want what is before the part, %q", name, got, before)
+		}
+		if got, want := w.toClient(), "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"; got != want || w.end != session.Close {
+			t.Errorf("%s: end %d, client gets %q; want %q", name, w.end, got, want)
+		}
+		w = newWire(t, remove("request.part", "key", "evil"), Options{MaxBody: 300})
+		play(w, []part{c(bad)}, split)
+		if log := w.log[session.ToServer]; w.toServer() != bad || len(log) != 1 || !strings.HasPrefix(log[0].Note, "refused") {
+			t.Errorf("%s: removal: %d bytes of %d got through, evidence %+v", name, len(w.toServer()), len(bad), log)
+		}
+	}
+}
+
+// pieces cuts into small random pieces.
+func pieces(b string) (out []string) {
+	r := rand.New(rand.NewPCG(uint64(len(b)), 7))
+	for len(b) > 0 {
+		n := min(1+r.IntN(40), len(b))
+		out, b = append(out, b[:n]), b[n:]
+	}
+	return out
+}
+
+// FuzzParts compares a body that is followed with the same body held: the same
+// parts are shown, and every byte arrives.
+func FuzzParts(f *testing.F) {
+	f.Add(disposition("a")+"x\r\n"+disposition("b")+"y\r\n--B--\r\n", uint64(1))
+	f.Add("pre\r\n--B \r\n\r\n--B\r\n\r\n--B-\r\n--B--", uint64(2))
+	f.Add("--B\n\nx\n--B\nA: b", uint64(3))
+	f.Fuzz(func(t *testing.T, body string, seed uint64) {
+		if len(body) < 20 {
+			return
+		}
+		shown := func(limit int, split func(string) []string) (keys []string, got string) {
+			look := witness{kinds: []string{"request.part", "request.part.header"}, seen: func(m *protocol.Message) {
+				for i := range m.Elements {
+					e := &m.Elements[i]
+					if e.Kind == "request.part" {
+						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[3].Value, e.Fields[6].Value))
+					} else {
+						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[2].Value))
+					}
+				}
+			}}
+			w := newWire(t, look, Options{MaxBody: limit})
+			play(w, []part{c(with(mult, body))}, split)
+			if w.end != session.Continue {
+				t.Fatalf("limit %d: end %d; evidence %+v", limit, w.end, w.log)
+			}
+			return keys, w.toServer()
+		}
+		r := rand.New(rand.NewPCG(seed, 1))
+		held, a := shown(1<<20, wholly)
+		followed, b := shown(10, func(s string) (out []string) {
+			for len(s) > 0 {
+				n := min(1+r.IntN(30), len(s))
+				out, s = append(out, s[:n]), s[n:]
+			}
+			return out
+		})
+		if a != b || a != with(mult, body) {
+			t.Errorf("%q: held %q, followed %q", body, a, b)
+		}
+		if fmt.Sprint(held) != fmt.Sprint(followed) {
+			t.Errorf("%q: held, rules see %q; followed %q", body, held, followed)
+		}
+	})
+}
