@@ -34,7 +34,7 @@ func (c *chunkScan) line(b []byte) (n int, done bool, f fault) {
 	if c.state == chunkEnd {
 		return c.dataEnd(b)
 	}
-	limit, long := maxChunkLine, faultChunkLong
+	limit, long := c.lineLimit(), faultChunkLong
 	if c.state == chunkTrailers {
 		limit, long = c.max-c.trailers, faultTrailersLong
 	}
@@ -63,6 +63,14 @@ func (c *chunkScan) line(b []byte) (n int, done bool, f fault) {
 	}
 	c.trailers += n
 	return n, len(text) == 0, f
+}
+
+// lineLimit bounds a chunk's first line.
+func (c *chunkScan) lineLimit() int {
+	if c.max > 0 {
+		return min(maxChunkLine, c.max)
+	}
+	return maxChunkLine
 }
 
 // text strips the CR of a line and refuses what recipients read differently.

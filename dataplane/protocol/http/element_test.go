@@ -156,13 +156,13 @@ func TestRefusedInOwnWords(t *testing.T) {
 	}{
 		{"folded length", pickOne("request.line", "", nil, protocol.Reject, refuse), "POST / HTTP/1.1\r\nX-A: b\r\n Content-Length: 3\r\nContent-Length: 0\r\n\r\nabc"},
 		{"lengths that differ", pickOne("request.line", "", nil, protocol.Reject, refuse), "POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 0\r\n\r\nabc"},
-		{"long extension", pickOne("request.chunk", "fault", "chunk-long", protocol.Reject, refuse), chun + "3;a=" + strings.Repeat("A", maxChunkLine) + "\r\nabc\r\n0\r\n\r\n"},
+		{"long extension", pickOne("request.chunk", "fault", "chunk-long", protocol.Reject, refuse), chun + "3;a=" + strings.Repeat("A", 2048) + "\r\nabc\r\n0\r\n\r\n"},
 		{"many extensions", pickOne("request.chunk", "extension_total", int64(9), protocol.Reject, refuse), chun + "1;a\r\nx\r\n1;bcd\r\ny\r\n1;ef\r\nz\r\n0\r\n\r\n"},
 		{"lone LF", pickOne("request.chunk", "lf", true, protocol.Reject, refuse), chun + "1;a\nx\r\n0\r\n\r\n"},
 		{"no size", pickOne("request.chunk", "fault", "chunk-size", protocol.Reject, refuse), chun + "1\r\nx\r\n;a\r\nx\r\n0\r\n\r\n"},
 	} {
 		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
-			w := newWire(t, tc.rules, Options{})
+			w := newWire(t, tc.rules, Options{MaxHead: 2048})
 			play(w, []part{c(tc.b)}, split)
 			if got := w.toClient(); got != want || w.end != session.Close {
 				t.Errorf("%s, %s: end %d, client gets %q; want %q; evidence %+v", tc.name, name, w.end, got, want, w.log)

@@ -111,8 +111,8 @@ func (d *Decoder) lateLine(was chunkState, n int, f fault) bool {
 	t := &d.turn
 	h := t.h
 	size := n
-	if size == 0 || size > maxChunkLine && f == faultChunkLong {
-		size = min(len(t.rest()), maxChunkLine)
+	if size == 0 || f == faultChunkLong {
+		size = min(len(t.rest()), h.chunks.lineLimit())
 	}
 	d.vars.begin(h.late.head, false)
 	d.begin(t.rest()[:size:size], false)
