@@ -20,7 +20,7 @@ func (d *Decoder) showCookies() {
 		want = "set-cookie"
 	}
 	lists := 0
-	h.cookies = h.cookies[:min(len(h.cookies), keepCookies)]
+	d.cookies = d.cookies[:min(len(d.cookies), keepCookies)]
 	for i := range h.head.fields {
 		f := &h.head.fields[i]
 		if !equalFold(cut(b, f.name), want) {
@@ -30,10 +30,10 @@ func (d *Decoder) showCookies() {
 			d.showSetCookie(f)
 			continue
 		}
-		if lists == len(h.cookies) {
-			h.cookies = append(h.cookies, &items{})
+		if lists == len(d.cookies) {
+			d.cookies = append(d.cookies, &items{})
 		}
-		d.showCookieField(f, h.cookies[lists])
+		d.showCookieField(f, d.cookies[lists])
 		if lists++; d.plan.ended() {
 			return
 		}

@@ -12,8 +12,8 @@ const keepElements = 128
 const maxKeptValue = 1 << 10
 
 // elements are the elements shown last in one direction. They are kept, so that
-// a session whose messages are alike, as those of one browser are, costs no
-// allocation: a value is made anew only when it differs.
+// messages that are alike, as those of one browser are, cost no allocation: a
+// value is made anew only when it differs.
 type elements struct {
 	list   []protocol.Element
 	places []place // of list's elements

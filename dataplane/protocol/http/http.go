@@ -72,11 +72,9 @@ type Decoder struct {
 	ended   session.End
 	synced  bool // where messages begin is known
 
-	turn   turn
-	plan   plan
-	msg    protocol.Message
-	memory protocol.Memory
-	vars   variables
+	*scratch // during a turn
+	msg      protocol.Message
+	memory   protocol.Memory
 }
 
 var _ session.Inspector = (*Decoder)(nil)

@@ -49,10 +49,6 @@ type half struct {
 	parts   parts
 	upgrade bool // what follows the message is not known yet
 	spoil   bool // the body that follows is to be made invalid
-
-	elems                      elements
-	segments, parameters, form items
-	cookies                    []*items
 }
 
 // turn is one call of Inspect.
@@ -77,10 +73,14 @@ func (d *Decoder) Inspect(dir session.Direction, data []byte, eof bool) session.
 	}
 	h := &d.halves[dir]
 	h.ended = h.ended || eof
+	d.scratch = scratches.Get().(*scratch)
 	d.turn = turn{h: h, data: data, eof: eof}
 	for d.step() {
 	}
-	return d.verdict()
+	v := d.verdict()
+	scratches.Put(d.scratch)
+	d.scratch = nil
+	return v
 }
 
 // verdict closes the turn.

@@ -126,7 +126,7 @@ func (d *Decoder) lateLine(was chunkState, n int, f fault) bool {
 	case o.kind == wasReset:
 		t.v.End = session.Reset
 		return false
-	case o.kind != forwarded:
+	case o.kind != forwarded && o.late != protocol.LatePass:
 		return d.lateEnd(o, n)
 	case o.spoil:
 		return d.spoilRest(n)
@@ -166,9 +166,6 @@ func (d *Decoder) lateEnd(o outcome, n int) bool {
 	t := &d.turn
 	h := t.h
 	switch o.late {
-	case protocol.LatePass:
-		d.consume(n, false)
-		return n > 0
 	case protocol.LateSpoil:
 		return d.spoilRest(n)
 	case protocol.LateReset:

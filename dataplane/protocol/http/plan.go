@@ -97,7 +97,7 @@ func (p *plan) valid(c *protocol.Correction) bool {
 
 func (p *plan) element(c *protocol.Correction) *protocol.Element { return &p.m.Elements[c.Element] }
 
-func (p *plan) place(c *protocol.Correction) *place { return &p.d.turn.h.elems.places[c.Element] }
+func (p *plan) place(c *protocol.Correction) *place { return &p.d.elements().places[c.Element] }
 
 // terminal carries out a correction that keeps the message from its receiver.
 func (p *plan) terminal(c *protocol.Correction) outcome {

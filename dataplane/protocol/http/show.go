@@ -29,13 +29,13 @@ func (d *Decoder) begin(data []byte, held bool) {
 	d.msg.Data = data
 	d.msg.Continues, d.msg.Sent = false, false
 	d.plan = plan{d: d, m: &d.msg, held: held, edits: d.plan.edits[:0], told: d.plan.told[:0]}
-	d.turn.h.elems.clear()
+	d.elements().clear()
 }
 
 // element adds an element. Those that are there are shown when they are many;
 // nil: the message is not forwarded and no more need be shown.
 func (d *Decoder) element(kind string, span protocol.Span, fields int, at place) *protocol.Element {
-	s := &d.turn.h.elems
+	s := d.elements()
 	if len(s.list) == keepElements {
 		d.flush()
 	}
@@ -47,7 +47,7 @@ func (d *Decoder) element(kind string, span protocol.Span, fields int, at place)
 
 // flush shows the elements that were added.
 func (d *Decoder) flush() {
-	s := &d.turn.h.elems
+	s := d.elements()
 	if d.plan.ended() {
 		return
 	}
@@ -62,7 +62,7 @@ func (d *Decoder) flush() {
 // finish carries out what was planned for the message.
 func (d *Decoder) finish() outcome {
 	o := d.plan.finish()
-	d.turn.h.elems.release()
+	d.elements().release()
 	d.vars.end()
 	d.msg.Data, d.msg.Elements = nil, nil
 	if cap(d.plan.edits) > keepElements {

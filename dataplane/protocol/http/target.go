@@ -24,7 +24,7 @@ func setDecoded(f *protocol.Field, name string, b []byte) {
 func (d *Decoder) showSegments() {
 	h := d.turn.h
 	text, base := d.text(h.head.path), h.head.path.Start
-	list := &h.segments
+	list := &d.segments
 	list.begin("/")
 	if !strings.HasPrefix(text, "/") {
 		return
@@ -54,9 +54,9 @@ func (d *Decoder) showSegments() {
 // base is where it stands in the message.
 func (d *Decoder) showPairs(kind want, text string, base int) {
 	h := d.turn.h
-	list, name := &h.parameters, kinds[h.dir].parameter
+	list, name := &d.parameters, kinds[h.dir].parameter
 	if kind == wantForm {
-		list, name = &h.form, kinds[h.dir].form
+		list, name = &d.form, kinds[h.dir].form
 	}
 	list.begin("&")
 	formtext.Pairs(text, func(p formtext.Pair) bool {

@@ -1,0 +1,21 @@
+package http
+
+import "sync"
+
+// scratch is what a turn works with. Sessions share it, one after another, so
+// that an idle one holds no more than where it stands; what it keeps from the last
+// message serves the next one, which is often alike.
+type scratch struct {
+	turn  turn
+	plan  plan
+	vars  variables
+	elems [2]elements // by direction
+
+	segments, parameters, form items
+	cookies                    []*items
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{} }}
+
+// elements are those of the message under way.
+func (d *Decoder) elements() *elements { return &d.elems[d.turn.h.dir] }
