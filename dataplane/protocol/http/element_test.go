@@ -158,6 +158,8 @@ func TestRefusedInOwnWords(t *testing.T) {
 		{"lengths that differ", pickOne("request.line", "", nil, protocol.Reject, refuse), "POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 0\r\n\r\nabc"},
 		{"long extension", pickOne("request.chunk", "fault", "chunk-long", protocol.Reject, refuse), chun + "3;a=" + strings.Repeat("A", 2048) + "\r\nabc\r\n0\r\n\r\n"},
 		{"many extensions", pickOne("request.chunk", "extension_total", int64(9), protocol.Reject, refuse), chun + "1;a\r\nx\r\n1;bcd\r\ny\r\n1;ef\r\nz\r\n0\r\n\r\n"},
+		{"long extension of a body that is held", append(pickOne("request.chunk", "fault", "chunk-long", protocol.Reject, refuse), to("request.body", "value", "never", "value", "y")...),
+			chun + "3;a=" + strings.Repeat("A", 2048) + "\r\nabc\r\n0\r\n\r\n"},
 		{"lone LF", pickOne("request.chunk", "lf", true, protocol.Reject, refuse), chun + "1;a\nx\r\n0\r\n\r\n"},
 		{"no size", pickOne("request.chunk", "fault", "chunk-size", protocol.Reject, refuse), chun + "1\r\nx\r\n;a\r\nx\r\n0\r\n\r\n"},
 	} {
@@ -200,6 +202,43 @@ func TestLate(t *testing.T) {
 	want := ok2 + "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 	if got := w.toClient(); got != want || w.end != session.Close {
 		t.Errorf("behind an earlier request: end %d, client %q; want %q", w.end, got, want)
+	}
+}
+
+// holding rules want so many bytes held.
+type holding struct {
+	pickRules
+	bytes int
+}
+
+func (h holding) Hold(kind string) int {
+	if kind == "request.chunk" {
+		return h.bytes
+	}
+	return 0
+}
+
+// A body is held as far as rules on its framing ask for, and followed from there.
+func TestHoldForFraming(t *testing.T) {
+	rules := pickOne("request.chunk", "extension", ";bad", protocol.Reject, protocol.Correction{Reply: &protocol.Reply{Status: 400}})
+	bad := chun + "5\r\nabcde\r\n1;bad\r\ny\r\n0\r\n\r\n"
+	for _, tc := range []struct {
+		bytes    int
+		toServer string
+	}{{100, ""}, {2, chun + "5\r\nabcde\r\n"}, {0, chun + "5\r\nabcde\r\n"}} {
+		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
+			w := newWire(t, holding{rules, tc.bytes}, Options{})
+			play(w, []part{c(bad)}, split)
+			if got := w.toServer(); got != tc.toServer || !strings.HasPrefix(w.toClient(), "HTTP/1.1 400 ") {
+				t.Errorf("hold %d, %s: server gets %q, client %q; want %q and a refusal", tc.bytes, name, got, w.toClient(), tc.toServer)
+			}
+		}
+	}
+	harmless := chun + strings.Repeat("5;x\r\nabcde\r\n", 20) + "0\r\n\r\n" + get
+	w := newWire(t, holding{rules, 30}, Options{})
+	play(w, []part{c(harmless)}, bytewise)
+	if got := w.toServer(); got != harmless || w.end != session.Continue {
+		t.Errorf("harmless: end %d, server gets %q; want %q", w.end, got, harmless)
 	}
 }
 

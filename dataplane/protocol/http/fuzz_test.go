@@ -26,7 +26,12 @@ type firstMessage struct {
 	body    any
 }
 
-func (f *firstMessage) Wants(kind string) bool { return strings.HasPrefix(kind, kinds[f.dir].message) }
+// Wants asks for all but the framing, for which a body out of form would be
+// followed instead of held.
+func (f *firstMessage) Wants(kind string) bool {
+	k := &kinds[f.dir]
+	return strings.HasPrefix(kind, k.message) && kind != k.chunk && kind != k.trailer
+}
 
 func (f *firstMessage) Match(m *protocol.Message) []protocol.Correction {
 	if fault, _ := m.Lookup(kinds[f.dir].message + ".fault"); f.seen || m.Dir != f.dir || m.Continues || fault != "" {

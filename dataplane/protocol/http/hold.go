@@ -9,6 +9,7 @@ import (
 // message's first byte.
 type hold struct {
 	active  bool
+	wanted  bool          // rules may want the content
 	sure    bool          // that the body is one that rules want
 	want    want          // what they want of it
 	pos     int           // looked at so far
@@ -46,6 +47,7 @@ func (d *Decoder) startHold(head []byte) bool {
 	}
 	h.hold = hold{active: true, pos: len(head), content: h.hold.content[:0], text: h.hold.text[:0], lines: h.hold.lines[:0]}
 	h.hold.raw.Start = len(head)
+	h.hold.wanted = h.fitting(head, 0) != 0
 	h.mode = inHold
 	return true
 }
@@ -55,7 +57,7 @@ func (d *Decoder) stepHold() bool {
 	t := &d.turn
 	h := t.h
 	b := t.rest()
-	whole, f := h.more(b, d.o.MaxBody)
+	whole, f := h.more(b, d.holdLimit())
 	if !h.hold.sure && (f == faultNone || f == faultBodyLong) && !h.stillWanted(b, whole) {
 		return d.letGo()
 	}
@@ -63,8 +65,12 @@ func (d *Decoder) stepHold() bool {
 		return false
 	}
 	switch {
+	case f == faultBodyLong && h.hold.want == 0:
+		return d.letGo() // held for the sake of its framing, and long enough
 	case f == faultBodyLong:
 		return d.bodyTooLong()
+	case f != faultNone && h.want&wantChunk != 0:
+		return d.letGo() // rules want to see just that line
 	case f != faultNone:
 		return d.faulty(b[:h.head.size], f)
 	case !whole && t.eof && h.framing == untilClose:
@@ -92,7 +98,16 @@ func (h *half) stillWanted(b []byte, whole bool) bool {
 	w := h.fitting(b[:h.head.size], first)
 	h.hold.want = w
 	h.hold.sure = first != 0 || whole || w&^wantText != 0
-	return w != 0 || !h.hold.sure
+	return w != 0 || !h.hold.sure || h.forFraming > 0
+}
+
+// holdLimit is how much of a body is held: what its content may need, or what
+// rules on its framing ask for.
+func (d *Decoder) holdLimit() int {
+	if h := d.turn.h; !h.hold.wanted {
+		return min(h.forFraming, d.o.MaxBody)
+	}
+	return d.o.MaxBody
 }
 
 // enoughToTell is how many bytes of a body that is over the limit are waited for

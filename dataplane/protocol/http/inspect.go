@@ -42,13 +42,15 @@ type half struct {
 	final   bool // the response under way is the last to its request
 	ended   bool // the sender's FIN was seen
 	hold    hold
-	want    want   // what rules ask for of the message under way
-	said100 bool   // we have said 100 (Continue) to the message under way
-	serial  uint64 // of the exchange of the message under way
-	late    late
-	parts   parts
-	upgrade bool // what follows the message is not known yet
-	spoil   bool // the body that follows is to be made invalid
+	want    want // what rules ask for of the message under way
+	// forFraming is how many bytes rules want held because of the chunks' lines.
+	forFraming int
+	said100    bool   // we have said 100 (Continue) to the message under way
+	serial     uint64 // of the exchange of the message under way
+	late       late
+	parts      parts
+	upgrade    bool // what follows the message is not known yet
+	spoil      bool // the body that follows is to be made invalid
 }
 
 // turn is one call of Inspect.

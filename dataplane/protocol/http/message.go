@@ -64,7 +64,11 @@ func (d *Decoder) narrow(head []byte) {
 // wantsBody says whether the message under way has a body that rules ask for.
 func (d *Decoder) wantsBody(head []byte) bool {
 	h := d.turn.h
-	if h.framing == noBody || h.framing == tunnel || h.fitting(head, 0) == 0 {
+	h.forFraming = 0
+	if holder, ok := d.rules.(protocol.Holder); ok && h.framing == byChunks && h.want&wantFraming != 0 {
+		h.forFraming = max(holder.Hold(kinds[h.dir].chunk), holder.Hold(kinds[h.dir].trailer))
+	}
+	if h.framing == noBody || h.framing == tunnel || h.fitting(head, 0) == 0 && h.forFraming == 0 {
 		return false
 	}
 	return h.dir == session.ToServer || !d.queue.front().answered
