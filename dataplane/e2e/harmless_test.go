@@ -183,8 +183,8 @@ func TestHarmlessIsIdentical(t *testing.T) {
 	}
 }
 
-// run runs a client, which must succeed.
-func run(t *testing.T, n *netns.NS, name string, args ...string) string {
+// runClient runs a client, which must succeed.
+func runClient(t *testing.T, n *netns.NS, name string, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	c := exec.Command(name, args...)
@@ -216,7 +216,7 @@ func browse(t *testing.T, n *netns.NS, url, files string) int {
 	upload := body("upload", strings.Repeat("0123456789abcdef", 10000))
 	total := 0
 	ab := func(count int, path string, args ...string) {
-		out := run(t, n, "ab", append(append([]string{"-q", "-l", "-c", "8", "-n", fmt.Sprint(count)}, args...), url+path)...)
+		out := runClient(t, n, "ab", append(append([]string{"-q", "-l", "-c", "8", "-n", fmt.Sprint(count)}, args...), url+path)...)
 		holds(t, "ab "+path, out, []string{fmt.Sprintf("Complete requests:      %d", count)}, nil)
 		total += count
 	}
@@ -226,7 +226,7 @@ func browse(t *testing.T, n *netns.NS, url, files string) int {
 	ab(400, "/echo", "-k", "-p", form, "-T", "application/x-www-form-urlencoded")
 	ab(400, "/echo", "-k", "-p", data, "-T", "application/json")
 	fetch := func(count int, args ...string) {
-		run(t, n, "curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "120", "-o", "/dev/null"}, args...)...)
+		runClient(t, n, "curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "120", "-o", "/dev/null"}, args...)...)
 		total += count
 	}
 	fetch(200, url+"/page.html?n=[1-200]", "--compressed", "-A", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0")
@@ -245,6 +245,6 @@ func browse(t *testing.T, n *netns.NS, url, files string) int {
 	for i := range 100 {
 		fmt.Fprintf(&list, "%s/small.html?w=%d\n", url, i)
 	}
-	run(t, n, "wget", "-q", "--no-proxy", "-O", "/dev/null", "-i", body("list", list.String()))
+	runClient(t, n, "wget", "-q", "--no-proxy", "-O", "/dev/null", "-i", body("list", list.String()))
 	return total + 100
 }
