@@ -103,7 +103,7 @@ func ruleSchema() map[string]any {
 
 func replySchema(closes bool) map[string]any {
 	properties := map[string]any{
-		"status": wholeFrom(100, 599), "reason": text, "body": text,
+		"status": wholeFrom(100, 4999), "reason": text, "body": text,
 		"headers": map[string]any{"type": "array", "items": map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": text}},
 	}
 	raw := map[string]any{"raw": text}
