@@ -46,6 +46,7 @@ type snapshot struct {
 	corrections uint64
 	perPatch    map[string]uint64
 	counters    [2]port.Counts
+	below       uint64        // sessions that the ports follow
 	policies    []port.Policy // of the generation's services
 	err         error
 }
@@ -68,9 +69,11 @@ func (a *agent) Status(ctx context.Context) (control.Status, error) {
 	}
 	return control.Status{
 		Version: version, Started: a.loop.began, Instance: a.instance,
-		Ports:       a.ports(s.counters),
-		Services:    servicesOf(s),
-		Sessions:    sessionsOf(s.stats),
+		Ports:    a.ports(s.counters),
+		Services: servicesOf(s),
+		Sessions: sessionsOf(s.stats),
+		Kernel: control.Kernel{Follows: s.generation.wire.KernelInspection, Requests: s.generation.vetting.Requests,
+			Responses: s.generation.vetting.Responses, Sessions: s.below},
 		Definitions: definitionsOf(s),
 		Corrections: s.corrections,
 	}, nil

@@ -10,6 +10,7 @@ import (
 	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/protocol/http"
 	"wirepatch/dataplane/session"
 )
 
@@ -22,6 +23,7 @@ type generation struct {
 	set      *patch.Set
 	rules    map[string]*patch.Live // of all services that there ever were, by name
 	faults   []error                // why definitions were set aside
+	vetting  port.Vetting           // what the ports may let go on by themselves
 }
 
 // builder makes generations. What outlives them is its own: what rules have
@@ -69,6 +71,9 @@ func (b *builder) build(s *settings.Settings) *generation {
 		g.services = append(g.services, sessionServices(v, decs, b.rules[v.Name])...)
 	}
 	maps.Copy(g.rules, b.rules)
+	if s.Wire.KernelInspection {
+		g.vetting = vetting(g.set)
+	}
 	for _, err := range g.faults {
 		slog.Error("definition set aside", "error", err)
 	}
@@ -76,18 +81,28 @@ func (b *builder) build(s *settings.Settings) *generation {
 	return g
 }
 
+// vetting says which HTTP messages no rule of the set can concern, as far as the
+// ports can tell.
+func vetting(set *patch.Set) port.Vetting {
+	t := set.Texts("http", patch.Sight{Visible: http.InSimpleHead, Worth: port.Worth})
+	return port.Vetting{Requests: !t.Every[session.ToServer], Responses: !t.Every[session.ToClient], Texts: t.Of}
+}
+
 // install puts g in force. It runs on the loop, or before it. Sessions under
 // way ask the new definitions from their next message on, but keep their service; so what g protects no more is handed up until the
 // last session of that service has ended, and the engine passes what is new.
 func (l *loop) install(g *generation) error {
-	wanted := portServices(g.settings)
+	// Stricter rules are in force below before they are here, and looser ones after.
+	l.port.SetVetting(g.vetting)
+	wanted := portServices(g.settings, g.wire)
 	l.draining, l.drainNames = nil, nil
 	for _, v := range l.current.settings {
-		for _, old := range portsOf(v) {
+		for _, old := range portsOf(v, l.current.wire) {
 			same := func(n port.Service) bool {
 				return n.Transport == old.Transport && n.Address == old.Address && n.Port == old.Port
 			}
 			if !slices.ContainsFunc(wanted, same) {
+				old.Follow = false // what begins to end is the engine's
 				l.draining = append(l.draining, old)
 				l.drainNames = append(l.drainNames, v.Name)
 			}
@@ -105,7 +120,7 @@ func (l *loop) install(g *generation) error {
 }
 
 func (l *loop) setPorts() error {
-	return l.port.SetServices(append(portServices(l.current.settings), l.draining...))
+	return l.port.SetServices(append(portServices(l.current.settings, l.current.wire), l.draining...))
 }
 
 // drain takes services off the ports whose last session has ended.
@@ -117,7 +132,7 @@ func (l *loop) drain(now session.Instant) {
 	open := l.engine.Stats().PerService
 	before := len(l.draining)
 	for i := len(l.draining) - 1; i >= 0; i-- {
-		if open[l.drainNames[i]] == 0 {
+		if open[l.drainNames[i]] == 0 && l.census.generation == l.current && l.census.strays == 0 {
 			l.draining = slices.Delete(l.draining, i, i+1)
 			l.drainNames = slices.Delete(l.drainNames, i, i+1)
 		}

@@ -41,6 +41,12 @@ type loop struct {
 	mark       uint64 // of port.Handed
 	bypassed   uint64 // by the ports' counters, when last looked at
 
+	unmarked     int    // sessions that the ports could not be told of
+	expired      uint64 // sessions below that were forgotten
+	census       census
+	countedBelow int64  // sessions below at the start, less what the counters say
+	openedBefore uint64 // by the counters, at the start
+
 	doomed      doomed
 	knockAt     session.Instant
 	overs       int // how often the engine has started over
@@ -60,7 +66,7 @@ func newLoop(p *port.Port, events *control.Log) *loop {
 }
 
 func (l *loop) newEngine(services []*session.Service) *session.Engine {
-	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l},
+	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l}, Below: below{l},
 		MTU: func(s session.Side) int { return l.port.MTU(port.Side(s)) }})
 }
 

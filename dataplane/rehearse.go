@@ -69,7 +69,7 @@ func (l *loop) figures() (f figures, err error) {
 
 // rehearse runs on the loop, which stands still for d, or until ctx is done.
 func (l *loop) rehearse(ctx context.Context, d time.Duration) (control.Rehearsal, error) {
-	open := l.engine.Stats().Open
+	open := l.snapshot().stats.Open
 	before, err := l.figures()
 	if err != nil {
 		return control.Rehearsal{}, err

@@ -23,7 +23,7 @@ func run(ctx context.Context, o options) error {
 	}
 	b := newBuilder(o)
 	set, settingsErr := b.settings()
-	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set.Services), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
+	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set.Services, set.Wire), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func run(ctx context.Context, o options) error {
 		slog.Error("definition set aside", "id", id, "reason", why)
 		l.report("definition", "definition "+id+" set aside: "+why)
 	}
-	if err := l.inherit(); err != nil {
+	if err := errors.Join(l.inherit(), l.disown()); err != nil {
 		return err
 	}
 	if r := p.Reason(); r != "" {
@@ -81,7 +81,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	defer signal.Stop(hup)
 
 	var wg sync.WaitGroup
-	errs := make(chan error, 5)
+	errs := make(chan error, 6)
 	start := func(f func() error) {
 		wg.Go(func() {
 			err := f()
@@ -95,6 +95,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	start(func() error { return srv.Serve(listener) })
 	start(func() error { return a.watch(ctx) })
 	start(func() error { a.links.Run(ctx); return nil })
+	start(func() error { a.sweep(ctx); return nil })
 	start(func() error { a.reloadOn(ctx, hup); return nil })
 	l.report("start", "the dataplane has started, version "+version)
 	slog.Info("started", "version", version, "a", o.wireA, "b", o.wireB)

@@ -66,20 +66,22 @@ func connOf(c session.Conn) protocol.Conn {
 }
 
 // portServices says what the ports are to hand up.
-func portServices(services []settings.Service) []port.Service {
+func portServices(services []settings.Service, w settings.Wire) []port.Service {
 	var out []port.Service
 	for _, v := range services {
-		out = append(out, portsOf(v)...)
+		out = append(out, portsOf(v, w)...)
 	}
 	return out
 }
 
-func portsOf(v settings.Service) []port.Service {
+func portsOf(v settings.Service, w settings.Wire) []port.Service {
 	var out []port.Service
 	for _, t := range v.Over {
 		p := port.Service{Address: v.Address, Port: v.Port, FailClosed: v.Fail == "closed"}
 		if t == settings.UDP {
 			p.Transport = port.UDP
+		} else {
+			p.Follow, p.HTTP = w.KernelInspection, v.Protocol == "http"
 		}
 		out = append(out, p)
 	}
@@ -89,7 +91,7 @@ func portsOf(v settings.Service) []port.Service {
 // policies asks the ports for what is in force for each service: over all its
 // transports, for which it is the same.
 func (l *loop) policies() ([]port.Policy, error) {
-	flat, err := l.port.Policies(portServices(l.current.settings))
+	flat, err := l.port.Policies(portServices(l.current.settings, l.current.wire))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 func (l *loop) snapshot() snapshot {
 	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
 	if s.counters, s.err = l.port.Counters(); s.err == nil {
+		s.below = l.addBelow(&s.stats, s.counters)
 		s.policies, s.err = l.policies()
 	}
 	return s

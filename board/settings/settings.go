@@ -52,10 +52,13 @@ type Wire struct {
 	// or "auto" as the board says or suits their drivers.
 	Attach string
 	MTU    int // of the ports; 0: as they come
+	// KernelInspection lets the kernel follow sessions and judge simple messages
+	// by itself, so that the engine sees only what may be of interest.
+	KernelInspection bool
 }
 
 // DefaultWire is in force where the file says nothing.
-var DefaultWire = Wire{LinkPropagation: true, Attach: "auto"}
+var DefaultWire = Wire{LinkPropagation: true, Attach: "auto", KernelInspection: true}
 
 // Service is one protected service: sessions to Address and Port.
 type Service struct {
@@ -206,9 +209,10 @@ var Ways = []string{"auto", "tcx", "xdp"}
 const leastMTU, mostMTU = 1280, 9600
 
 func (p *parser) wire(sec *ini.Section) {
-	p.known(sec, "link_propagation", "attach", "mtu")
+	p.known(sec, "link_propagation", "attach", "mtu", "kernel_inspection")
 	w := &p.s.Wire
 	w.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
+	w.KernelInspection = p.oneOf(sec, "kernel_inspection", "yes", "yes", "no") == "yes"
 	w.Attach = p.oneOf(sec, "attach", "auto", Ways...)
 	if v := sec.Key("mtu").String(); v != "" {
 		n, err := sec.Key("mtu").Int()

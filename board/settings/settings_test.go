@@ -24,6 +24,7 @@ dns = 192.0.2.53, 2001:db8::53
 link_propagation = no
 attach = xdp
 mtu = 9000
+kernel_inspection = no
 [service web]
 address = 10.77.0.2
 port = 8080

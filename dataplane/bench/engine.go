@@ -35,6 +35,9 @@ port = 80
 [service nginx]
 address = ` + netns.Server4 + `
 port = 81
+[service crowd]
+address = ` + crowdService + `
+port = 80
 `
 
 // engine is a dataplane that runs in a bed.
@@ -106,6 +109,40 @@ func started(ctx context.Context, log io.Reader, ready string) error {
 	case <-time.After(startTime):
 		return errors.New("it takes too long")
 	}
+}
+
+// memoryOf is what a dataplane occupies, in bytes: its own memory, and that of
+// its BPF maps, which is the kernel's.
+func memoryOf(pid int) (int64, error) {
+	own, err := resident(pid)
+	if err != nil {
+		return 0, err
+	}
+	infos, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+	if err != nil {
+		return 0, err
+	}
+	maps := map[string]int64{}
+	for _, name := range infos {
+		f, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has been closed
+		}
+		values := map[string]string{}
+		for line := range strings.Lines(string(f)) {
+			key, v, _ := strings.Cut(line, ":")
+			values[key] = strings.TrimSpace(v)
+		}
+		if id, ok := values["map_id"]; ok {
+			if maps[id], err = strconv.ParseInt(values["memlock"], 10, 64); err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	for _, n := range maps {
+		own += n
+	}
+	return own, nil
 }
 
 // resident is the memory of a process that is in RAM, in bytes.

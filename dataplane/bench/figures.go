@@ -70,6 +70,9 @@ func (l *lab) figures() []figure {
 		case "definitions":
 			lost := func(few, many float64) float64 { return 1 - many/few }
 			add(figure{name: "definitions.slowdown_10_10000", Value: l.samples.paired(m.name, via10, via10000, lost)})
+		case "sessions":
+			lost := func(few, many float64) float64 { return 1 - many/few }
+			add(figure{name: "sessions.slowdown_1k_1m", Value: l.samples.paired(m.name, via1k, via1m, lost)})
 		default:
 			add(figure{name: m.name, Ratio: l.samples.paired(m.name, via100, viaBridge, quotient)})
 		}

@@ -35,5 +35,6 @@ var goals = map[string]goal{
 	"inspected.conn_nginx":          {what: "inspected, new connections/s to nginx", least: 0.75},
 	"inspected.added_rtt_p50_us":    {what: "added to an inspected 64-byte exchange, p50, in µs", most: 25},
 	"definitions.slowdown_10_10000": {what: "share of requests/s lost from 10 to 10,000 definitions", most: 0.05},
+	"sessions.slowdown_1k_1m":       {what: "share of requests/s lost from 1,000 to 1,000,000 sessions", most: 0.05},
 	"memory.bytes_per_session":      {what: "memory of an idle session, in bytes", most: bytesPerSession},
 }

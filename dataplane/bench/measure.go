@@ -26,6 +26,8 @@ const (
 	via100    = "wire"
 	via10     = "wire, 10 definitions"
 	via10000  = "wire, 10,000 definitions"
+	via1k     = "wire, 1,000 sessions"
+	via1m     = "wire, 1,000,000 sessions"
 )
 
 // measurement is a load that is taken across several ways.
@@ -66,6 +68,7 @@ var measurements = func() []measurement {
 		{"inspected.keepalive_nginx", "requests to nginx, keep-alive", "1/s", both, order(load.Requests, load.NginxPort, crowdSize, 0, false), perSecond},
 		{"inspected.conn_nginx", "new connections to nginx", "1/s", both, order(load.Connects, load.NginxPort, crowdSize, 0, false), perSecond},
 		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"sessions", "requests, keep-alive, beside sessions that rest", "1/s", []string{via1k, via1m}, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
 	}
 }()
 
@@ -116,9 +119,9 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 	}
 	program := h.build()
 	for _, w := range []struct {
-		name        string
-		definitions int
-	}{{viaBridge, 0}, {via100, 100}, {via10, 10}, {via10000, 10_000}} {
+		name                  string
+		definitions, sessions int
+	}{{viaBridge, 0, 0}, {via100, 100, 0}, {via10, 10, 0}, {via10000, 10_000, 0}, {via1k, 100, 1000}, {via1m, 100, 1_000_000}} {
 		if !needed[w.name] {
 			continue
 		}
@@ -133,6 +136,7 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 			bed.Box.Must(h, bridge)
 		} else {
 			l.ways[w.name].engine = h.startEngine(bed, program, w.definitions)
+			h.rest(bed, l.ways[w.name].engine, w.sessions)
 		}
 		fmt.Fprintf(log, "%s set up in %.1f s\n", w.name, time.Since(began).Seconds())
 	}

@@ -51,7 +51,7 @@ func run(ctx context.Context, o options) error {
 func (l *lab) memory() (figure, error) {
 	fmt.Fprintf(l.log, "%d idle sessions\n", l.idle)
 	w := l.ways[via100]
-	before, err := resident(w.engine.pid)
+	before, err := memoryOf(w.engine.pid)
 	if err != nil {
 		return figure{}, err
 	}
@@ -59,7 +59,7 @@ func (l *lab) memory() (figure, error) {
 	if _, err := w.client.do(order); err != nil {
 		return figure{}, fmt.Errorf("idle sessions: %w", err)
 	}
-	after, err := resident(w.engine.pid)
+	after, err := memoryOf(w.engine.pid)
 	if err != nil {
 		return figure{}, err
 	}

@@ -29,9 +29,21 @@ type Status struct {
 	Ports       []Port       `json:"ports"`    // the two wire ports, client side first
 	Services    []Service    `json:"services"`
 	Sessions    Sessions     `json:"sessions"`
+	Kernel      Kernel       `json:"kernel"`
 	Definitions []Definition `json:"definitions"`
 	Corrections uint64       `json:"corrections"` // since start
 	LastEvent   uint64       `json:"last_event"`
+}
+
+// Kernel is what the kernel does by itself for protected services
+// (kernel_inspection in appliance.ini).
+type Kernel struct {
+	Follows bool `json:"follows"` // handshakes, acknowledgements and ends of sessions stay below
+	// HTTP messages of a simple form that no definition can concern stay below,
+	// too. False: a definition in force must be asked about each.
+	Requests  bool   `json:"requests"`
+	Responses bool   `json:"responses"`
+	Sessions  uint64 `json:"sessions"` // open now and followed by the kernel
 }
 
 // Port is one wire port. Counters run since the BPF program was loaded and

@@ -148,8 +148,8 @@ func acknowledged(t *testing.T, c *conn) {
 	t.Fatal("what was sent is not acknowledged")
 }
 
-// stale waits until the ports have given the engine up: new sessions of a
-// fail-open service pass.
+// stale waits until the ports have given the engine up: what it is to look at
+// passes, of a fail-open service.
 func stale(t *testing.T, b *box, l net.Listener) {
 	t.Helper()
 	c := dial(t, b.Client, "10.77.0.2:80")
@@ -158,7 +158,12 @@ func stale(t *testing.T, b *box, l net.Listener) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Close()
+	defer s.Close()
+	fmt.Fprint(c, "GET /st")
+	s.SetDeadline(time.Now().Add(4 * patience))
+	if _, err := io.ReadFull(s, make([]byte, 7)); err != nil {
+		t.Fatalf("half a request without the engine: %v; want it to pass", err)
+	}
 }
 
 // TestStoppedAndContinued holds the process up without ending it: what its

@@ -36,18 +36,18 @@ func testRehearsal(t *testing.T, attach string) {
 		answer <- result{r, err}
 	}()
 	b.event(t, "wire", "rehearsal: inspection stops")
+	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
+		t.Errorf("fail-open request during a rehearsal = %q; want it to reach the server", got)
+	}
 	refused := make(chan error, 1)
-	go b.Client.Do(func() error { // the first SYN waits for the engine, the second is dropped
-		c, err := net.DialTimeout("tcp", "10.77.0.2:81", 2500*time.Millisecond)
+	go b.Client.Do(func() error { // the engine has been given up by now
+		c, err := net.DialTimeout("tcp", "10.77.0.2:81", 2000*time.Millisecond)
 		if err == nil {
 			c.Close()
 		}
 		refused <- err
 		return nil
 	})
-	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "the server has seen it\n" {
-		t.Errorf("fail-open request during a rehearsal = %q; want it to reach the server", got)
-	}
 	if err := <-refused; err == nil {
 		t.Error("fail-closed session was opened during a rehearsal")
 	}
@@ -70,8 +70,8 @@ func testRehearsal(t *testing.T, attach string) {
 			t.Errorf("service %s = %+v; want packets passed %t, dropped %t", s.Name, s, passed, dropped)
 		}
 	}
-	if s := r.Sessions; !s.StartOver || s.Adopted != 1 || s.Doomed != 0 || s.Open < 2 || s.PickedUp < 2 {
-		t.Errorf("sessions = %+v; want one adopted, none doomed, two picked up", s)
+	if s := r.Sessions; !s.StartOver || s.Adopted != 1 || s.Doomed != 0 || s.Open < 2 || s.PickedUp < 1 {
+		t.Errorf("sessions = %+v; want two open, one adopted, none doomed, the adopted one picked up", s)
 	}
 }
 

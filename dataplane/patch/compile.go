@@ -9,6 +9,7 @@ import (
 	"cel.dev/cel-go/cel"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
 )
 
 // compiler compiles one definition.
@@ -22,6 +23,7 @@ type compiler struct {
 	reads  []string        // message variables of the rule that are elements, too
 	places bool            // the rule reads element.…
 	held   map[string]bool // message variables of the protocol that are elements, too
+	back   bool            // the rule is about a response and reads what the request was
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -53,6 +55,10 @@ type rule struct {
 	places bool     // reads element.…
 	elem   protocol.ElementType
 	held   map[string]bool // see compiler
+	schema *protocol.Schema
+	dir    session.Direction
+	// looksBack: it is about a response and reads what the request was.
+	looksBack bool
 }
 
 type fieldText struct {
@@ -83,8 +89,9 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.fail(r.At.Pos, "at: protocol %s has no element %q; want one of %s", c.schema.Protocol, clip(r.At.Value), strings.Join(kinds, ", "))
 		return nil
 	}
-	c.at, c.reads, c.places = r.At.Value, nil, false
-	out := &rule{def: def, index: index, kind: c.at, elem: elem, held: c.held, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value]}
+	c.at, c.reads, c.places, c.back = r.At.Value, nil, false, false
+	out := &rule{def: def, index: index, kind: c.at, elem: elem, held: c.held, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value],
+		dir: elem.Dir, schema: c.schema}
 	if r.When.Value != "" {
 		prog, ast := c.program(r.When, r.When.Value, c.at, cel.BoolType)
 		out.cond = prog
@@ -93,7 +100,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		}
 	}
 	c.compileDo(&r.Do, elem, out)
-	out.reads, out.places = c.reads, c.places
+	out.reads, out.places, out.looksBack = c.reads, c.places, c.back
 	if len(c.errs) > before {
 		return nil
 	}

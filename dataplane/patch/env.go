@@ -184,6 +184,9 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 		if v.Dir > dir {
 			c.fail(t.Pos, "%s is not known when %s is decided; want a variable of the request", ref.Name, kind)
 		}
+		if dir == session.ToClient && v.Dir == session.ToServer && !v.Ambient {
+			c.back = true
+		}
 		if _, held := c.schema.Elements[ref.Name]; held {
 			c.reads = append(c.reads, ref.Name)
 		}

@@ -38,6 +38,15 @@ func (e *engineState) beat() {
 	}
 }
 
+// now is the time as the program notes it of sessions.
+func (e *engineState) now() uint64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &ts) != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}
+
 // stop says that the engine is gone.
 func (e *engineState) stop() { atomic.StoreUint64(&e.v.heartbeat, 0) }
 

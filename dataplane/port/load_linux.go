@@ -42,6 +42,9 @@ func (p *Port) load() error {
 	if p.slots.memory, err = mapSlots(p.objs.WpSlots); err != nil {
 		return fmt.Errorf("map slots: %w", err)
 	}
+	if p.vetting, err = mapVetting(p.objs.WpVetting, p.objs.WpNeedles); err != nil {
+		return fmt.Errorf("map vetting: %w", err)
+	}
 	for i := range p.sides {
 		e := wirePortsEntry{Ifindex: uint32(p.sides[i].ifindex), Peer: uint32(p.sides[1-i].ifindex), Side: uint32(i)}
 		if t, ok := p.sides[i].carrier.(*tap); ok {
@@ -75,7 +78,8 @@ func isMap(name string) bool { return !strings.HasPrefix(name, "link_") }
 func (p *Port) mapPin(name string) *ebpf.Map {
 	o := &p.objs
 	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
-		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices, xdpMapWpXsks: p.xdp.Xsks, xdpMapWpOut: p.xdp.Out}[name]
+		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices, xdpMapWpXsks: p.xdp.Xsks, xdpMapWpOut: p.xdp.Out,
+		wireMapWpSessions: o.WpSessions, wireMapWpOpenings: o.WpOpenings, wireMapWpVetting: o.WpVetting, wireMapWpNeedles: o.WpNeedles}[name]
 }
 
 // removePins unlinks those entries of dir that match.

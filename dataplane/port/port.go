@@ -55,20 +55,21 @@ type Config struct {
 // Port is the pair of wire ports, open. Recv, Send, Wait and Heartbeat belong
 // to one goroutine; the other methods may be called by another one.
 type Port struct {
-	pinDir string
-	sides  [2]side
-	way    way
-	reason string // why it is not the way that was asked for, or that suits the drivers
-	objs   wireObjects
-	xdp    xdpTables
-	links  [2]link.Link
-	engine *engineState
-	slots  slots
-	wake   int // eventfd
-	polled []unix.PollFd
-	upTo   [2]int // where in polled the sides' end
-	notes  []string
-	claim  struct { // what Drained has been told and not said on
+	pinDir  string
+	sides   [2]side
+	way     way
+	reason  string // why it is not the way that was asked for, or that suits the drivers
+	objs    wireObjects
+	xdp     xdpTables
+	links   [2]link.Link
+	engine  *engineState
+	slots   slots
+	vetting *vettingMemory
+	wake    int // eventfd
+	polled  []unix.PollFd
+	upTo    [2]int // where in polled the sides' end
+	notes   []string
+	claim   struct { // what Drained has been told and not said on
 		mark uint64
 		at   time.Time
 	}
@@ -177,6 +178,10 @@ func (p *Port) release() error {
 		errs = append(errs, p.slots.memory.close())
 		p.slots = slots{}
 	}
+	if p.vetting != nil {
+		errs = append(errs, p.vetting.close())
+		p.vetting = nil
+	}
 	for i := range p.links {
 		if p.links[i] != nil {
 			errs = append(errs, p.links[i].Close())
@@ -206,6 +211,7 @@ type Counts struct {
 	DroppedEdited      uint64 // of a session with unsettled edits while the engine was gone
 	DroppedTags        uint64 // with more VLAN tags than can be walked
 	DroppedConfig      uint64 // came in on a port that is none of ours
+	Opened, Closed     uint64 // sessions that began, and ended, without the engine
 	TxPackets, TxBytes uint64 // sent by the engine
 	TxFailed           uint64 // that the kernel did not take from the engine
 }
@@ -230,6 +236,8 @@ func (p *Port) Counters() ([2]Counts, error) {
 			c.Carried += v.Carried
 			c.DroppedTags += v.DropTags
 			c.DroppedConfig += v.DropConfig
+			c.Opened += v.Opened
+			c.Closed += v.Closed
 		}
 		c.TxPackets, c.TxBytes, c.TxFailed = p.engine.sent(Side(i))
 	}

@@ -33,6 +33,8 @@ type Service struct {
 	Address    netip.Prefix
 	Port       uint16
 	FailClosed bool // without an engine its frames are dropped, not forwarded
+	Follow     bool // the program follows its sessions as far as it can
+	HTTP       bool // and lets simple messages go on (SetVetting)
 }
 
 const (
@@ -59,7 +61,7 @@ func planServices(services []Service) (plan, error) {
 		}
 		family, bits, addr := keyAddress(s.Address)
 		k := wireServiceKey{Prefixlen: prefixBase + bits, Family: family, Proto: s.Transport.number(), Port: networkOrder(s.Port), Addr: addr}
-		p.services[k] = policy(s.FailClosed)
+		p.services[k] = s.policy()
 		for _, proto := range []uint8{s.Transport.number(), anyProto} {
 			closed := false
 			for _, o := range services {
@@ -81,6 +83,23 @@ func keyAddress(p netip.Prefix) (family uint8, bits uint32, addr [16]byte) {
 
 func networkOrder(v uint16) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
+}
+
+// What the program does itself for a service, as in bpf/follow.h.
+const (
+	belowFollow = 1
+	belowHTTP   = 2
+)
+
+func (s *Service) policy() wirePolicy {
+	w := policy(s.FailClosed)
+	if s.Follow {
+		w.Below = belowFollow
+		if s.HTTP {
+			w.Below |= belowHTTP
+		}
+	}
+	return w
 }
 
 func policy(closed bool) wirePolicy {

@@ -34,6 +34,8 @@ type wireCounts struct {
 	DropTags   uint64
 	DropConfig uint64
 	Carried    uint64
+	Opened     uint64
+	Closed     uint64
 }
 
 type wireFlowKey struct {
@@ -65,10 +67,25 @@ type wireFlowSlot struct {
 	_       [4]byte
 }
 
+type wireOpening struct {
+	_   structs.HostLayout
+	End [2]struct {
+		_       structs.HostLayout
+		Isn     uint32
+		Stamp   uint32
+		Mss     uint16
+		Window  uint16
+		Scale   uint8
+		Options uint8
+		Seen    uint8
+		Port    uint8
+	}
+}
+
 type wirePolicy struct {
 	_          structs.HostLayout
 	FailClosed uint32
-	Pad        uint32
+	Below      uint32
 	Bypassed   uint64
 	Dropped    uint64
 }
@@ -90,6 +107,47 @@ type wireServiceKey struct {
 	Addr      [16]uint8
 }
 
+type wireSession struct {
+	_    structs.HostLayout
+	Lock struct {
+		_   structs.HostLayout
+		Val uint32
+	}
+	State   uint8
+	Pending uint8
+	Flags   uint8
+	Port    uint8
+	Used    uint64
+	Mark    uint64
+	Dir     [2]struct {
+		_       structs.HostLayout
+		Isn     uint32
+		Next    uint32
+		Top     uint32
+		Una     uint32
+		From    uint32
+		Size    uint32
+		Sum     uint64
+		Stamp   uint32
+		Window  uint16
+		Mss     uint16
+		Scale   uint8
+		Options uint8
+		Fin     uint8
+		Pad     [5]uint8
+	}
+}
+
+type wireVetting struct {
+	_        structs.HostLayout
+	Flags    uint32
+	Active   uint32
+	Unmarked uint32
+	Pad      uint32
+	Bytes    [256]uint16
+	Keys     [513]uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -98,9 +156,16 @@ const (
 	wireMapWpCounts    = "wp_counts"
 	wireMapWpEngine    = "wp_engine"
 	wireMapWpFlows     = "wp_flows"
+	wireMapWpNeedles   = "wp_needles"
+	wireMapWpOpenings  = "wp_openings"
 	wireMapWpPorts     = "wp_ports"
+	wireMapWpScan      = "wp_scan"
 	wireMapWpServices  = "wp_services"
+	wireMapWpSessions  = "wp_sessions"
 	wireMapWpSlots     = "wp_slots"
+	wireMapWpTaken     = "wp_taken"
+	wireMapWpVetting   = "wp_vetting"
+	wireProgTake       = "take"
 	wireProgWire       = "wire"
 )
 
@@ -146,6 +211,7 @@ type wireSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type wireProgramSpecs struct {
+	Take *ebpf.ProgramSpec `ebpf:"take"`
 	Wire *ebpf.ProgramSpec `ebpf:"wire"`
 }
 
@@ -157,9 +223,15 @@ type wireMapSpecs struct {
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
+	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
+	WpOpenings  *ebpf.MapSpec `ebpf:"wp_openings"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
+	WpScan      *ebpf.MapSpec `ebpf:"wp_scan"`
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
+	WpSessions  *ebpf.MapSpec `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
+	WpTaken     *ebpf.MapSpec `ebpf:"wp_taken"`
+	WpVetting   *ebpf.MapSpec `ebpf:"wp_vetting"`
 }
 
 // wireVariableSpecs contains global variables before they are loaded into the kernel.
@@ -192,9 +264,15 @@ type wireMaps struct {
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
+	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
+	WpOpenings  *ebpf.Map `ebpf:"wp_openings"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
+	WpScan      *ebpf.Map `ebpf:"wp_scan"`
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
+	WpSessions  *ebpf.Map `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
+	WpTaken     *ebpf.Map `ebpf:"wp_taken"`
+	WpVetting   *ebpf.Map `ebpf:"wp_vetting"`
 }
 
 func (m *wireMaps) Close() error {
@@ -203,9 +281,15 @@ func (m *wireMaps) Close() error {
 		m.WpCounts,
 		m.WpEngine,
 		m.WpFlows,
+		m.WpNeedles,
+		m.WpOpenings,
 		m.WpPorts,
+		m.WpScan,
 		m.WpServices,
+		m.WpSessions,
 		m.WpSlots,
+		m.WpTaken,
+		m.WpVetting,
 	)
 }
 
@@ -219,11 +303,13 @@ type wireVariables struct {
 //
 // It can be passed to loadWireObjects or ebpf.CollectionSpec.LoadAndAssign.
 type wirePrograms struct {
+	Take *ebpf.Program `ebpf:"take"`
 	Wire *ebpf.Program `ebpf:"wire"`
 }
 
 func (p *wirePrograms) Close() error {
 	return _WireClose(
+		p.Take,
 		p.Wire,
 	)
 }

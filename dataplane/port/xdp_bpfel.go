@@ -20,11 +20,18 @@ const (
 	xdpMapWpCounts    = "wp_counts"
 	xdpMapWpEngine    = "wp_engine"
 	xdpMapWpFlows     = "wp_flows"
+	xdpMapWpNeedles   = "wp_needles"
+	xdpMapWpOpenings  = "wp_openings"
 	xdpMapWpOut       = "wp_out"
 	xdpMapWpPorts     = "wp_ports"
+	xdpMapWpScan      = "wp_scan"
 	xdpMapWpServices  = "wp_services"
+	xdpMapWpSessions  = "wp_sessions"
 	xdpMapWpSlots     = "wp_slots"
+	xdpMapWpTaken     = "wp_taken"
+	xdpMapWpVetting   = "wp_vetting"
 	xdpMapWpXsks      = "wp_xsks"
+	xdpProgTake       = "take"
 	xdpProgWire       = "wire"
 )
 
@@ -70,6 +77,7 @@ type xdpSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type xdpProgramSpecs struct {
+	Take *ebpf.ProgramSpec `ebpf:"take"`
 	Wire *ebpf.ProgramSpec `ebpf:"wire"`
 }
 
@@ -81,10 +89,16 @@ type xdpMapSpecs struct {
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
+	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
+	WpOpenings  *ebpf.MapSpec `ebpf:"wp_openings"`
 	WpOut       *ebpf.MapSpec `ebpf:"wp_out"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
+	WpScan      *ebpf.MapSpec `ebpf:"wp_scan"`
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
+	WpSessions  *ebpf.MapSpec `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
+	WpTaken     *ebpf.MapSpec `ebpf:"wp_taken"`
+	WpVetting   *ebpf.MapSpec `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.MapSpec `ebpf:"wp_xsks"`
 }
 
@@ -118,10 +132,16 @@ type xdpMaps struct {
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
+	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
+	WpOpenings  *ebpf.Map `ebpf:"wp_openings"`
 	WpOut       *ebpf.Map `ebpf:"wp_out"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
+	WpScan      *ebpf.Map `ebpf:"wp_scan"`
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
+	WpSessions  *ebpf.Map `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
+	WpTaken     *ebpf.Map `ebpf:"wp_taken"`
+	WpVetting   *ebpf.Map `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.Map `ebpf:"wp_xsks"`
 }
 
@@ -131,10 +151,16 @@ func (m *xdpMaps) Close() error {
 		m.WpCounts,
 		m.WpEngine,
 		m.WpFlows,
+		m.WpNeedles,
+		m.WpOpenings,
 		m.WpOut,
 		m.WpPorts,
+		m.WpScan,
 		m.WpServices,
+		m.WpSessions,
 		m.WpSlots,
+		m.WpTaken,
+		m.WpVetting,
 		m.WpXsks,
 	)
 }
@@ -149,11 +175,13 @@ type xdpVariables struct {
 //
 // It can be passed to loadXdpObjects or ebpf.CollectionSpec.LoadAndAssign.
 type xdpPrograms struct {
+	Take *ebpf.Program `ebpf:"take"`
 	Wire *ebpf.Program `ebpf:"wire"`
 }
 
 func (p *xdpPrograms) Close() error {
 	return _XdpClose(
+		p.Take,
 		p.Wire,
 	)
 }

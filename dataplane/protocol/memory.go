@@ -15,6 +15,9 @@ type Name struct{ Definition, Variable string }
 // definitions makes sessions heavy.
 const maxRemembered = 256
 
+// Empty says that nothing is remembered from one message to the next.
+func (m *Memory) Empty() bool { return len(m.values) == 0 }
+
 // Get returns a variable; false: it has never been set.
 func (m *Memory) Get(n Name) (any, bool) {
 	v, ok := m.values[n]

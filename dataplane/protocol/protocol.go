@@ -50,6 +50,8 @@ type Var struct {
 	// Dir is the earliest direction in which it is known: a variable of the
 	// response is unknown to rules on the request.
 	Dir session.Direction
+	// Ambient says that it depends on no message: addresses, the time.
+	Ambient bool
 }
 
 // Span is a range of Message.Data. Start < 0: the field is derived and has no

@@ -146,6 +146,9 @@ func (s *Session) deadline() Instant {
 			due = h.resend
 		}
 	}
+	if due == 0 && s.mayRest() {
+		due = s.used + restAfter
+	}
 	return due
 }
 

@@ -121,6 +121,7 @@ type Stats struct {
 	Untold                                       uint64 // corrections of datagrams that were quiet events
 	Unanswered                                   uint64 // replies to datagrams that were not sent, see Engine.reply
 	NoSlot                                       uint64 // sessions that found no slot
+	Taken, Given                                 uint64 // sessions that the ports had followed, that they follow again
 	Quoted                                       uint64 // ICMP errors whose quoted sequence number was translated
 	PerService                                   map[string]uint64
 }
@@ -133,4 +134,5 @@ type Config struct {
 	Event    func(Event)
 	Slots    Slots          // nil: the ports carry nothing for the engine
 	MTU      func(Side) int // longest IP packet that a port sends; nil: 1500
+	Below    Below          // nil: the ports follow no session themselves
 }

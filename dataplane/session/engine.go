@@ -181,6 +181,9 @@ func (e *Engine) segment(from Side, v packet.VNet) {
 		e.stats.BadChecksum++
 		return
 	}
+	if s != nil && !s.marked && e.cfg.Below != nil {
+		s = e.again(s, from, f)
+	}
 	if s == nil {
 		s = e.open(from, f)
 	}
@@ -199,8 +202,11 @@ func (e *Engine) account(s *Session, before int) {
 		e.memory += s.memory() - used
 	}
 	s.ride()
-	e.timers.set(s, s.deadline())
+	if s.stirred++; s.stirred >= calm && s.mayRest() && e.rest(s) {
+		return
+	}
 	e.touch(s)
+	e.timers.set(s, s.deadline())
 }
 
 func (e *Engine) find(f *packet.Frame) *Session { return e.sessions[keyOf(f)] }
@@ -226,6 +232,17 @@ func (e *Engine) match(t Transport, addr [16]byte, port uint16) *Service {
 
 // open makes a session for a segment that belongs to none, but to a service.
 func (e *Engine) open(from Side, f *packet.Frame) *Session {
+	s := e.create(from, f)
+	e.inherit(s, f.Flags&packet.SYN != 0)
+	if e.takeOver(s) {
+		e.stats.Taken++
+	} else {
+		e.stats.Total++
+	}
+	return s
+}
+
+func (e *Engine) create(from Side, f *packet.Frame) *Session {
 	toServer := true
 	svc := e.match(TCP, f.Dst, f.DstPort)
 	if svc == nil {
@@ -234,8 +251,6 @@ func (e *Engine) open(from Side, f *packet.Frame) *Session {
 	e.makeRoom()
 	s := newSession(e, svc, from, f, toServer)
 	e.sessions[s.key] = s
-	e.inherit(s, f.Flags&packet.SYN != 0)
-	e.stats.Total++
 	e.stats.PerService[svc.Name]++
 	e.lists[embryonic].push(s)
 	return s
@@ -259,6 +274,31 @@ func (e *Engine) makeRoom() {
 }
 
 func (e *Engine) remove(s *Session) {
+	if e.cfg.Below != nil {
+		e.cfg.Below.Forget(s.conn, s.key.vlan, s.marked)
+	}
+	e.drop(s)
+}
+
+// again asks the ports once more about a session that they could not mark as
+// ours: they may have followed another one between the same ends meanwhile.
+func (e *Engine) again(s *Session, from Side, f *packet.Frame) *Session {
+	r, known, marked := e.cfg.Below.Take(s.conn, s.key.vlan)
+	e.cfg.Below.Forget(s.conn, s.key.vlan, false) // it was counted as not marked, and now anew
+	s.marked = marked
+	if !known || !r.Established {
+		return s
+	}
+	e.drop(s)
+	s = e.create(from, f)
+	s.marked = marked
+	s.carryOn(&r)
+	e.stats.Taken++
+	return s
+}
+
+// drop forgets s.
+func (e *Engine) drop(s *Session) {
 	e.memory -= s.memory()
 	e.timers.set(s, 0)
 	s.leave()
@@ -288,6 +328,9 @@ func (e *Engine) Tick(now Instant) Instant {
 		s := e.timers.first()
 		if s == nil || s.due > now {
 			break
+		}
+		if s.mayRest() && now-s.used >= restAfter && e.rest(s) {
+			continue
 		}
 		before := s.memory()
 		s.tick()

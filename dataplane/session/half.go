@@ -56,6 +56,8 @@ type half struct {
 	tries   int
 	dups    int
 
+	vouched *vouched // nil: the engine has seen all that is on its way
+
 	stamped   bool   // the sender's timestamps are known
 	stampIn   uint32 // its latest, as received
 	stampOut  uint32 // the latest that the receiver was sent
@@ -119,6 +121,9 @@ func (h *half) mss(peer *half, options int) int {
 // receiver has acknowledged.
 func (h *half) ackable() int64 {
 	got := h.edits.inAcked(h.una)
+	if h.vouched != nil {
+		return max(got, h.vouched.from+int64(len(h.vouched.b)))
+	}
 	if h.una < h.raw || h.next > h.top {
 		return got
 	}
@@ -128,6 +133,9 @@ func (h *half) ackable() int64 {
 // memory is the number of bytes kept for this half.
 func (h *half) memory() int {
 	n := len(h.pend) + h.store.bytes
+	if h.vouched != nil {
+		n += len(h.vouched.b)
+	}
 	for i := range h.queue {
 		if h.queue[i].kept {
 			n += len(h.queue[i].f.Data)

@@ -25,6 +25,11 @@ func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
 	if f.Flags&packet.ACK != 0 {
 		news = s.acknowledge(h, r, f, q.off == q.end && !q.fin)
 	}
+	if h.vouched != nil && !s.vouch(h, r, &q) {
+		s.settle(h, r)
+		s.settle(r, h)
+		return
+	}
 	switch {
 	case q.off == q.end && !q.fin:
 		s.pureAck(h, r, &q)
@@ -322,6 +327,7 @@ func (s *Session) replace(h *half, from, to int64, with []byte) {
 }
 
 func (s *Session) changed() {
+	s.stirred = 0
 	if !s.edited {
 		s.edited = true
 		s.e.stats.Edited++

@@ -27,6 +27,9 @@ type Session struct {
 	resetSeen bool // one end has sent a reset, and nothing since
 	edited    bool
 	noSlot    bool // there was none to be had
+	marked    bool // the ports know that it is ours
+	restless  bool // they have not taken it back
+	stirred   int  // segments since it was taken over, or changed
 	place     Slot // nil: the ports need not know of the session
 	carriage  Carriage
 	unsettled uint64   // Engine.beats when carriage became so

@@ -14,6 +14,7 @@
 //	frame_load, frame_store    copy bytes out and in; 0: done
 //	frame_fix_sum(f, off, d)   adds a difference of bpf_csum_diff to the TCP
 //	                           checksum at off; 0: done
+//	frame_checked(f)           was the TCP checksum verified on the way in?
 //	to_peer(port)              the verdict that sends it out of the other port
 //	to_engine(f, port)         the verdict that hands it up, or NOBODY: nobody
 //	                           would take it

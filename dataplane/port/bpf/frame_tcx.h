@@ -42,6 +42,9 @@ static __always_inline long frame_store(frame *f, __u32 off, const void *from, _
 // partial one.
 static __always_inline long frame_fix_sum(frame *f, __u32 off, __s64 diff) { return bpf_l4_csum_replace(f, off, 0, diff, 0); }
 
+// Whether the TCP checksum was verified on the way in.
+static __always_inline int frame_checked(frame *f) { return bpf_csum_level(f, BPF_CSUM_LEVEL_QUERY) >= 0; }
+
 static __always_inline int to_peer(struct ports_entry *port) { return bpf_redirect(port->peer, 0); }
 
 static __always_inline int to_engine(frame *f, struct ports_entry *port)

@@ -36,7 +36,8 @@ struct address_key {
 };
 
 struct policy {
-	__u32 fail_closed, pad;
+	__u32 fail_closed;
+	__u32 below; // BELOW_... (follow.h)
 	__u64 bypassed, dropped; // packets while the engine was gone
 };
 
@@ -81,6 +82,7 @@ struct counts {
 	__u64 bypassed; // of forwarded: those of protected services, while the engine was gone
 	__u64 drop_closed, drop_edited, drop_tags, drop_config;
 	__u64 carried; // of forwarded: those of protected sessions, on behalf of the engine
+	__u64 opened, closed; // sessions that began, and ended, without the engine
 };
 
 struct {

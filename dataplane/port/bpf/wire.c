@@ -6,10 +6,12 @@
 // the engine has asked it to carry. How it is attached, and how it therefore
 // gets at a frame's bytes, is frame.h's matter.
 
+#include "follow.h"
 #include "frame.h"
 #include "lane.h"
 #include "maps.h"
 #include "parse.h"
+#include "take.h"
 
 // The engine is given up when its heartbeat is older than this.
 #define STALE_NS 400000000ULL
@@ -56,12 +58,10 @@ static __always_inline void flow_of(struct view *v, struct flow_key *k)
 	__builtin_memcpy(k->addr[1], v->to_client ? v->src : v->dst, 16);
 }
 
-static __always_inline struct flow_slot *slot_of(struct view *v, struct flow_key *k)
+static __always_inline struct flow_slot *slot_of(struct flow_key *k)
 {
-	__u32 *index;
+	__u32 *index = bpf_map_lookup_elem(&wp_flows, k);
 
-	flow_of(v, k);
-	index = bpf_map_lookup_elem(&wp_flows, k);
 	return index ? bpf_map_lookup_elem(&wp_slots, index) : 0;
 }
 
@@ -118,8 +118,8 @@ int wire(frame *f)
 	switch (kind) {
 	case KIND_L4:
 		p = by_service(f, &v);
-		if (p && v.proto == PROTO_TCP) // a slot's key does not name the protocol
-			slot = slot_of(&v, &k);
+		if (p && v.proto == PROTO_TCP) // a session's key does not name the protocol
+			flow_of(&v, &k);
 		break;
 	case KIND_ADDRESS:
 		p = by_address(&v);
@@ -135,6 +135,15 @@ int wire(frame *f)
 		break;
 	}
 	engine = p ? engine_alive() : 0;
+	if (engine && kind == KIND_L4 && v.proto == PROTO_TCP && p->below) {
+		if (follow(f, &v, &k, engine, p->below, index, c) == ON) {
+			c->carried += n;
+			c->forwarded += n;
+			return to_peer(port);
+		}
+	}
+	if (p && kind == KIND_L4 && v.proto == PROTO_TCP)
+		slot = slot_of(&k);
 	if (engine) {
 		if (slot && carry(f, &v, slot, engine, n)) {
 			c->carried += n;
@@ -165,6 +174,8 @@ int wire(frame *f)
 			__sync_fetch_and_add(&p->dropped, n);
 		return DROP;
 	}
+	if (p && kind == KIND_L4 && v.proto == PROTO_TCP)
+		lose(&k, c);
 	if (p) {
 		c->bypassed += n;
 		__sync_fetch_and_add(&p->bypassed, n);

@@ -169,11 +169,11 @@ func variableTypes() map[string]protocol.Var {
 		"request.cookies":    {Type: protocol.StringMap, Dir: req, Doc: "values of cookies by name, in order"},
 		"response.status":    {Type: protocol.Int, Dir: resp, Doc: "status code"},
 		"response.reason":    {Type: protocol.String, Dir: resp, Doc: "reason phrase"},
-		"client.address":     {Type: protocol.String, Dir: req, Doc: "address of the client"},
-		"client.port":        {Type: protocol.Int, Dir: req, Doc: "TCP port of the client"},
-		"server.address":     {Type: protocol.String, Dir: req, Doc: "address of the server"},
-		"server.port":        {Type: protocol.Int, Dir: req, Doc: "TCP port of the server"},
-		"date":               {Type: protocol.String, Dir: req, Doc: "now, as a Date field says it (RFC 9110 section 5.6.7)"},
+		"client.address":     {Type: protocol.String, Dir: req, Ambient: true, Doc: "address of the client"},
+		"client.port":        {Type: protocol.Int, Dir: req, Ambient: true, Doc: "TCP port of the client"},
+		"server.address":     {Type: protocol.String, Dir: req, Ambient: true, Doc: "address of the server"},
+		"server.port":        {Type: protocol.Int, Dir: req, Ambient: true, Doc: "TCP port of the server"},
+		"date":               {Type: protocol.String, Dir: req, Ambient: true, Doc: "now, as a Date field says it (RFC 9110 section 5.6.7)"},
 	}
 	for _, dir := range []session.Direction{req, resp} {
 		m := kinds[dir].message
