@@ -86,11 +86,15 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 		if err != nil {
 			slog.Warn("status", "error", err)
 		}
+		lost, err := a.loop.port.Lost(port.Side(s))
+		if err != nil {
+			slog.Warn("status", "error", err)
+		}
 		out = append(out, control.Port{
 			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, TakenDown: a.links.Held(port.Side(s)), SpeedMbit: i.SpeedMbit, Attach: a.loop.port.Attached(), AttachWhy: a.loop.port.Reason(),
 			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
-			Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
+			Lost: lost, Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
 		})
 	}
 	return out

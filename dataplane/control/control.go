@@ -66,6 +66,7 @@ type Port struct {
 	TxPackets uint64 `json:"tx_packets"` // packets that the engine sent out of this port
 	TxBytes   uint64 `json:"tx_bytes"`
 	Dropped   uint64 `json:"dropped"`
+	Lost      uint64 `json:"lost"` // of HandedUp: those that the engine did not take in time
 }
 
 // Service is one protected service.

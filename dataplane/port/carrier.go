@@ -18,6 +18,9 @@ type carrier interface {
 	// send takes a frame, of packets packets, to be sent by flush at the latest.
 	send(v packet.VNet, frame []byte) error
 	flush() error
+	// lost counts frames that were handed up and found no room. Any goroutine
+	// may call it.
+	lost() (uint64, error)
 	close()
 }
 

@@ -129,3 +129,41 @@ func TestStreamsThroughEngine(t *testing.T) {
 		})
 	}
 }
+
+// TestLost has more frames come than wait for an engine that beats and does not
+// read.
+func TestLost(t *testing.T) { eachWay(t, testLost) }
+
+func testLost(t *testing.T, attach string) {
+	bed, p, _ := wired(t, attach, protected)
+	defer alive(p)()
+	from, to := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
+	for i := range 3 * tapQueue {
+		from.Send(t, handed["IPv4"])
+		if i%64 == 0 {
+			crossed(t, from, to) // they have come
+		}
+	}
+	crossed(t, from, to)
+	read := uint64(0)
+	buf := make([]byte, BufferSize)
+	for {
+		if _, _, err := p.Recv(A, buf); errors.Is(err, ErrAgain) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		read++
+	}
+	c, err := p.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bed.Box.Must(t, func() error {
+		lost, err := p.Lost(A)
+		if lost == 0 || c[A].HandedUp != read+lost {
+			t.Errorf("handed up %d, read %d, lost %d; want some lost, and the sum", c[A].HandedUp, read, lost)
+		}
+		return err
+	})
+}

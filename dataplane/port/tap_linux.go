@@ -151,6 +151,18 @@ func (t *tap) recv(buf []byte) (packet.VNet, []byte, error) {
 	return v, buf[packet.VNetLen:n], nil
 }
 
+// lost is what the TAP's queue had no room for, since the TAP was made.
+func (t *tap) lost() (uint64, error) {
+	l, err := netlink.LinkByIndex(t.index)
+	if err != nil {
+		return 0, err
+	}
+	if s := l.Attrs().Statistics; s != nil {
+		return s.TxDropped, nil
+	}
+	return 0, nil
+}
+
 // removeTap deletes a side's TAP, if there is one.
 func removeTap(s Side) error {
 	l, err := netlink.LinkByName(tapName(s))

@@ -121,6 +121,11 @@ func (x *xsk) kick() error {
 	return nil
 }
 
+func (x *xsk) statistics() (s unix.XDPStatistics, err error) {
+	err = getXDP(x.fd, unix.XDP_STATISTICS, unsafe.Pointer(&s), unsafe.Sizeof(s))
+	return s, err
+}
+
 func (x *xsk) close() {
 	closeFD(&x.fd)
 	x.fill.close()

@@ -258,6 +258,18 @@ func (c *xsks) flush() error {
 	return nil
 }
 
+// lost is what the rings had no room for, since the sockets were opened.
+func (c *xsks) lost() (n uint64, err error) {
+	for _, x := range c.queues {
+		s, err := x.statistics()
+		if err != nil {
+			return 0, err
+		}
+		n += s.Rx_dropped + s.Rx_ring_full
+	}
+	return n, nil
+}
+
 func (c *xsks) close() {
 	for _, x := range c.queues {
 		x.close()
