@@ -107,14 +107,14 @@ func (c *xsks) fds() []int {
 
 // ready also says no when a driver waits for a poll before it goes on.
 func (c *xsks) ready() bool {
-	any := false
+	waits := false
 	for _, x := range c.queues {
 		if x.fill.wakeup() {
 			return false
 		}
-		any = any || x.rx.waiting() > 0
+		waits = waits || x.rx.waiting() > 0
 	}
-	return any
+	return waits
 }
 
 func (c *xsks) giveBack() {
