@@ -13,6 +13,9 @@ import (
 const (
 	budgetShare = 5                      // one part in so many of the time that goes by
 	budgetBurst = 500 * time.Millisecond // beyond its share
+	// budgetMost is charged for one evaluation: CEL's bound keeps it below, and
+	// what is more was spent waiting for a processor.
+	budgetMost = 100 * time.Millisecond
 )
 
 // budget is the time that a definition has taken beyond its share.
@@ -26,7 +29,7 @@ type budget struct {
 
 // charge notes the time of one evaluation; true: now it is too much.
 func (b *budget) charge(from, to time.Time) bool {
-	spent := b.spent.Add(int64(to.Sub(from)))
+	spent := b.spent.Add(int64(min(to.Sub(from), budgetMost)))
 	if spent <= int64(b.burst) {
 		return false
 	}
