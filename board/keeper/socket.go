@@ -15,7 +15,7 @@ import (
 // One question and one answer, each one line of JSON, for a connection.
 const (
 	maxLine    = 16 * MaxText // history with all its texts
-	answerTime = 70 * time.Second
+	answerTime = 150 * time.Second
 	atOnce     = 8
 )
 

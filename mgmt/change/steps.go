@@ -133,7 +133,7 @@ func (m *Manager) Withdraw(who Who, id int64) (*Change, error) {
 }
 
 // applyTime is how long a change may take to be in force.
-const applyTime = 80 * time.Second
+const applyTime = 160 * time.Second
 
 // applyIfDue applies an approved change whose time is now.
 func (m *Manager) applyIfDue(ctx context.Context, who Who, c *Change) error {

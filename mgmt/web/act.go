@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 
 	"wirepatch/board/keeper"
 	"wirepatch/mgmt/audit"
@@ -60,6 +61,9 @@ func faulty(format string, a ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{errInput}, a...)...)
 }
 
+// actionTime is how long the answer to an action may take.
+const actionTime = 3 * time.Minute
+
 // act makes a handler of an action: reads the input, does it, keeps it in the
 // audit log, answers.
 func (s *Site) act(name, back string, do doing) handler {
@@ -68,6 +72,9 @@ func (s *Site) act(name, back string, do doing) handler {
 		if !ok {
 			return
 		}
+		// A change is answered when the wire has it: definitions run their tests first.
+		// Where the deadline cannot be moved the usual one holds.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(actionTime))
 		d, err := do(r, v, in)
 		outcome := outcomeDone
 		if err != nil {

@@ -39,7 +39,7 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(box.Fingerprint)}}
+	c := &http.Client{Jar: jar, Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(box.Fingerprint)}}
 	base := "https://" + appliance.Management
 	page, err := get(c, base+"/setup")
 	if err != nil {
