@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 )
 
 // Path is where the image carries its board file.
@@ -30,8 +31,11 @@ type Board struct {
 	Management Port
 	// Attach is how the dataplane's program is to sit on the wire ports: "tcx",
 	// "xdp", or "auto" as suits their drivers. appliance.ini can say otherwise.
-	Attach   string
-	Modules  []string // kernel modules to load, in this order; what they depend on is worked out by the image's build
+	Attach  string
+	Modules []string // kernel modules to load, in this order; what they depend on is worked out by the image's build
+	// Optional are further modules, loaded before those: that one of them does
+	// not load on a machine that lacks what it is for is no fault.
+	Optional []string
 	Consoles []Console
 	// OffloadsOff are ethtool feature names that are switched off on the wire
 	// ports because they change frames, as rx-lro.
@@ -59,8 +63,9 @@ type Console struct {
 
 // Watchdog is the hardware watchdog; Driver "" when there is none.
 type Watchdog struct {
-	Driver string // kernel module
-	Device string // below /dev
+	Driver  string        // kernel module
+	Device  string        // below /dev
+	Timeout time.Duration // how long it waits to be fed before it restarts the machine
 }
 
 // Names lists the boards that come with the source.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -64,9 +65,10 @@ device = watchdog0
 		Attach:      "xdp",
 		Management:  Port{Role: "management", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}},
 		Modules:     []string{"igb", "ext4"},
+		Optional:    []string{},
 		Consoles:    []Console{{"ttyS1", 9600}, {"tty1", 0}},
 		OffloadsOff: []string{"rx-lro"},
-		Watchdog:    Watchdog{"iTCO_wdt", "watchdog0"},
+		Watchdog:    Watchdog{"iTCO_wdt", "watchdog0", time.Minute},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("Parse (-want +got):\n%s", d)

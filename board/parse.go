@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/ini.v1"
 
@@ -64,8 +65,8 @@ func (p *parser) section(s *ini.Section) {
 	case s.Name() == "management":
 		p.b.Management = p.port(s)
 	case s.Name() == "modules":
-		p.known(s, "load")
-		p.b.Modules = p.words(s, "load")
+		p.known(s, "load", "optional")
+		p.b.Modules, p.b.Optional = p.words(s, "load"), p.words(s, "optional")
 	case s.Name() == "kernel":
 		p.known(s, "options")
 		p.b.KernelOptions = p.options(s)
@@ -73,8 +74,7 @@ func (p *parser) section(s *ini.Section) {
 		p.known(s, "off")
 		p.b.OffloadsOff = p.words(s, "off")
 	case s.Name() == "watchdog":
-		p.known(s, "driver", "device")
-		p.b.Watchdog = Watchdog{Driver: p.word(s, "driver"), Device: p.word(s, "device")}
+		p.b.Watchdog = p.watchdog(s)
 	case kind == "console" && word.MatchString(rest):
 		p.console(s, rest)
 	default:
@@ -147,6 +147,26 @@ func (p *parser) port(s *ini.Section) Port {
 		p.fault(s, "pci", "nothing says which port this is; give pci, mac or order")
 	}
 	return v
+}
+
+// The watchdog's time when the board does not say, and its bounds: feeding it
+// must have missed several times, and drivers take no more than minutes.
+const (
+	watchdogTime  = time.Minute
+	watchdogLeast = 10 * time.Second
+	watchdogMost  = 5 * time.Minute
+)
+
+func (p *parser) watchdog(s *ini.Section) Watchdog {
+	p.known(s, "driver", "device", "timeout")
+	w := Watchdog{Driver: p.word(s, "driver"), Device: p.word(s, "device"), Timeout: watchdogTime}
+	if t := s.Key("timeout").String(); t != "" {
+		var err error
+		if w.Timeout, err = time.ParseDuration(t); err != nil || w.Timeout < watchdogLeast || w.Timeout > watchdogMost {
+			p.fault(s, "timeout", "got %q, want a time from %v to %v, as 60s", t, watchdogLeast, watchdogMost)
+		}
+	}
+	return w
 }
 
 func (p *parser) console(s *ini.Section, device string) {

@@ -30,12 +30,16 @@ type box struct {
 	settingsFile string
 	keeper       *keeper.Keeper
 	// manageAs tells the management port of changed settings.
-	manageAs     chan *settings.Settings
-	ports        ports
-	stopPrograms context.CancelFunc
-	forwarding   chan struct{} // closed once the wire has forwarded
-	powered      time.Time     // when the machine came up
-	started      time.Time     // when the programs were
+	manageAs chan *settings.Settings
+	ports    ports
+	running  running
+	pulse    pulse
+	// missingModules are those that the board needs and that did not load.
+	missingModules []string
+	stopPrograms   context.CancelFunc
+	forwarding     chan struct{} // closed once the wire has forwarded
+	powered        time.Time     // when the machine came up
+	started        time.Time     // when the programs were
 
 	published published
 	stopping  chan stopReason
@@ -70,10 +74,12 @@ func (b *box) bringUp(ctx context.Context) {
 	b.step("mount", mountKernelFilesystems)
 	b.powered = time.Now().Add(-uptime())
 	b.step("kernel settings", setKernel)
+	b.step("clock", b.floorClock)
 	b.readRelease()
 	b.journal.Logf("firmware %s, kernel %s", b.release.Version, b.release.Kernel)
-	b.loadModules()
 	b.readBoard()
+	b.loadModules()
+	b.findSlot()
 	data := b.mountData()
 	b.note(func(p *published) { p.data = data })
 	b.readSettings()
@@ -84,12 +90,15 @@ func (b *box) bringUp(ctx context.Context) {
 	b.guard("settings", func() { b.keepSettings(ctx) })
 	b.guard("management port", func() { b.manage(ctx) })
 	b.guard("watch", func() { b.watch(ctx) })
+	b.guard("health", func() { b.prove(ctx) })
+	b.guard("clock", func() { b.keepTime(ctx) })
 	b.guard("power button", func() { b.watchPowerButton(ctx) })
 }
 
 // step does one thing of the boot and says what failed. The boot goes on: half
 // a box that can be reached is better than none.
 func (b *box) step(what string, do func() error) {
+	defer b.pulse.beat()
 	if err := do(); err != nil {
 		b.journal.Logf("%s: %v", what, err)
 	}
@@ -156,5 +165,6 @@ func (b *box) state() state.Box {
 	b.published.mu.Lock()
 	defer b.published.mu.Unlock()
 	s.Hostname, s.Data, s.Management = b.published.hostname, b.published.data, b.published.management
+	s.Slots = b.published.slots
 	return s
 }

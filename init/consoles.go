@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"wirepatch/board"
+	"wirepatch/firmware/release"
+	"wirepatch/firmware/update"
 	"wirepatch/init/console"
 )
 
@@ -48,7 +50,12 @@ func (b *box) serve(ctx context.Context, c board.Console) {
 func (b *box) menu(ctx context.Context, c board.Console) console.Box {
 	m := console.Box{State: b.state, Wire: wireStatus, Events: lastEvents, Log: b.journal.Lines, Fingerprint: fingerprint,
 		Reboot:   func() { b.reboot("restart asked for on " + c.Device); <-ctx.Done() },
+		Blink:    blink,
+		Reset:    func() { b.factoryReset("factory reset asked for on " + c.Device); <-ctx.Done() },
 		PowerOff: func() { b.powerOff("power-off asked for on " + c.Device); <-ctx.Done() },
+	}
+	if _, err := os.Stat(release.RootPath); err == nil {
+		m.Update = update.Ask
 	}
 	if b.release.DebugShell {
 		m.Shell = func() error { return b.runShell(c) }

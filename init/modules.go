@@ -41,6 +41,7 @@ func parseOrder(r io.Reader) ([]module, error) {
 func (b *box) loadModules() {
 	f, err := os.Open(moduleFolder + "order")
 	if err != nil {
+		b.missingModules = append(b.missingModules, "order")
 		b.journal.Logf("modules: %v", err)
 		return
 	}
@@ -55,11 +56,18 @@ func (b *box) loadModules() {
 		switch {
 		case err == nil:
 			loaded++
+			if m.name == b.board.Watchdog.Driver {
+				b.armWatchdog()
+			}
 		case !m.optional:
+			b.missingModules = append(b.missingModules, m.name)
 			b.journal.Logf("module %s: %v", m.name, err)
 		}
 	}
 	b.journal.Logf("%d kernel modules", loaded)
+	if b.board.Watchdog.Driver == "" && b.board.Watchdog.Device != "" {
+		b.armWatchdog()
+	}
 }
 
 func load(path string) error {

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/release"
+	"wirepatch/firmware/update"
 	"wirepatch/init/confine"
 	"wirepatch/init/supervise"
 )
@@ -16,6 +20,7 @@ const (
 	confinePath   = "/bin/confine"
 	dataplanePath = "/bin/dataplane"
 	mgmtPath      = "/bin/mgmt"
+	updatedPath   = "/bin/updated"
 	definitions   = "/etc/wirepatch/definitions"
 	pagePort      = 443
 )
@@ -41,14 +46,19 @@ func (b *box) awaitWire(ctx context.Context) {
 func (b *box) startPrograms(ctx context.Context) {
 	ctx, b.stopPrograms = context.WithCancel(ctx)
 	b.started = time.Now()
+	b.step("definitions", b.leadDefinitions)
 	if b.ports.wireA && b.ports.wireB {
+		b.pulse.wireBeat()
 		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
-			"-definitions", definitions, "-socket", control.Socket, "-pin", pinFolder, "-attach", b.board.Attach)
+			"-definitions", update.Link, "-socket", control.Socket, "-pin", pinFolder, "-attach", b.board.Attach)
 	} else {
 		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
 	}
 	b.guard("start of mgmt", func() {
 		b.awaitWire(ctx)
+		if _, err := os.Stat(release.RootPath); err == nil {
+			b.run(ctx, "updated", updated, updatedPath, "-settings", b.settingsFile)
+		}
 		b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", fmt.Sprintf(":%d", pagePort), "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
 	})
 }
@@ -59,9 +69,28 @@ func (b *box) startPrograms(ctx context.Context) {
 var dataplane = confine.Options{User: 0, Group: controlGroup, OOM: -900,
 	Capabilities: []string{"net_admin", "net_raw", "bpf", "perfmon", "sys_nice", "sys_resource", "ipc_lock"}}
 
+// updated reads what comes from outside, and must mount the EFI system partition
+// to put it in; it is root for nothing else. Its group is the socket's.
+var updated = confine.Options{User: 0, Group: controlGroup, OOM: 400, Capabilities: []string{"sys_admin"}}
+
 // mgmt is exposed to the management network: no rights, and the first to go
 // when memory runs out.
 var mgmt = confine.Options{User: mgmtUser, Group: mgmtGroup, Groups: []int{controlGroup}, OOM: 500, Write: []string{mgmtFolder}}
+
+// leadDefinitions leads the dataplane to the newest definitions there are: those
+// of the image, or of a pack that came later.
+func (b *box) leadDefinitions() error {
+	dir, revision := update.InUse(update.Dir, b.release.Definitions)
+	if dir == "" {
+		dir = definitions
+	} else {
+		b.journal.Logf("definitions: revision %d, from an update", revision)
+	}
+	if err := os.Remove(update.Link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(dir, update.Link)
+}
 
 func (b *box) run(ctx context.Context, name string, o confine.Options, argv ...string) {
 	if _, err := os.Stat(argv[0]); err != nil {

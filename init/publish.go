@@ -14,6 +14,7 @@ type published struct {
 	hostname   string
 	data       string
 	management state.Management
+	slots      []state.Slot
 	wake       chan struct{}
 }
 

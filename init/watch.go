@@ -28,8 +28,10 @@ func (b *box) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if !forwarding {
-			if s, err := wireStatus(ctx); err == nil && attached(s) {
+		b.pulse.beat()
+		if s, err := wireStatus(ctx); err == nil {
+			b.pulse.wireBeat()
+			if !forwarding && attached(s) {
 				forwarding = true
 				close(b.forwarding)
 				b.journal.Logf("forwarding, %.2f s after power-on", uptime().Seconds())

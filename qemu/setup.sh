@@ -42,6 +42,8 @@ if [ "${1:-run}" = test ]; then
 	need qemu-img qemu-utils
 	need sgdisk gdisk
 	need fsck.vfat dosfstools
+	need sbverify sbsigntool
+	need openssl openssl
 	test -e /usr/share/OVMF/OVMF_CODE_4M.fd || missing="$missing ovmf"
 fi
 command -v go >/dev/null || {

@@ -28,6 +28,8 @@ type Settings struct {
 	Hostname   string
 	Management Management
 	Wire       Wire
+	Firmware   Firmware
+	Time       Time
 	Services   []Service
 	// Modes holds the definitions that are given a mode: id to "off", "shadow" or "correct".
 	Modes map[string]string
@@ -105,7 +107,7 @@ func Parse(text []byte) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{s: &Settings{Wire: DefaultWire, Modes: map[string]string{}, ServiceModes: map[string]map[string]string{}}}
+	p := parser{s: &Settings{Wire: DefaultWire, Firmware: DefaultFirmware, Modes: map[string]string{}, ServiceModes: map[string]map[string]string{}}}
 	for _, sec := range f.Sections() {
 		p.section(sec)
 	}
@@ -141,12 +143,16 @@ func (p *parser) section(sec *ini.Section) {
 		p.management(sec)
 	case sec.Name() == "wire":
 		p.wire(sec)
+	case sec.Name() == "time":
+		p.time(sec)
+	case sec.Name() == "firmware":
+		p.firmware(sec)
 	case kind == "service" && name != "":
 		p.service(sec, name)
 	case kind == "patch" && name != "":
 		p.patch(sec, name)
 	default:
-		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, wire, service NAME, patch ID", sec.Name()))
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are appliance, management, wire, firmware, time, service NAME, patch ID", sec.Name()))
 	}
 }
 

@@ -41,7 +41,7 @@ mode.web = off
 		t.Fatal(err)
 	}
 	want := &Settings{
-		Hostname: "rack7",
+		Hostname: "rack7", Firmware: DefaultFirmware,
 		Management: Management{Mode: "static", Address: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1"),
 			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}},
 		Wire: Wire{Attach: "xdp", MTU: 9000},

@@ -19,6 +19,7 @@ type Box struct {
 	Booted     time.Time  `json:"booted"`
 	Data       string     `json:"data"` // "ext4 /dev/vda", or why settings do not outlast a power cycle
 	Management Management `json:"management"`
+	Slots      []Slot     `json:"slots"` // of firmware, newest first; empty when started without boot loader
 	Processes  []Process  `json:"processes"`
 	Log        []Entry    `json:"log"` // the last 200, oldest first
 }
@@ -31,6 +32,13 @@ type Management struct {
 	Mode      string `json:"mode"`    // "dhcp", "static"
 	Address   string `json:"address"` // with prefix length; "" while there is none
 	Gateway   string `json:"gateway"`
+}
+
+// Slot is one firmware slot.
+type Slot struct {
+	Version string `json:"version"`
+	State   string `json:"state"` // "confirmed", "new", "on trial", "given up"
+	Running bool   `json:"running"`
 }
 
 // Process is one supervised program.

@@ -59,7 +59,7 @@ func (c *Client) Events(ctx context.Context, since uint64, wait time.Duration) (
 
 // Reload has the dataplane read settings and definitions anew.
 func (c *Client) Reload(ctx context.Context) error {
-	return c.do(ctx, maxWait, http.MethodPost, "/v1/reload", nil)
+	return c.do(ctx, reloadTime, http.MethodPost, "/v1/reload", nil)
 }
 
 func (c *Client) do(ctx context.Context, limit time.Duration, method, path string, into any) error {

@@ -19,6 +19,7 @@ import (
 const (
 	MaxEvents  = 500              // in one answer
 	maxWait    = 60 * time.Second // of one question for events
+	reloadTime = 10 * time.Minute // the tests of all definitions run, on whatever processor
 	maxClients = 64               // connections at once
 	answerTime = 10 * time.Second // for the dataplane to answer
 )
@@ -52,7 +53,7 @@ func NewServer(source Source, log *Log) *Server {
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       5 * time.Second,
-		WriteTimeout:      maxWait + answerTime,
+		WriteTimeout:      reloadTime + answerTime,
 		IdleTimeout:       2 * maxWait,
 		MaxHeaderBytes:    8 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -133,7 +134,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), maxWait)
+	ctx, cancel := context.WithTimeout(r.Context(), reloadTime)
 	defer cancel()
 	if err := s.source.Reload(ctx); err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"time"
 
 	"gopkg.in/ini.v1"
 )
@@ -13,8 +14,15 @@ import (
 // Version is the version of the firmware that this source builds.
 const Version = "0.1.0"
 
+// Released is when this version was made, to the day. No clock of a box runs below
+// it, so that signatures do not fail a box whose battery died.
+var Released = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+
 // Path is where an image carries its release file.
 const Path = "/etc/wirepatch/release"
+
+// RootPath is where an image carries the root of trust of its updates.
+const RootPath = "/etc/wirepatch/root.json"
 
 // Release says what an image was made of.
 type Release struct {
@@ -24,6 +32,7 @@ type Release struct {
 	KernelPackage string `ini:"kernel_package"` // Debian package
 	KernelVersion string `ini:"kernel_version"` // of that package
 	KernelSHA256  string `ini:"kernel_sha256"`  // of the package's file, hexadecimal
+	Definitions   int    `ini:"definitions"`    // revision of the definitions in it; 0: none was given
 	DebugShell    bool   `ini:"debug_shell"`    // the console offers a shell without a password
 }
 

@@ -114,3 +114,9 @@ func Compare(a, b string) int {
 	}
 	return cmp.Compare(as, bs)
 }
+
+// Valid says whether it is a version that a slot can have.
+func Valid(version string) bool {
+	s, ok := Parse(Slot{Version: version}.ID())
+	return ok && s.Version == version
+}

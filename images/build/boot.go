@@ -9,6 +9,7 @@ import (
 
 	"wirepatch/board"
 	"wirepatch/firmware/release"
+	"wirepatch/firmware/secureboot"
 	"wirepatch/firmware/slot"
 	"wirepatch/firmware/uki"
 	"wirepatch/images/deb"
@@ -51,6 +52,22 @@ func (i *image) fetchLoader(ctx context.Context) (string, error) {
 	return p.Version, err
 }
 
+// fetchChecker gets the one foreign program of the image, which repairs the data
+// partition.
+func (i *image) fetchChecker(ctx context.Context) (string, error) {
+	p, err := deb.Fetch(ctx, deb.Query{Name: "e2fsck-static"}, i.cache, os.Stdout)
+	if err != nil {
+		return "", err
+	}
+	i.packages = append(i.packages, p)
+	dir, err := p.Unpack(ctx, i.cache)
+	if err != nil {
+		return "", err
+	}
+	i.checker, err = os.ReadFile(filepath.Join(dir, "sbin", "e2fsck.static"))
+	return "e2fsck " + p.Version, err
+}
+
 // commandLine is the kernel's. A kernel that panics restarts, so that boot
 // counting goes on.
 func commandLine(b *board.Board) string {
@@ -86,11 +103,32 @@ func (i *image) unify(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if i.secure != "" {
+		if err := i.sign(); err != nil {
+			return "", err
+		}
+	}
 	if err := writeChanged(filepath.Join(i.out, stubFile), i.stub); err != nil {
 		return "", err
 	}
 	name := "wirepatch.efi"
 	return fmt.Sprintf("%s, %.1f MB", name, float64(len(i.firmware))/1e6), writeChanged(filepath.Join(i.out, name), i.firmware)
+}
+
+// sign signs what machines start: boot loader and firmware. The certificate that
+// they are to trust goes onto the disk, where their set-up finds it.
+func (i *image) sign() error {
+	k, err := secureboot.Read(i.secure)
+	if err != nil {
+		return err
+	}
+	i.certificate = k.Certificate.Raw
+	for _, program := range []*[]byte{&i.firmware, &i.loader} {
+		if *program, err = k.Sign(*program); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // disk writes the disk image, raw and for QEMU.
@@ -100,6 +138,9 @@ func (i *image) disk(context.Context) (string, error) {
 		"EFI/systemd/" + loaderFile:     i.loader,
 		"loader/loader.conf":            []byte(loaderConf),
 		slot.Folder + "/" + firstSlot(): i.firmware,
+	}
+	if i.certificate != nil {
+		files["EFI/keys/wirepatch.cer"] = i.certificate
 	}
 	raw := filepath.Join(i.out, "wirepatch.img")
 	err := i.once("disk", sum(i.firmware)+sum(i.loader), raw, func() error {

@@ -53,6 +53,9 @@ type image struct {
 	loader   []byte         // systemd-boot
 	stub     []byte         // systemd's, for unified kernel images
 	firmware []byte         // the unified kernel image
+	checker  []byte         // e2fsck
+
+	certificate []byte // of Secure Boot; nil: the image is not signed
 }
 
 func (i *image) fetch(ctx context.Context) (string, error) {
@@ -85,7 +88,7 @@ func (i *image) takeKernel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if i.modules, err = tree.Pick(append(slices.Clone(firmwareModules), i.board.Modules...)); err != nil {
+	if i.modules, err = tree.Pick(append(slices.Clone(i.board.Modules), firmwareModules...), i.board.Optional...); err != nil {
 		return "", fmt.Errorf("board %s: %w", i.board.Name, err)
 	}
 	return fmt.Sprintf("%s with %d modules", kernelRelease, len(i.modules)), nil

@@ -38,6 +38,9 @@ type options struct {
 	root     string
 	programs []string
 	shell    bool
+	trust    string
+	secure   string
+	revision int
 }
 
 func main() {
@@ -46,7 +49,10 @@ func main() {
 	flag.StringVar(&o.out, "out", "out", "folder to write to")
 	flag.StringVar(&o.root, "root", ".", "folder of the source tree")
 	flag.BoolVar(&o.shell, "debug-shell", false, "offer a root shell without password on the console; for tests, not for the field")
-	programs := flag.String("programs", "init,dataplane,mgmt", "our programs to put in; fewer only while one of them does not compile")
+	flag.StringVar(&o.trust, "trust", "", "root of trust for updates, as `go run ./firmware repo root` prints it; without it the image takes none")
+	flag.StringVar(&o.secure, "secureboot", "", "folder of the Secure Boot key to sign with, as `go run ./firmware secureboot FOLDER NAME` makes it; without it the image is not signed")
+	flag.IntVar(&o.revision, "definitions", 0, "revision of the definitions in this image; packs with a higher one take their place")
+	programs := flag.String("programs", "init,dataplane,mgmt,firmware/updated", "our programs to put in; fewer only while one of them does not compile")
 	flag.Parse()
 	o.programs = strings.Split(*programs, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -77,6 +83,7 @@ func run(ctx context.Context, o options) error {
 		{"kernel package", i.fetch},
 		{"kernel and modules", i.takeKernel},
 		{"programs", i.compile},
+		{"repair of file systems", i.fetchChecker},
 		{"initramfs", i.pack},
 		{"boot loader", i.fetchLoader},
 		{"unified kernel image", i.unify},

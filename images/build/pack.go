@@ -79,6 +79,7 @@ func (i *image) records() ([]cpio.Record, error) {
 	}
 	text("bin/bb", 0o755, binary)
 	add(cpio.Symlink("init", "bin/bb"))
+	text("bin/e2fsck", 0o755, i.checker)
 	for _, n := range append(slices.Sorted(maps.Keys(aliases)), i.names...) {
 		add(cpio.Symlink("bin/"+n, "bb"))
 	}
@@ -109,11 +110,18 @@ func (i *image) records() ([]cpio.Record, error) {
 // definitions.
 func (i *image) configuration(text func(string, uint64, []byte)) error {
 	about, err := (&release.Release{Version: release.Version, Board: i.board.Name, Kernel: i.pkg.Release(),
-		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, DebugShell: i.shell}).Text()
+		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, Definitions: i.revision, DebugShell: i.shell}).Text()
 	if err != nil {
 		return err
 	}
 	text("etc/wirepatch/release", 0o644, about)
+	if i.trust != "" {
+		root, err := os.ReadFile(i.trust)
+		if err != nil {
+			return err
+		}
+		text("etc/wirepatch/root.json", 0o644, root)
+	}
 	b, err := os.ReadFile(filepath.Join(i.root, "images", "appliance.ini"))
 	if err != nil {
 		return err

@@ -59,9 +59,14 @@ func Open(dir string) (*Tree, error) {
 }
 
 // Pick returns the modules with the given names and all that they need, each
-// after what it depends on.
-func (t *Tree) Pick(names []string) ([]Module, error) {
+// after what it depends on, the optional ones first.
+func (t *Tree) Pick(names []string, optional ...string) ([]Module, error) {
 	p := picker{tree: t, state: map[string]int{}}
+	for _, n := range optional {
+		if err := p.add(canonical(n), true); err != nil {
+			return nil, fmt.Errorf("module %s: %w", n, err)
+		}
+	}
 	for _, n := range names {
 		if err := p.add(canonical(n), false); err != nil {
 			return nil, fmt.Errorf("module %s: %w", n, err)

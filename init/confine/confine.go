@@ -23,6 +23,7 @@ var capabilities = map[string]uintptr{
 	"net_admin":    unix.CAP_NET_ADMIN,
 	"net_raw":      unix.CAP_NET_RAW,
 	"bpf":          unix.CAP_BPF,
+	"sys_admin":    unix.CAP_SYS_ADMIN,
 	"perfmon":      unix.CAP_PERFMON,
 	"sys_nice":     unix.CAP_SYS_NICE,
 	"sys_resource": unix.CAP_SYS_RESOURCE,

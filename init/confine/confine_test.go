@@ -108,7 +108,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{nil, "no program to become"},
 		{[]string{"-user", "x", "--", "/bin/true"}, "invalid value"},
-		{Options{Capabilities: []string{"sys_admin"}}.Args("/bin/true"), `capability "sys_admin" is not known`},
+		{Options{Capabilities: []string{"sys_module"}}.Args("/bin/true"), `capability "sys_module" is not known`},
 		{Options{Write: []string{"/nothing/here"}}.Args("/bin/true"), "allow writing below /nothing/here"},
 		{Options{}.Args("/nothing/here"), "start /nothing/here"},
 	} {

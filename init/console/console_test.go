@@ -11,6 +11,7 @@ import (
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/update"
 )
 
 // terminal is what is typed and what was shown.
@@ -25,7 +26,7 @@ func box() Box {
 	long := strings.Repeat("long ", 40)
 	return Box{
 		State: func() state.Box {
-			return state.Box{Version: "0.1.0", Board: "qemu", Hostname: "rack7", Booted: time.Now().Add(-time.Hour), Data: "ext4 /dev/vda",
+			return state.Box{Slots: []state.Slot{{Version: "0.1.0", State: "confirmed", Running: true}}, Version: "0.1.0", Board: "qemu", Hostname: "rack7", Booted: time.Now().Add(-time.Hour), Data: "ext4 /dev/vda",
 				Management: state.Management{Interface: "mgmt", MAC: "02:00:00:00:00:01", Up: true, Mode: "dhcp", Address: "10.0.2.15/24"},
 				Processes:  []state.Process{{Name: "dataplane", State: "running", Restarts: 2, LastExit: "signal: killed"}}}
 		},
@@ -38,8 +39,13 @@ func box() Box {
 		},
 		Log:         func(int) []string { return []string{"dataplane: " + long + "end"} },
 		Fingerprint: func() string { return strings.Repeat("0a", 32) },
-		Reboot:      func() {},
-		PowerOff:    func() {},
+		Update: func(context.Context) (*update.Status, error) {
+			return &update.Status{State: "idle", Revision: 7, LastError: &update.Refusal{Code: "expired", Text: "what vouches for it has expired"}}, nil
+		},
+		Blink:    func(_ context.Context, port string) error { return errors.New("there is no port " + port) },
+		Reset:    func() {},
+		Reboot:   func() {},
+		PowerOff: func() {},
 	}
 }
 
@@ -58,7 +64,9 @@ func TestViews(t *testing.T) {
 		choice string
 		want   []string
 	}{
-		{"", []string{"wirepatch 0.1.0 | wire up/down | 3 sessions | 12 corrections |\n    https://10.0.2.15\n", "1 status  2 ports  3 last events  4 log  6 reboot  7 power off"}},
+		{"", []string{"wirepatch 0.1.0 | wire up/down | 3 sessions | 12 corrections |\n    https://10.0.2.15\n", "1 status  2 ports  3 last events  4 log  6 reboot  7 power off  8 firmware\n9 blink a port  10 factory reset\n"}},
+		{"8", []string{"slot         0.1.0: confirmed, runs", "definitions  revision 7", "refused      expired: what vouches"}},
+		{"9\nwire-x", []string{"there is no port wire-x"}},
 		{"1", []string{"host name rack7", "ext4 /dev/vda", "dataplane running, restarts 2, last at 00:00:00: signal: killed",
 			"wire-a: link up, 1000 Mbit/s, attached: tcx", "wire-b: link down, speed unknown, attached: no", "1 loaded, 1 set aside",
 			"https://10.0.2.15", "SHA-256  0A:0A:"}},
@@ -103,7 +111,8 @@ func TestPowerNeedsYes(t *testing.T) {
 	var did []string
 	b := box()
 	b.Reboot, b.PowerOff = func() { did = append(did, "reboot") }, func() { did = append(did, "power off") }
-	use(t, b, "6", "no", "7", "", "6", "y")
+	b.Reset = func() { did = append(did, "reset") }
+	use(t, b, "6", "no", "7", "", "6", "y", "10", "no")
 	if len(did) > 0 {
 		t.Errorf("without yes it did %q; want nothing", did)
 	}

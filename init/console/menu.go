@@ -13,6 +13,7 @@ import (
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/update"
 )
 
 // Box is what the menu shows and offers.
@@ -21,8 +22,11 @@ type Box struct {
 	Wire        func(context.Context) (*control.Status, error)
 	Events      func(ctx context.Context, n int) ([]control.Event, error)
 	Log         func(n int) []string
-	Fingerprint func() string // of the management page's certificate, hexadecimal; "" while there is none
-	Shell       func() error  // nil: not offered
+	Fingerprint func() string                                 // of the management page's certificate, hexadecimal; "" while there is none
+	Update      func(context.Context) (*update.Status, error) // nil: this image takes no updates
+	Blink       func(ctx context.Context, port string) error  // has a port's light blink for a while
+	Reset       func()                                        // back to the settings of the image, and restart
+	Shell       func() error                                  // nil: not offered
 	Reboot      func()
 	PowerOff    func()
 }
@@ -55,6 +59,11 @@ func New(box Box, rw io.ReadWriter) *Menu {
 		{"shell", m.shell},
 		{"reboot", func(context.Context) { m.confirm("reboot", box.Reboot) }},
 		{"power off", func(context.Context) { m.confirm("power off", box.PowerOff) }},
+		{"firmware", m.firmware},
+		{"blink a port", m.blink},
+		{"factory reset", func(context.Context) {
+			m.confirm("factory reset: settings, password and history are erased", box.Reset)
+		}},
 	}
 	return m
 }
@@ -75,13 +84,19 @@ func (m *Menu) Run(ctx context.Context) error {
 func (m *Menu) show(ctx context.Context) {
 	m.printf("\n")
 	m.wrapped("%s", m.statusLine(ctx))
-	var all []string
+	row := ""
 	for i, it := range m.items {
-		if m.offered(i) {
-			all = append(all, fmt.Sprintf("%d %s", i+1, it.text))
+		if !m.offered(i) {
+			continue
 		}
+		text := fmt.Sprintf("%d %s", i+1, it.text)
+		if row != "" && len(row)+2+len(text) > columns {
+			m.printf("%s\n", row)
+			row = ""
+		}
+		row += strings.Repeat(" ", 2*min(1, len(row))) + text
 	}
-	m.printf("%s\n> ", strings.Join(all, "  "))
+	m.printf("%s\n> ", row)
 }
 
 // offered says whether item i is: the shell is not always.

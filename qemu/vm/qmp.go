@@ -12,9 +12,13 @@ import (
 // qmpTimeout bounds one command to QEMU.
 const qmpTimeout = 10 * time.Second
 
-// qmp gives QEMU one command of its machine protocol (docs/interop/qmp-spec)
-// and waits for it to be taken.
-func (c *Config) qmp(command string) error {
+// QMP gives QEMU one command of its machine protocol (docs/interop/qmp-spec),
+// with arguments, and waits for it to be taken.
+func (v *VM) QMP(command string, arguments map[string]any) error {
+	return v.config.qmp(command, arguments)
+}
+
+func (c *Config) qmp(command string, arguments map[string]any) error {
 	conn, err := net.DialTimeout("unix", filepath.Join(c.Dir, "qmp"), qmpTimeout)
 	if err != nil {
 		return err
@@ -22,12 +26,15 @@ func (c *Config) qmp(command string) error {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(qmpTimeout))
 	r := bufio.NewScanner(conn)
-	for _, cmd := range []string{"qmp_capabilities", command} {
-		if err := json.NewEncoder(conn).Encode(map[string]string{"execute": cmd}); err != nil {
+	for _, cmd := range []map[string]any{{"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}} {
+		if len(arguments) == 0 {
+			delete(cmd, "arguments")
+		}
+		if err := json.NewEncoder(conn).Encode(cmd); err != nil {
 			return err
 		}
 		if err := qmpReturn(r); err != nil {
-			return fmt.Errorf("QEMU's answer to %s: %w", cmd, err)
+			return fmt.Errorf("QEMU's answer to %s: %w", cmd["execute"], err)
 		}
 	}
 	return nil

@@ -160,7 +160,7 @@ func (v *VM) PowerOff() error {
 		return fmt.Errorf("the appliance had ended before it was switched off: %w", v.Err())
 	default:
 	}
-	err := v.config.qmp("system_powerdown")
+	err := v.QMP("system_powerdown", nil)
 	if err == nil {
 		select {
 		case <-v.Done():

@@ -10,6 +10,7 @@ import (
 // TestBoot: from power-on through UEFI, boot loader and kernel to a wire that
 // forwards, and again after the power button.
 func TestBoot(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	began := time.Now()
 	m.on()

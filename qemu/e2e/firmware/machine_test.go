@@ -20,8 +20,8 @@ import (
 )
 
 // patience bounds each wait: a boot takes 15 s on a computer that has nothing
-// else to do.
-const patience = 4 * time.Minute
+// else to do, and minutes on one that has too much.
+const patience = 9 * time.Minute
 
 // machine is one computer with its disk; it can be switched on and off.
 type machine struct {
@@ -46,7 +46,7 @@ func image(t testing.TB, name string) string {
 	return path
 }
 
-// newMachine returns a machine with a new disk, switched off.
+// newMachine returns a machine, switched off, whose disk is the image as built.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wpfw") // a short path: sockets lie in it

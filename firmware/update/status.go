@@ -1,0 +1,61 @@
+package update
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Where the program updated serves its API and keeps its files, and the link
+// that leads the dataplane to the definitions in force.
+const (
+	Socket = "/run/wirepatch/update.sock"
+	Dir    = "/data/update"
+	Link   = "/run/wirepatch/definitions"
+)
+
+// What is being done.
+const (
+	Idle        = "idle"
+	Checking    = "checking"
+	Uploading   = "uploading"
+	Downloading = "downloading"
+	Installing  = "installing"
+)
+
+// Status is the answer of GET /v1/status.
+type Status struct {
+	Version   string    `json:"version"` // of the running firmware
+	Board     string    `json:"board"`
+	Revision  int       `json:"definitions"` // in force
+	State     string    `json:"state"`
+	Bytes     int64     `json:"bytes,omitempty"` // of what is being fetched
+	Done      int64     `json:"done,omitempty"`  // of these, so far
+	Offer     *Offer    `json:"offer,omitempty"` // what the last check found and was not put in
+	LastCheck time.Time `json:"last_check"`
+	NextCheck time.Time `json:"next_check"`
+	LastError *Refusal  `json:"last_error,omitempty"`
+}
+
+// Ask asks the running program for its status.
+func Ask(ctx context.Context) (*Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", Socket)
+	}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://updated/v1/status", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("updated does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	s := new(Status)
+	return s, json.NewDecoder(resp.Body).Decode(s)
+}

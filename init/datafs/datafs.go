@@ -1,0 +1,107 @@
+// Package datafs makes, checks and grows the file system of the data partition.
+// It is written from a template of a few kilobytes and then grown by the kernel,
+// so that the image needs no mkfs; e2fsck, the one foreign program of the image,
+// repairs it. It does not mount.
+package datafs
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unsafe"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
+)
+
+//go:generate ./template.sh
+//go:embed template.ext4.zst
+var template []byte
+
+// block is what is written last: without the superblock in it there is no file
+// system yet, and the next start begins anew.
+const block = 4096
+
+// Make makes the file system on the device at path, and all of what was there
+// before is gone.
+func Make(path string) error {
+	z, err := zstd.NewReader(nil)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	all, err := z.DecodeAll(template, nil)
+	if err != nil {
+		return fmt.Errorf("make file system: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("make file system: %w", err)
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size < int64(len(all)) {
+		return errors.Join(fmt.Errorf("make file system: the partition has %d bytes; want at least %d", size, len(all)), err)
+	}
+	for _, piece := range []struct {
+		at    int64
+		bytes []byte
+	}{{0, make([]byte, block)}, {block, all[block:]}, {0, all[:block]}} {
+		if _, err := f.WriteAt(piece.bytes, piece.at); err != nil {
+			return fmt.Errorf("make file system: %w", err)
+		}
+		if err := f.Sync(); err != nil {
+			return fmt.Errorf("make file system: %w", err)
+		}
+	}
+	return nil
+}
+
+// Fresh says whether the device has never been written to: its first megabyte is
+// all zeros.
+func Fresh(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b := make([]byte, 1<<20)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return false
+	}
+	return len(bytes.Trim(b, "\x00")) == 0
+}
+
+// resize is EXT4_IOC_RESIZE_FS of the kernel's fs/ext4/ext4.h.
+const resize = 0x40086610
+
+// Grow makes the mounted file system as large as its device. One that is so
+// already stays as it is.
+func Grow(mounted, device string) error {
+	d, err := os.Open(device)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	size, err := d.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(mounted, &s); err != nil {
+		return err
+	}
+	blocks := uint64(size) / uint64(s.Bsize)
+	m, err := os.Open(mounted)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, m.Fd(), resize, uintptr(unsafe.Pointer(&blocks))); errno != 0 {
+		return fmt.Errorf("grow file system to %d blocks: %w", blocks, errno)
+	}
+	return nil
+}
