@@ -36,7 +36,7 @@ func TestLargeValues(t *testing.T) {
 	for _, tt := range tests {
 		data := []byte(tt.name + ": " + tt.value + "\r\n")
 		m := &protocol.Message{Protocol: "http", Data: data, Elements: []protocol.Element{{Kind: tt.kind, Span: protocol.Span{End: len(data)}, Fields: []protocol.Field{
-			{Name: "name", Value: tt.name}, {Name: "value", Value: tt.value}}}}}
+			{Name: "name", Value: tt.name}, {Name: "value", Value: tt.value}, {Name: "folded", Value: false}}}}}
 		if strings.HasPrefix(tt.kind, "response") {
 			m.Dir = session.ToClient
 		}
