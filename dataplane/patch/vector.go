@@ -119,7 +119,13 @@ func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error 
 	return t.compare(v, b, f, end)
 }
 
-// inPieces has one side send bytes, cut as cuts says.
+// closely is how many bytes at the beginning and at the end of a long test are
+// cut as finely as asked for. In between pieces are no finer than a thirty-second
+// part of the whole: a decoder that holds a message looks at all of it with each
+// piece, and an appliance runs all tests before it inspects anything.
+const closely = 2048
+
+// inPieces has one side send bytes, cut as size says: 0: at random.
 func inPieces(f *feed, dir session.Direction, bytes string, size int, rnd *rand.Rand) error {
 	rest := []byte(bytes)
 	for len(rest) > 0 {
@@ -128,6 +134,9 @@ func inPieces(f *feed, dir session.Direction, bytes string, size int, rnd *rand.
 			n = min(n, size)
 		} else if size == 0 {
 			n = 1 + rnd.IntN(min(n, 1+rnd.IntN(200)))
+		}
+		if len(bytes)-len(rest) >= closely && len(rest) > closely {
+			n = max(n, min(len(bytes)/32, len(rest)-closely))
 		}
 		if err := f.send(dir, rest[:n]); err != nil {
 			return err
