@@ -2,6 +2,7 @@ package patch
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,10 @@ const (
 	// what is more was spent waiting for a processor.
 	budgetMost = 100 * time.Millisecond
 )
+
+// unhurried is for tests, which a slow processor must not fail: a condition may
+// take its time.
+func unhurried(s *Set) { s.burst = math.MaxInt64 }
 
 // budget is the time that a definition has taken beyond its share.
 type budget struct {

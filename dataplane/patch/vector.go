@@ -39,7 +39,7 @@ func (f Failure) Error() string {
 // bytes whole, one by one, and in random pieces (the same in every run); over
 // UDP, what one side sends in a step is one datagram. The definition is compiled alone and in correct mode.
 func Test(def *Definition, d Decoder) []Failure {
-	set, errs := compileAt([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, map[string]string{def.ID: Correct}, func() time.Time { return TestTime })
+	set, errs := compileAt([]*Definition{def}, map[string]protocol.Schema{def.Protocol: d.Schema}, map[string]string{def.ID: Correct}, func() time.Time { return TestTime }, unhurried)
 	if len(errs) > 0 {
 		return []Failure{{Pos: def.Pos, Text: errors.Join(errs...).Error()}}
 	}
