@@ -81,7 +81,7 @@ func run(args []string, out io.Writer) error {
 	case "replay":
 		return replay(rest, out)
 	case "pack":
-		return pack(rest, out)
+		return makePack(rest, out)
 	case "schema":
 		b, err := patch.JSONSchema()
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"wirepatch/dataplane/patch"
+	"wirepatch/firmware/pack"
 )
 
 // tcpFrame is an Ethernet frame of one TCP segment over IPv4 between 10.0.0.1,
@@ -145,6 +146,9 @@ func TestPack(t *testing.T) {
 		if !bytes.Contains(packs[0], []byte(want)) {
 			t.Errorf("the pack lacks %q", want)
 		}
+	}
+	if p, err := pack.Read(bytes.NewReader(packs[0])); err != nil || p.Revision != 3 || len(p.Files) < 3 {
+		t.Errorf("the box reads the pack as %+v, %v; want revision 3 and all files", p, err)
 	}
 	broken := filepath.Join(dir, "d", "WP-2025-29927", "patch.yaml")
 	if err := os.WriteFile(broken, []byte("id: WP-2025-29927\n"), 0o644); err != nil {

@@ -1,5 +1,5 @@
 // Package pack is a pack of definitions: one tar with a revision and the
-// definitions as they lie in the folder definitions. A box replaces all of its
+// definitions and described protocols as they lie in the folder definitions. A box replaces all of its
 // definitions by those of a pack. It does not judge them: the dataplane does,
 // with their own tests, before it lets them near the wire.
 package pack
@@ -31,22 +31,27 @@ const (
 // about is the first file of the tar.
 const about = "pack.json"
 
-var definition = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}/patch\.yaml$`)
+// A definition, or the description of a protocol.
+var definition = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]{0,99}/patch|protocols/[A-Za-z0-9][A-Za-z0-9_.-]{0,99})\.yaml$`)
 
 // Pack is a pack in memory.
 type Pack struct {
 	Revision int               `json:"revision"`
-	Files    map[string][]byte `json:"-"` // as WP-2025-1/patch.yaml
+	Files    map[string][]byte `json:"-"` // as WP-2025-1/patch.yaml, protocols/redis.yaml
 }
 
-// Collect takes the definitions of a folder.
+// Collect takes the definitions of a folder, and the protocols described there.
 func Collect(root fs.FS, revision int) (*Pack, error) {
 	p := &Pack{Revision: revision, Files: map[string][]byte{}}
 	all, err := fs.Glob(root, "*/patch.yaml")
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range all {
+	described, err := fs.Glob(root, "protocols/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range append(all, described...) {
 		if p.Files[n], err = fs.ReadFile(root, n); err != nil {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -15,7 +14,7 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 
 	"wirepatch/board/settings"
-	"wirepatch/dataplane/patch"
+	"wirepatch/firmware/pack"
 	"wirepatch/firmware/release"
 )
 
@@ -130,20 +129,11 @@ func (i *image) configuration(text func(string, uint64, []byte)) error {
 		return fmt.Errorf("images/appliance.ini: %w", err)
 	}
 	text("etc/wirepatch/appliance.ini", 0o644, b)
-	root := os.DirFS(filepath.Join(i.root, "definitions"))
-	all, err := fs.Glob(root, "*/patch.yaml")
+	all, err := pack.Collect(os.DirFS(filepath.Join(i.root, "definitions")), 1)
 	if err != nil {
 		return err
 	}
-	described, err := fs.Glob(root, patch.ProtocolFolder+"/*.yaml")
-	if err != nil {
-		return err
-	}
-	for _, n := range append(all, described...) {
-		b, err := fs.ReadFile(root, n)
-		if err != nil {
-			return err
-		}
+	for n, b := range all.Files {
 		text("etc/wirepatch/definitions/"+n, 0o644, b)
 	}
 	return nil

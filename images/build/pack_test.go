@@ -18,9 +18,9 @@ import (
 	"wirepatch/images/modules"
 )
 
-// pack packs an image of the real settings, board and definitions around a
+// packed packs an image of the real settings, board and definitions around a
 // binary and modules that stand for the compiled ones.
-func pack(t *testing.T) (archive []byte, records map[string]cpio.Record, order []string) {
+func packed(t *testing.T) (archive []byte, records map[string]cpio.Record, order []string) {
 	t.Helper()
 	out := t.TempDir()
 	text, err := board.Text("qemu")
@@ -77,7 +77,7 @@ func content(t *testing.T, r cpio.Record) string {
 }
 
 func TestPack(t *testing.T) {
-	_, got, order := pack(t)
+	_, got, order := packed(t)
 	for name, want := range map[string]string{
 		"init": "bin/bb", "bin/dataplane": "bb", "bin/mgmt": "bb", "bin/confine": "bb", "bin/poweroff": "bb", "bin/bb": "binary",
 		"lib/modules/failover.ko": "one", "lib/modules/order": "failover\ncrc32c optional\n", "etc/resolv.conf": "/run/resolv.conf",
@@ -104,7 +104,7 @@ func TestPack(t *testing.T) {
 }
 
 func TestPackModes(t *testing.T) {
-	_, got, _ := pack(t)
+	_, got, _ := packed(t)
 	inodes := map[uint64]string{}
 	for n, r := range got {
 		if r.UID != 0 || r.GID != 0 || r.MTime != 0 || r.NLink != 1 {
@@ -122,8 +122,8 @@ func TestPackModes(t *testing.T) {
 }
 
 func TestPackIsReproducible(t *testing.T) {
-	a, _, _ := pack(t)
-	b, _, _ := pack(t)
+	a, _, _ := packed(t)
+	b, _, _ := packed(t)
 	if !bytes.Equal(a, b) {
 		t.Error("two packs of the same differ; want the same bytes")
 	}
