@@ -38,7 +38,7 @@ check: generated ## formatting, vet, staticcheck, generated files
 	go tool staticcheck ./...
 
 prove: setup ## vulnerable and patched servers, compared through the appliance: docs/proofs.md, out/proofs.json (as root)
-	@go run ./definitions prove -page docs/proofs.md
+	@go run ./definitions prove -jobs 2
 
 bench: ## benchmarks, then the wire against the Linux bridge: a table and out/bench.json (as root)
 	go test -run '^$$' -bench . -benchmem ./...

@@ -7,7 +7,7 @@
 //	go run ./definitions replay FILE.pcap [--protocol NAME] [--port N] [DIR|FILE…]
 //	go run ./definitions pack -revision N -o FILE [DIR]
 //	go run ./definitions schema
-//	go run ./definitions prove [-install] [-quick] [-v] [-page FILE] [ID…]
+//	go run ./definitions prove [-install] [-quick] [-v] [-jobs N] [-page FILE] [ID…]
 //
 // It does with a definition what an appliance does when it loads one, and says
 // what it finds. docs/definitions.md describes the language.
@@ -39,11 +39,13 @@ const usage = `usage: go run ./definitions COMMAND
                       test all definitions and write them, with the descriptions of
                       protocols, into the file that the update repository signs
   schema              print the JSON Schema of definitions (docs/definition.schema.json)
-  prove [-install] [-quick] [-v] [-page FILE] [ID...]
+  prove [-install] [-quick] [-v] [-jobs N] [-page FILE] [ID...]
                       install the vulnerable and the fixed server of each definition that
                       has a proof, and compare the one behind the dataplane with the other:
-                      as root. -install does no more than that, -quick leaves out the mutations of requests, -v shows all
-                      failures, -page puts the table into a page
+                      as root. The results go into out/proofs.json and the table of docs/proofs.md
+                      (-page: of another page), those of other definitions stay there. -install
+                      only installs, -quick leaves out the mutations of requests and keeps no
+                      results, -v shows all failures, -jobs proves several at a time
 
 DIR is a folder with definitions (ID/patch.yaml) or with one; it is ./definitions when
 none is given. The language is described in docs/definitions.md.

@@ -9,10 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
-	"wirepatch/board/atomicfile"
 	"wirepatch/dataplane/prove"
 )
 
@@ -24,52 +22,40 @@ func proofs(args []string, out io.Writer) error {
 	quick := flags.Bool("quick", false, "")
 	install := flags.Bool("install", false, "")
 	verbose := flags.Bool("v", false, "")
-	page := flags.String("page", "", "")
+	jobs := flags.Int("jobs", 1, "")
+	page := flags.String("page", filepath.Join("docs", "proofs.md"), "")
 	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("prove: %w; want prove [-install] [-quick] [-v] [-page FILE] [ID...]", err)
+		return fmt.Errorf("prove: %w; want prove [-install] [-quick] [-v] [-jobs N] [-page FILE] [ID...]", err)
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("prove: it makes network namespaces; run it as root")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	results, err := prove.Run(ctx, prove.Options{Definitions: folder, Out: filepath.Join("out", "prove"), IDs: flags.Args(),
-		Install: *install, Quick: *quick, Verbose: *verbose, Log: out})
+	o := prove.Options{Definitions: folder, Out: filepath.Join("out", "prove"), IDs: flags.Args(),
+		Install: *install, Quick: *quick, Verbose: *verbose, Jobs: *jobs, Log: out}
+	record := prove.Record{Page: *page, JSON: filepath.Join("out", "proofs.json")}
+	if !*quick { // what was not tried in all forms is no figure
+		o.Done = func(some []prove.Result) error { return record.Keep(some, false) }
+	}
+	results, err := prove.Run(ctx, o)
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
 	if *install {
+		if len(results) > 0 {
+			return errFound
+		}
 		return nil
 	}
-	if err := prove.WriteJSON(filepath.Join("out", "proofs.json"), results); err != nil {
-		return fmt.Errorf("prove: %w", err)
-	}
-	table := prove.Table(results)
-	fmt.Fprintf(out, "\n%s", table)
-	if *page != "" {
-		if err := inPage(*page, table); err != nil {
+	if !*quick && len(o.IDs) == 0 {
+		if err := record.Keep(results, true); err != nil { // and nothing of definitions that are no more
 			return fmt.Errorf("prove: %w", err)
 		}
 	}
+	fmt.Fprintf(out, "\n%s", prove.Table(results))
 	if !prove.Whole(results) {
 		return errFound
 	}
 	return nil
-}
-
-// The table of a page stands between these lines.
-const tableBegin, tableEnd = "<!-- measured -->\n", "<!-- /measured -->\n"
-
-// inPage puts the table into a page.
-func inPage(path, table string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(b), tableBegin)
-	_, after, ends := strings.Cut(rest, tableEnd)
-	if !ok || !ends {
-		return fmt.Errorf("%s has no place for the table; want the lines %q and %q", path, tableBegin, tableEnd)
-	}
-	return atomicfile.Write(path, []byte(before+tableBegin+table+tableEnd+after), 0o644)
 }

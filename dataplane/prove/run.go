@@ -2,11 +2,15 @@ package prove
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"wirepatch/dataplane/internal/netns"
@@ -20,7 +24,9 @@ type Options struct {
 	Install     bool     // nothing is proved, only the servers are installed
 	Quick       bool     // the exchanges as they are written down, without mutations
 	Verbose     bool     // all failures
+	Jobs        int      // how many pairs at a time; 0: one
 	Log         io.Writer
+	Done        func([]Result) error // told all results so far, sorted, whenever there is another one; may be nil
 }
 
 // stallLimit is when a server that does not answer counts as stalled, where the
@@ -30,8 +36,9 @@ const stallLimit = 6 * time.Second
 // quiet is how long a fixed server may take, before it counts as one that waits.
 const quiet = 8 * time.Second
 
-// Run proves definitions one after the other. The error is about what could not
-// be done; what does not hold is in the results.
+// Run proves definitions, several at a time: each has namespaces, servers and a
+// dataplane of its own. The error is about what kept it from working at all; what
+// could not be done for one pair, and what does not hold, is in the results.
 func Run(ctx context.Context, o Options) ([]Result, error) {
 	definitions, err := filepath.Abs(o.Definitions)
 	if err != nil {
@@ -48,52 +55,100 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
+	o.Log = &together{w: o.Log}
 	r := &runner{Options: o, out: out, definitions: definitions, program: filepath.Join(out, "dataplane"),
 		install: &installer{ctx: ctx, cache: out, log: o.Log}}
 	c := exec.CommandContext(ctx, "go", "build", "-o", r.program, "wirepatch/dataplane")
 	if b, err := c.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the dataplane: %w\n%s", err, b)
 	}
-	var results []Result
-	for _, dir := range dirs {
-		p, err := load(dir)
-		if err != nil {
-			return results, err
-		}
-		res, err := r.one(ctx, p)
-		if err != nil {
-			return results, fmt.Errorf("%s: %w", p.definition.ID, err)
-		}
-		if o.Install {
-			continue
-		}
-		fmt.Fprintln(o.Log, res.line())
-		results = append(results, *res)
+	return r.all(ctx, dirs)
+}
+
+// all proves the definitions in dirs.
+func (r *runner) all(ctx context.Context, dirs []string) ([]Result, error) {
+	work := make(chan string)
+	var workers sync.WaitGroup
+	for range max(1, r.Jobs) {
+		workers.Go(func() {
+			for dir := range work {
+				r.add(r.pair(ctx, dir), len(dirs))
+			}
+		})
 	}
-	return results, nil
+	for _, dir := range dirs {
+		select {
+		case work <- dir:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	workers.Wait()
+	return r.results, errors.Join(ctx.Err(), r.err)
+}
+
+// pair proves one definition. What keeps it from being proved is its result.
+func (r *runner) pair(ctx context.Context, dir string) *Result {
+	p, err := load(dir)
+	if err != nil {
+		return &Result{ID: filepath.Base(dir), failed: err}
+	}
+	res := &Result{ID: p.definition.ID, versions: [2]string{p.Vulnerable.describe(), p.Fixed.describe()}}
+	res.failed = r.one(ctx, p, res)
+	return res
+}
+
+// add tells a result, and keeps it, unless its work was cut short.
+func (r *runner) add(res *Result, of int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.install.ctx.Err() != nil {
+		return
+	}
+	if r.Install && res.failed == nil {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(r.results, res.ID, func(have Result, id string) int { return strings.Compare(have.ID, id) })
+	r.results = slices.Insert(r.results, at, *res)
+	fmt.Fprintf(r.Log, "%d of %d: %s\n", len(r.results), of, res.line())
+	if r.Done != nil && !r.Install {
+		r.err = errors.Join(r.err, r.Done(r.results))
+	}
 }
 
 type runner struct {
 	Options
 	out, definitions, program string
 	install                   *installer
+
+	mu      sync.Mutex // of what follows
+	results []Result   // sorted
+	err     error
+}
+
+// together writes what several say one behind the other.
+type together struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (t *together) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(b)
 }
 
 // one proves one definition, in namespaces of its own.
-func (r *runner) one(ctx context.Context, p *proof) (*Result, error) {
+func (r *runner) one(ctx context.Context, p *proof, res *Result) error {
 	id := p.definition.ID
 	bad, err := r.install.install(p, "vulnerable", p.Vulnerable)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	good, err := r.install.install(p, "fixed", p.Fixed)
-	if err != nil {
-		return nil, err
+	if err != nil || r.Install {
+		return err
 	}
-	if r.Install {
-		return &Result{ID: id}, nil
-	}
-	res := &Result{ID: id, versions: [2]string{p.Vulnerable.describe(), p.Fixed.describe()}}
 	begin := time.Now()
 	h := &netns.Host{Ctx: ctx}
 	err = h.Guard(func() error {
@@ -126,5 +181,5 @@ func (r *runner) one(ctx context.Context, p *proof) (*Result, error) {
 		return b.corrected(h, p)
 	})
 	res.took = time.Since(begin)
-	return res, err
+	return err
 }
