@@ -12,6 +12,7 @@ import (
 
 	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/discover"
 	"wirepatch/dataplane/port"
 	"wirepatch/dataplane/session"
 )
@@ -25,12 +26,13 @@ type agent struct {
 	instance string
 	began    settings.Wire // as the ports were opened
 	reload   sync.Mutex    // one at a time
+	found    *discover.Table
 
 	rehearsal sync.Mutex
 }
 
 func newAgent(b *builder, l *loop) *agent {
-	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire}
+	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire, found: discover.New(time.Now)}
 	a.links = l.port.NewPropagator(func(text string) {
 		slog.Info(text)
 		l.report("link", text)
@@ -119,8 +121,8 @@ func (a *agent) Reload(ctx context.Context) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	a.links.Set(g.wire.LinkPropagation)
-	if o, w := a.began, g.wire; o.Attach != w.Attach || o.MTU != w.MTU {
-		a.loop.report("settings", "[wire] attach and mtu are in force from the next start of the dataplane")
+	if o, w := a.began, g.wire; o.Attach != w.Attach || o.MTU != w.MTU || o.Discovery != w.Discovery {
+		a.loop.report("settings", "[wire] attach, mtu and discovery are in force from the next start of the dataplane")
 	}
 	a.loop.report("settings", fmt.Sprintf("settings and definitions were loaded anew: %s, %d services", g.set, len(g.services)))
 	return nil

@@ -81,7 +81,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	defer signal.Stop(hup)
 
 	var wg sync.WaitGroup
-	errs := make(chan error, 6)
+	errs := make(chan error, 7)
 	start := func(f func() error) {
 		wg.Go(func() {
 			err := f()
@@ -96,6 +96,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 	start(func() error { return a.watch(ctx) })
 	start(func() error { a.links.Run(ctx); return nil })
 	start(func() error { a.sweep(ctx); return nil })
+	start(func() error { a.lookAround(ctx); return nil })
 	start(func() error { a.reloadOn(ctx, hup); return nil })
 	l.report("start", "the dataplane has started, version "+version)
 	slog.Info("started", "version", version, "a", o.wireA, "b", o.wireB)

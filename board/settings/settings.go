@@ -57,10 +57,12 @@ type Wire struct {
 	// KernelInspection lets the kernel follow sessions and judge simple messages
 	// by itself, so that the engine sees only what may be of interest.
 	KernelInspection bool
+	// Discovery looks at samples of what servers say first, to tell which there are.
+	Discovery bool
 }
 
 // DefaultWire is in force where the file says nothing.
-var DefaultWire = Wire{LinkPropagation: true, Attach: "auto", KernelInspection: true}
+var DefaultWire = Wire{LinkPropagation: true, Attach: "auto", KernelInspection: true, Discovery: true}
 
 // Service is one protected service: sessions to Address and Port.
 type Service struct {
@@ -215,10 +217,11 @@ var Ways = []string{"auto", "tcx", "xdp"}
 const leastMTU, mostMTU = 1280, 9600
 
 func (p *parser) wire(sec *ini.Section) {
-	p.known(sec, "link_propagation", "attach", "mtu", "kernel_inspection")
+	p.known(sec, "link_propagation", "attach", "mtu", "kernel_inspection", "discovery")
 	w := &p.s.Wire
 	w.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
 	w.KernelInspection = p.oneOf(sec, "kernel_inspection", "yes", "yes", "no") == "yes"
+	w.Discovery = p.oneOf(sec, "discovery", "yes", "yes", "no") == "yes"
 	w.Attach = p.oneOf(sec, "attach", "auto", Ways...)
 	if v := sec.Key("mtu").String(); v != "" {
 		n, err := sec.Key("mtu").Int()

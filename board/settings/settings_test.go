@@ -25,6 +25,7 @@ link_propagation = no
 attach = xdp
 mtu = 9000
 kernel_inspection = no
+discovery = no
 [service web]
 address = 10.77.0.2
 port = 8080

@@ -6,6 +6,7 @@
 //	GET  /v1/status               Status
 //	GET  /v1/events?since=N&wait=SECONDS   []Event with ID > N, oldest first, at most 500;
 //	                              with wait, blocks until there is one
+//	GET  /v1/found                []Found: services that answered on the wire, and what they said of themselves
 //	POST /v1/reload               reads settings and definitions anew; 204, or 422 with the reason
 //	POST /v1/rehearse?ms=N        stops the engine for N ms (600 to 5000, else 1000) and
 //	                              tells what the kernel did without it: Rehearsal

@@ -47,6 +47,7 @@ func NewServer(source Source, log *Log) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/found", s.found)
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/rehearse", s.rehearse)
 	s.http = &http.Server{

@@ -86,13 +86,15 @@ func plainFrames(name string) error {
 type xdpTables struct {
 	Xsks *ebpf.Map `ebpf:"wp_xsks"`
 	Out  *ebpf.Map `ebpf:"wp_out"`
+	// Of those with which the program watches what servers say, only one is read.
+	Sightings *ebpf.Map `ebpf:"wp_sightings"`
 }
 
 func (t *xdpTables) Close() error {
 	if t.Xsks == nil {
 		return nil
 	}
-	return _XdpClose(t.Xsks, t.Out)
+	return _XdpClose(t.Xsks, t.Out, t.Sightings)
 }
 
 // assign loads the program of p.way and its maps.

@@ -23,12 +23,16 @@ const (
 	xdpMapWpNeedles   = "wp_needles"
 	xdpMapWpOpenings  = "wp_openings"
 	xdpMapWpOut       = "wp_out"
+	xdpMapWpPaces     = "wp_paces"
 	xdpMapWpPorts     = "wp_ports"
 	xdpMapWpScan      = "wp_scan"
+	xdpMapWpSeen      = "wp_seen"
 	xdpMapWpServices  = "wp_services"
 	xdpMapWpSessions  = "wp_sessions"
+	xdpMapWpSightings = "wp_sightings"
 	xdpMapWpSlots     = "wp_slots"
 	xdpMapWpTaken     = "wp_taken"
+	xdpMapWpTalks     = "wp_talks"
 	xdpMapWpVetting   = "wp_vetting"
 	xdpMapWpXsks      = "wp_xsks"
 	xdpProgTake       = "take"
@@ -92,12 +96,16 @@ type xdpMapSpecs struct {
 	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.MapSpec `ebpf:"wp_openings"`
 	WpOut       *ebpf.MapSpec `ebpf:"wp_out"`
+	WpPaces     *ebpf.MapSpec `ebpf:"wp_paces"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
 	WpScan      *ebpf.MapSpec `ebpf:"wp_scan"`
+	WpSeen      *ebpf.MapSpec `ebpf:"wp_seen"`
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
 	WpSessions  *ebpf.MapSpec `ebpf:"wp_sessions"`
+	WpSightings *ebpf.MapSpec `ebpf:"wp_sightings"`
 	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
 	WpTaken     *ebpf.MapSpec `ebpf:"wp_taken"`
+	WpTalks     *ebpf.MapSpec `ebpf:"wp_talks"`
 	WpVetting   *ebpf.MapSpec `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.MapSpec `ebpf:"wp_xsks"`
 }
@@ -135,12 +143,16 @@ type xdpMaps struct {
 	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.Map `ebpf:"wp_openings"`
 	WpOut       *ebpf.Map `ebpf:"wp_out"`
+	WpPaces     *ebpf.Map `ebpf:"wp_paces"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
 	WpScan      *ebpf.Map `ebpf:"wp_scan"`
+	WpSeen      *ebpf.Map `ebpf:"wp_seen"`
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
 	WpSessions  *ebpf.Map `ebpf:"wp_sessions"`
+	WpSightings *ebpf.Map `ebpf:"wp_sightings"`
 	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
 	WpTaken     *ebpf.Map `ebpf:"wp_taken"`
+	WpTalks     *ebpf.Map `ebpf:"wp_talks"`
 	WpVetting   *ebpf.Map `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.Map `ebpf:"wp_xsks"`
 }
@@ -154,12 +166,16 @@ func (m *xdpMaps) Close() error {
 		m.WpNeedles,
 		m.WpOpenings,
 		m.WpOut,
+		m.WpPaces,
 		m.WpPorts,
 		m.WpScan,
+		m.WpSeen,
 		m.WpServices,
 		m.WpSessions,
+		m.WpSightings,
 		m.WpSlots,
 		m.WpTaken,
+		m.WpTalks,
 		m.WpVetting,
 		m.WpXsks,
 	)

@@ -2,7 +2,8 @@
 //
 // A frame, however the program is attached: this is all that the rest of the
 // program knows of it. The program is built twice, for tcx and, with WIRE_XDP
-// defined, for XDP.
+// defined, for XDP. The one that only looks (watch.c, with WATCH defined) needs
+// frame_tag and frame_load alone.
 //
 //	ATTACHED                   the program's section
 //	DROP                       the verdict that drops a frame
@@ -25,6 +26,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#ifdef WATCH
+#include "frame_watch.h"
+#else
 #include "maps.h"
 
 enum { NOBODY = -1 };
@@ -33,4 +37,5 @@ enum { NOBODY = -1 };
 #include "frame_xdp.h"
 #else
 #include "frame_tcx.h"
+#endif
 #endif

@@ -12,6 +12,9 @@
 #include "maps.h"
 #include "parse.h"
 #include "take.h"
+#ifdef WIRE_XDP
+#include "watch.h"
+#endif
 
 // The engine is given up when its heartbeat is older than this.
 #define STALE_NS 400000000ULL
@@ -115,6 +118,10 @@ int wire(frame *f)
 		return DROP;
 	}
 	kind = parse(f, &v);
+#ifdef WIRE_XDP
+	if (kind == KIND_L4 && index == 1)
+		watch_frame(f, &v);
+#endif
 	switch (kind) {
 	case KIND_L4:
 		p = by_service(f, &v);
