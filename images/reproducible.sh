@@ -14,7 +14,7 @@ for n in one another/deeper; do
 	[ "$n" = one ] || export GOCACHE="$dir/gocache"
 	(cd "$dir/$n" && go run ./images/build -board "$board" -out out)
 done
-for f in vmlinuz initramfs.cpio.zst wirepatch.efi wirepatch.img wirepatch.qcow2 bom.json wirepatch.spdx.json; do
+for f in vmlinuz initramfs.cpio.zst wirepatch.efi wirepatch.img wirepatch.qcow2 wirepatch-installer.img bom.json wirepatch.spdx.json; do
 	cmp "$dir/one/out/$f" "$dir/another/deeper/out/$f"
 	echo "the same: $(sha256sum <"$dir/one/out/$f" | cut -d' ' -f1)  $f"
 done

@@ -79,6 +79,10 @@ func (b *box) bringUp(ctx context.Context) {
 	b.journal.Logf("firmware %s, kernel %s", b.release.Version, b.release.Kernel)
 	b.readBoard()
 	b.loadModules()
+	if isInstaller() {
+		b.installer(ctx)
+		return
+	}
 	b.findSlot()
 	data := b.mountData()
 	b.note(func(p *published) { p.data = data })
@@ -86,7 +90,7 @@ func (b *box) bringUp(ctx context.Context) {
 	b.step("host name", func() error { return unix.Sethostname([]byte(b.settings.Hostname)) })
 	b.bringUpPorts()
 	b.startPrograms(ctx)
-	b.openConsoles(ctx)
+	b.openConsoles(ctx, b.showMenu)
 	b.guard("settings", func() { b.keepSettings(ctx) })
 	b.guard("management port", func() { b.manage(ctx) })
 	b.guard("watch", func() { b.watch(ctx) })

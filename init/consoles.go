@@ -15,8 +15,8 @@ import (
 	"wirepatch/init/console"
 )
 
-// openConsoles moves the log to the board's consoles and shows the menu on each.
-func (b *box) openConsoles(ctx context.Context) {
+// openConsoles moves the log to the board's consoles and talks on each.
+func (b *box) openConsoles(ctx context.Context, talk func(context.Context, board.Console, io.ReadWriter)) {
 	var logs []io.Writer
 	for _, c := range b.board.Consoles {
 		w := &console.Writer{Console: c}
@@ -25,26 +25,31 @@ func (b *box) openConsoles(ctx context.Context) {
 			continue
 		}
 		logs = append(logs, w)
-		b.guard("console "+c.Device, func() { b.serve(ctx, c) })
+		b.guard("console "+c.Device, func() { serve(ctx, c, talk) })
 	}
 	if len(logs) > 0 {
 		b.journal.SetConsoles(logs...)
 	}
 }
 
-// serve shows the menu on one console for good. It lets the boot say what it
-// has to say first.
-func (b *box) serve(ctx context.Context, c board.Console) {
-	b.awaitWire(ctx)
+// serve talks on one console for good.
+func serve(ctx context.Context, c board.Console, talk func(context.Context, board.Console, io.ReadWriter)) {
 	for ctx.Err() == nil {
 		f, err := console.Open(c)
 		if err == nil {
-			console.New(b.menu(ctx, c), f).Run(ctx)
+			talk(ctx, c, f)
 			f.Close()
 		}
 		// The line hung up, or the device is gone for now.
 		time.Sleep(time.Second)
 	}
+}
+
+// showMenu shows the menu on one console. It lets the boot say what it has to
+// say first.
+func (b *box) showMenu(ctx context.Context, c board.Console, rw io.ReadWriter) {
+	b.awaitWire(ctx)
+	console.New(b.menu(ctx, c), rw).Run(ctx)
 }
 
 func (b *box) menu(ctx context.Context, c board.Console) console.Box {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/safchain/ethtool"
@@ -32,10 +33,7 @@ var pciAddress = regexp.MustCompile(`^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]
 func (b *box) bringUpPorts() {
 	roles, found, err := b.findPorts()
 	if err != nil {
-		b.journal.Logf("ports: %v", err)
-		for _, f := range found {
-			b.journal.Logf("ports: found %s", f)
-		}
+		b.mismatch(err, found)
 	}
 	name := func(i *board.Interface, as string) bool {
 		if i == nil {
@@ -49,6 +47,19 @@ func (b *box) bringUpPorts() {
 		if there {
 			b.step("wire port "+as, func() error { return wireUp(as, b.board.OffloadsOff) })
 		}
+	}
+}
+
+// mismatch says what of the board is not in this machine, and what is.
+func (b *box) mismatch(err error, found []board.Interface) {
+	for line := range strings.Lines(err.Error()) {
+		b.journal.Logf("ports: %s", strings.TrimSpace(line))
+	}
+	for _, f := range found {
+		b.journal.Logf("ports: found %s", f)
+	}
+	if len(found) == 0 {
+		b.journal.Logf("ports: found none: no driver of this image fits the machine's cards")
 	}
 }
 

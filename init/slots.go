@@ -34,9 +34,16 @@ func (b *box) findSlot() {
 	}
 }
 
-func (b *box) readSlot() error {
+func (b *box) mountVariables() error {
 	if err := unix.Mount("efivarfs", slot.Efivars, "efivarfs", closed, ""); err != nil && !errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("mount EFI variables: %w", err)
+	}
+	return nil
+}
+
+func (b *box) readSlot() error {
+	if err := b.mountVariables(); err != nil {
+		return err
 	}
 	boot, err := slot.ReadBoot(slot.Efivars)
 	if err != nil {

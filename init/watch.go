@@ -48,6 +48,13 @@ func (b *box) watch(ctx context.Context) {
 	}
 }
 
+// beat shows signs of life where there is no wire to watch.
+func (b *box) beat(ctx context.Context) {
+	for ; ctx.Err() == nil; time.Sleep(time.Second) {
+		b.pulse.beat()
+	}
+}
+
 func (b *box) hasForwarded() bool {
 	select {
 	case <-b.forwarding:

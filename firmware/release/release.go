@@ -24,6 +24,10 @@ const Path = "/etc/wirepatch/release"
 // RootPath is where an image carries the root of trust of its updates.
 const RootPath = "/etc/wirepatch/root.json"
 
+// DiskPath is where an installer's image carries the disk that it writes, packed
+// with zstd. It lies under the same Secure Boot signature as the rest of it.
+const DiskPath = "/install/disk.img.zst"
+
 // Release says what an image was made of.
 type Release struct {
 	Version       string `ini:"version"`

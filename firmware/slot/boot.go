@@ -45,6 +45,17 @@ func ReadBoot(efivars string) (b Boot, err error) {
 	return b, err
 }
 
+// StartedFrom returns the GUID of the partition that the running program was
+// loaded from, also without boot loader: the unified kernel image says it itself.
+// It is "" when nothing says it.
+func StartedFrom(efivars string) string {
+	guid, err := variable(efivars, "LoaderDevicePartUUID")
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(guid)
+}
+
 // variable reads one of the boot loader's: four bytes of attributes, then UTF-16
 // that ends with 0.
 func variable(efivars, name string) (string, error) {

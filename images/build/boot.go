@@ -85,28 +85,23 @@ func commandLine(b *board.Board) string {
 // unify writes the unified kernel image, which is a firmware slot's content and
 // what an update brings.
 func (i *image) unify(context.Context) (string, error) {
-	kernel, err := os.ReadFile(filepath.Join(i.out, "vmlinuz"))
-	if err != nil {
-		return "", err
-	}
 	initrd, err := os.ReadFile(filepath.Join(i.out, "initramfs.cpio.zst"))
 	if err != nil {
 		return "", err
 	}
-	about := uki.About{Version: release.Version, Board: i.board.Name}
-	i.firmware, err = uki.Add(i.stub,
-		uki.Section{Name: uki.OSRelease, Data: about.Text()},
-		uki.Section{Name: uki.Cmdline, Data: []byte(commandLine(i.board))},
-		uki.Section{Name: uki.Uname, Data: []byte(i.pkg.Release())},
-		uki.Section{Name: uki.Initrd, Data: initrd},
-		uki.Section{Name: uki.Linux, Data: kernel})
-	if err != nil {
-		return "", err
-	}
 	if i.secure != "" {
-		if err := i.sign(); err != nil {
+		if i.key, err = secureboot.Read(i.secure); err != nil {
 			return "", err
 		}
+		// The certificate that machines are to trust goes onto the disk, where
+		// their set-up finds it.
+		i.certificate = i.key.Certificate.Raw
+		if i.loader, err = i.key.Sign(i.loader); err != nil {
+			return "", err
+		}
+	}
+	if i.firmware, err = i.program(initrd); err != nil {
+		return "", err
 	}
 	if err := writeChanged(filepath.Join(i.out, stubFile), i.stub); err != nil {
 		return "", err
@@ -115,20 +110,24 @@ func (i *image) unify(context.Context) (string, error) {
 	return fmt.Sprintf("%s, %.1f MB", name, float64(len(i.firmware))/1e6), writeChanged(filepath.Join(i.out, name), i.firmware)
 }
 
-// sign signs what machines start: boot loader and firmware. The certificate that
-// they are to trust goes onto the disk, where their set-up finds it.
-func (i *image) sign() error {
-	k, err := secureboot.Read(i.secure)
+// program is what machines start: kernel and initramfs in one, signed if there
+// is a key.
+func (i *image) program(initrd []byte) ([]byte, error) {
+	kernel, err := os.ReadFile(filepath.Join(i.out, "vmlinuz"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	i.certificate = k.Certificate.Raw
-	for _, program := range []*[]byte{&i.firmware, &i.loader} {
-		if *program, err = k.Sign(*program); err != nil {
-			return err
-		}
+	about := uki.About{Version: release.Version, Board: i.board.Name}
+	out, err := uki.Add(i.stub,
+		uki.Section{Name: uki.OSRelease, Data: about.Text()},
+		uki.Section{Name: uki.Cmdline, Data: []byte(commandLine(i.board))},
+		uki.Section{Name: uki.Uname, Data: []byte(i.pkg.Release())},
+		uki.Section{Name: uki.Initrd, Data: initrd},
+		uki.Section{Name: uki.Linux, Data: kernel})
+	if err != nil || i.key == nil {
+		return out, err
 	}
-	return nil
+	return i.key.Sign(out)
 }
 
 // disk writes the disk image, raw and for QEMU.

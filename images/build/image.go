@@ -13,6 +13,7 @@ import (
 
 	"wirepatch/board"
 	"wirepatch/firmware/release"
+	"wirepatch/firmware/secureboot"
 	"wirepatch/images/deb"
 	"wirepatch/images/kernel"
 	"wirepatch/images/modules"
@@ -55,7 +56,8 @@ type image struct {
 	firmware []byte         // the unified kernel image
 	checker  []byte         // e2fsck
 
-	certificate []byte // of Secure Boot; nil: the image is not signed
+	key         *secureboot.Key // nil: the image is not signed
+	certificate []byte          // its own, nil likewise
 }
 
 func (i *image) fetch(ctx context.Context) (string, error) {

@@ -11,6 +11,7 @@
 //	vmlinux              the kernel unpacked, for QEMU's direct boot
 //	wirepatch.efi        kernel and initramfs in one, as a firmware slot holds it
 //	wirepatch.img        the disk; wirepatch.qcow2 the same for QEMU
+//	wirepatch-installer.img  a stick that writes the disk to a machine's own
 //	linuxx64.efi.stub    what wirepatch.efi begins with
 //	bom.json             what it was made of, in short; wirepatch.spdx.json in full
 //	cache/               what a second build need not do again
@@ -88,6 +89,7 @@ func run(ctx context.Context, o options) error {
 		{"boot loader", i.fetchLoader},
 		{"unified kernel image", i.unify},
 		{"disk", i.disk},
+		{"installer", i.installer},
 		{"bill of materials", i.bill},
 		{"sizes", i.check},
 	}

@@ -1,7 +1,8 @@
 // Package disk writes the appliance's disk: a GPT with an EFI system partition,
 // which holds boot loader and firmware slots, and an empty data partition, in
-// which the box makes its file system when it first starts. The same input gives
-// the same bytes. It knows nothing of what the files are.
+// which the box makes its file system when it first starts; and the installer's
+// stick, which has the first of these only. The same input gives the same bytes.
+// It knows nothing of what the files are.
 package disk
 
 import (
@@ -35,8 +36,9 @@ const (
 
 // The partitions as the table names them.
 const (
-	ESPName  = "wirepatch-esp"
-	DataName = "wirepatch-data"
+	ESPName   = "wirepatch-esp"
+	DataName  = "wirepatch-data"
+	StickName = "wirepatch-install"
 )
 
 // Fixed, so that two builds are the same; the installer gives each disk its own.
@@ -44,10 +46,31 @@ const (
 	diskGUID = "8F6C2B0E-57C1-4B5D-9C2D-6A1C7E5A1D01"
 	espGUID  = "8F6C2B0E-57C1-4B5D-9C2D-6A1C7E5A1D02"
 	dataGUID = "8F6C2B0E-57C1-4B5D-9C2D-6A1C7E5A1D03"
+
+	stickGUID    = "8F6C2B0E-57C1-4B5D-9C2D-6A1C7E5A1D06"
+	stickESPGUID = "8F6C2B0E-57C1-4B5D-9C2D-6A1C7E5A1D07"
 )
 
 // Write writes a disk with these files, by path, on its EFI system partition.
 func Write(target string, files map[string][]byte) error {
+	return write(target, Size, &gpt.Table{GUID: diskGUID, Partitions: []*gpt.Partition{
+		partition(1, espStart, ESPSize, gpt.EFISystemPartition, ESPName, espGUID),
+		partition(2, dataStart, DataSize, gpt.LinuxFilesystem, DataName, dataGUID),
+	}}, files)
+}
+
+// WriteStick writes an installer's stick with these files.
+func WriteStick(target string, files map[string][]byte) error {
+	return write(target, espStart+ESPSize+1*mib, &gpt.Table{GUID: stickGUID, Partitions: []*gpt.Partition{
+		partition(1, espStart, ESPSize, gpt.EFISystemPartition, StickName, stickESPGUID),
+	}}, files)
+}
+
+func partition(index int, start, size uint64, kind gpt.Type, name, guid string) *gpt.Partition {
+	return &gpt.Partition{Index: index, Start: start / sector, End: (start+size)/sector - 1, Size: size, Type: kind, Name: name, GUID: guid}
+}
+
+func write(target string, size int64, t *gpt.Table, files map[string][]byte) error {
 	// diskfs takes the time that files get from the environment.
 	if err := os.Setenv("SOURCE_DATE_EPOCH", strconv.Itoa(fileTime)); err != nil {
 		return err
@@ -57,11 +80,12 @@ func Write(target string, files map[string][]byte) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(Size); err != nil {
+	if err := f.Truncate(size); err != nil {
 		return err
 	}
 	b := file.New(f, false)
-	if err := table().Write(f, Size); err != nil {
+	t.LogicalSectorSize, t.PhysicalSectorSize, t.ProtectiveMBR = sector, sector, true
+	if err := t.Write(f, size); err != nil {
 		return fmt.Errorf("write partition table: %w", err)
 	}
 	if err := writeESP(b, files); err != nil {
@@ -71,13 +95,6 @@ func Write(target string, files map[string][]byte) error {
 		return fmt.Errorf("write EFI system partition: %w", err)
 	}
 	return f.Sync()
-}
-
-func table() *gpt.Table {
-	return &gpt.Table{GUID: diskGUID, LogicalSectorSize: sector, PhysicalSectorSize: sector, ProtectiveMBR: true, Partitions: []*gpt.Partition{
-		{Index: 1, Start: espStart / sector, End: dataStart/sector - 1, Size: ESPSize, Type: gpt.EFISystemPartition, Name: ESPName, GUID: espGUID},
-		{Index: 2, Start: dataStart / sector, End: (dataStart+DataSize)/sector - 1, Size: DataSize, Type: gpt.LinuxFilesystem, Name: DataName, GUID: dataGUID},
-	}}
 }
 
 func writeESP(b backend.Storage, files map[string][]byte) error {
