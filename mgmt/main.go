@@ -31,7 +31,9 @@ import (
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/connlimit"
+	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
@@ -118,9 +120,15 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
 	changes := &change.Manager{DB: db, Audit: trail, Keeper: keeper.Client{Path: o.keeper}, Wire: control.Dial(o.control).Status, Now: time.Now}
 	outputs := &out.Sender{DB: db, Events: kept, Audit: trail, Host: hostname, Now: time.Now, Log: log}
+	servers := &inventory.Store{DB: db, Now: time.Now}
+	exposures := &inventory.Tracker{Store: servers, Definitions: o.definitions, Now: time.Now, Wire: func() (*control.Status, bool) {
+		d := poller.State().Dataplane
+		return d.Status, d.Answers
+	}}
+	feeds := &feed.Puller{DB: db, Inventory: servers, Folder: o.data, Audit: trail, Now: time.Now}
 	site, err := web.New(web.Config{
 		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
-		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: &inventory.Store{DB: db, Now: time.Now}, Definitions: o.definitions, Outputs: outputs, System: sampler, Settings: o.settings,
+		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: servers, Exposures: exposures, Feeds: feeds, Cycles: &cycle.Store{DB: db, Now: time.Now}, Outputs: outputs, System: sampler, Settings: o.settings,
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: time.Now, Log: log,
 	})
 	if err != nil {
@@ -141,11 +149,40 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err := outputs.Start(ctx); err != nil {
 		log.Error("nothing goes out to other systems", "cause", err)
 	}
+	changes.Check = site.Check
+	go feeds.Run(ctx)
+	go site.Remind(ctx)
+	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })
+	go keepFound(ctx, o.control, servers, log)
 	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
 	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
 	end()
 	kept.Wait() // for what is not on the disk yet
 	return err
+}
+
+// foundInterval is the time between two looks at what the wire has found.
+const foundInterval = 10 * time.Second
+
+// keepFound keeps what the wire finds. While the dataplane is away there is
+// nothing to keep; that it is away is said elsewhere.
+func keepFound(ctx context.Context, socket string, servers *inventory.Store, log *slog.Logger) {
+	wire := control.Dial(socket)
+	defer wire.Close()
+	tick := time.NewTicker(foundInterval)
+	defer tick.Stop()
+	for {
+		if found, err := wire.Found(ctx); err == nil {
+			if err := servers.PutFound(found); err != nil {
+				log.Warn("what the wire found is not kept", "cause", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // definitions is the folder that init leads the dataplane to, or the image's own.

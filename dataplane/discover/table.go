@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"wirepatch/dataplane/banner"
 	"wirepatch/dataplane/port"
 )
 
@@ -14,10 +15,7 @@ import (
 const (
 	maxServices = 4096
 	maxTalks    = 128              // sessions whose beginning is put together
-	maxSaid     = 8192             // bytes of each
 	talkTime    = 10 * time.Second // for a server to say what it is
-	maxSoftware = 8                // products of one service
-	maxNames    = 8
 )
 
 // Service is one address and port that answered.
@@ -27,17 +25,10 @@ type Service struct {
 	UDP      bool
 	Protocol string // "" unknown
 	Names    []string
-	Software []Software
+	Software []banner.Software
 	First    time.Time
 	Last     time.Time
 	Sampled  uint64 // sessions and datagrams looked at
-}
-
-// Software is a product that a service named.
-type Software struct {
-	Name, Version string
-	Evidence      string // where it was named, and the text
-	Seen          time.Time
 }
 
 type key struct {
@@ -76,7 +67,7 @@ func (t *Table) Add(s port.Sighting) {
 	now := t.now()
 	switch {
 	case s.UDP:
-		if f := identifyUDP(s.Server.Port(), s.Client.Port(), s.Data); f.Protocol != "" {
+		if f := banner.UDP(s.Server.Port(), s.Client.Port(), s.Data); f.Protocol != "" {
 			v := t.service(key{s.Server, true}, now)
 			v.Sampled++
 			v.take(f, now)
@@ -102,20 +93,20 @@ func (t *Table) hear(s port.Sighting, now time.Time) {
 	if len(k.said) == before {
 		return
 	}
-	f, more := Identify(s.Server.Port(), k.said)
+	f, more := banner.Identify(s.Server.Port(), k.said)
 	t.service(key{s.Server, false}, now).take(f, now)
-	if !more || len(k.said) >= maxSaid {
+	if !more || len(k.said) >= banner.MaxSaid {
 		delete(t.talks, e)
 	}
 }
 
 // put adds bytes at their place; what lies ahead of a gap is kept for later.
 func (k *talk) put(at uint32, data []byte) {
-	if int64(at)+int64(len(data)) > maxSaid {
-		data = data[:max(0, min(len(data), maxSaid-int(min(at, maxSaid))))]
+	if int64(at)+int64(len(data)) > banner.MaxSaid {
+		data = data[:max(0, min(len(data), banner.MaxSaid-int(min(at, banner.MaxSaid))))]
 	}
 	if int(at) > len(k.said) {
-		if k.held+len(data) <= maxSaid && len(k.parts) < 16 && len(data) > 0 {
+		if k.held+len(data) <= banner.MaxSaid && len(k.parts) < 16 && len(data) > 0 {
 			k.held += len(data)
 			k.parts[at] = slices.Clone(data)
 		}
@@ -172,22 +163,22 @@ func (t *Table) forget() {
 
 // take adds what a service said of itself. What it says now counts; what it said
 // before and does not say now was another program, or another version.
-func (v *Service) take(f Finding, now time.Time) {
+func (v *Service) take(f banner.Finding, now time.Time) {
 	if f.Protocol != "" {
 		v.Protocol = f.Protocol
 	}
 	for _, n := range f.Names {
-		if n != "" && !slices.Contains(v.Names, n) && len(v.Names) < maxNames {
+		if n != "" && !slices.Contains(v.Names, n) && len(v.Names) < banner.MaxNames {
 			v.Names = append(v.Names, n)
 		}
 	}
 	for _, s := range f.Software {
 		s.Seen = now
-		i := slices.IndexFunc(v.Software, func(o Software) bool { return o.Name == s.Name })
+		i := slices.IndexFunc(v.Software, func(o banner.Software) bool { return o.Name == s.Name })
 		switch {
 		case i >= 0 && (s.Version != "" || v.Software[i].Version == ""):
 			v.Software[i] = s
-		case i < 0 && len(v.Software) < maxSoftware:
+		case i < 0 && len(v.Software) < banner.MaxSoftware:
 			v.Software = append(v.Software, s)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"wirepatch/dataplane/banner"
 	"wirepatch/dataplane/port"
 )
 
@@ -72,7 +73,7 @@ func TestTableIsBounded(t *testing.T) {
 	for _, k := range tb.talks {
 		held += len(k.said) + k.held
 	}
-	if len(tb.talks) > maxTalks || held > 2*maxTalks*maxSaid {
+	if len(tb.talks) > maxTalks || held > 2*maxTalks*banner.MaxSaid {
 		t.Errorf("%d sessions with %d bytes are followed", len(tb.talks), held)
 	}
 	*now = now.Add(time.Minute)
@@ -83,8 +84,8 @@ func TestTableIsBounded(t *testing.T) {
 	for i := range 100 {
 		tb.Add(port.Sighting{Server: server, Client: client, Data: fmt.Appendf(nil, "x")})
 		v := tb.services[key{server, false}]
-		v.take(Finding{Names: []string{fmt.Sprint(i)}, Software: []Software{{Name: fmt.Sprint(i)}}}, *now)
-		if len(v.Names) > maxNames || len(v.Software) > maxSoftware {
+		v.take(banner.Finding{Names: []string{fmt.Sprint(i)}, Software: []banner.Software{{Name: fmt.Sprint(i)}}}, *now)
+		if len(v.Names) > banner.MaxNames || len(v.Software) > banner.MaxSoftware {
 			t.Fatal("a service's names and products are not bounded")
 		}
 	}

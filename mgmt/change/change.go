@@ -38,7 +38,16 @@ const (
 // may be another matter later.
 const ApprovalLife = 14 * 24 * time.Hour
 
-// Change is one change of the settings.
+// Kind of what a change is of.
+type Kind string
+
+// Kinds besides the settings.
+const (
+	OfApprovals Kind = "approvals" // how many must approve
+	OfCheck     Kind = "check"     // a question to a server, which of its versions it is
+)
+
+// Change is one change of the settings, or another step that may want approval.
 type Change struct {
 	ID        int64     `json:"id"`
 	State     State     `json:"state"`
@@ -47,6 +56,10 @@ type Change struct {
 	Requested time.Time `json:"requested"`
 	// The plan: from this text to that one. Plan is its hash; what was approved
 	// is that and nothing else.
+	// Kind is what the change is of: "" the settings; else Value is what is to be,
+	// and Base and Text are empty.
+	Kind   Kind   `json:"kind,omitempty"`
+	Value  string `json:"value,omitempty"`
 	Base   string `json:"base"`
 	Text   string `json:"text"`
 	Plan   string `json:"plan"`
@@ -98,7 +111,11 @@ var (
 // planOf is the hash that approvals bind to.
 func planOf(c *Change) string {
 	h := sha256.New()
-	for _, s := range []string{c.Base, c.Text, c.Reason, c.From.UTC().Format(time.RFC3339), c.To.UTC().Format(time.RFC3339)} {
+	parts := []string{c.Base, c.Text, c.Reason, c.From.UTC().Format(time.RFC3339), c.To.UTC().Format(time.RFC3339)}
+	if c.Kind != "" {
+		parts = append(parts, string(c.Kind), c.Value)
+	}
+	for _, s := range parts {
 		sum := sha256.Sum256([]byte(s))
 		h.Write(sum[:])
 	}

@@ -44,6 +44,8 @@ type Manager struct {
 	Keeper Keeper
 	Wire   func(context.Context) (control.Status, error) // asks the dataplane, now
 	Now    func() time.Time
+	// Check asks a server what it is, and says what came of it.
+	Check func(ctx context.Context, value string) (note string, err error)
 
 	mu sync.Mutex // one step at a time
 }
@@ -174,22 +176,34 @@ func approvals(row *sql.Row) (int, error) {
 	return strconv.Atoi(v)
 }
 
-// SetApprovals changes how many must approve. Changes under way keep what was
-// in force when they were submitted.
-func (m *Manager) SetApprovals(who Who, n int) error {
+// SetApprovals changes how many must approve. Fewer than now is itself a change
+// that as many as now must approve, and is returned. Changes under way keep what
+// was in force when they were submitted.
+func (m *Manager) SetApprovals(ctx context.Context, who Who, n int) (*Change, error) {
+	if n < 0 || n > MaxApprovals {
+		return nil, fmt.Errorf("%w: 0 to %d others may have to approve", ErrInput, MaxApprovals)
+	}
+	m.mu.Lock()
+	old, err := m.Approvals()
+	m.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if n < old {
+		return m.Propose(ctx, who, OfApprovals, strconv.Itoa(n), fmt.Sprintf("others who must approve: %d → %d", old, n))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if n < 0 || n > MaxApprovals {
-		return fmt.Errorf("%w: 0 to %d others may have to approve", ErrInput, MaxApprovals)
+	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return setApprovals(tx, n) })
+}
+
+func setApprovals(tx *sql.Tx, n int) (string, error) {
+	old, err := approvals(tx.QueryRow(selectApprovals))
+	if err != nil {
+		return "", err
 	}
-	return m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) {
-		old, err := approvals(tx.QueryRow(selectApprovals))
-		if err != nil {
-			return "", err
-		}
-		_, err = tx.Exec("INSERT INTO policy VALUES ('approvals', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", strconv.Itoa(n))
-		return fmt.Sprintf("%d → %d", old, n), err
-	})
+	_, err = tx.Exec("INSERT INTO policy VALUES ('approvals', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", strconv.Itoa(n))
+	return fmt.Sprintf("%d → %d", old, n), err
 }
 
 // Get returns one change.

@@ -31,25 +31,52 @@ func (m *Manager) Submit(ctx context.Context, who Who, reason string, from, to t
 		case from.IsZero() != to.IsZero() || !from.IsZero() && (!to.After(from) || !to.After(m.Now())):
 			return "", fmt.Errorf("%w: a window has a beginning and, later, an end that is to come", ErrInput)
 		}
-		if c.Needed, err = approvals(tx.QueryRow(selectApprovals)); err != nil {
-			return "", err
-		}
 		c.Base, c.Text = d.Base, d.Text
-		c.Plan = planOf(c)
-		if c.Needed == 0 {
-			c.State = Approved
-		}
-		r, err := tx.Exec("INSERT INTO change(state, body) VALUES (?, '{}')", c.State)
-		if err != nil {
-			return "", err
-		}
-		if c.ID, err = r.LastInsertId(); err != nil {
+		if err := enter(tx, c); err != nil {
 			return "", err
 		}
 		if _, err := tx.Exec("DELETE FROM draft"); err != nil {
 			return "", err
 		}
 		return fmt.Sprintf("change %d, plan %s: %s", c.ID, c.Plan, c.Reason), save(tx, c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, m.applyIfDue(ctx, who, c)
+}
+
+// enter gives a change its number, its plan, and how many must approve it.
+func enter(tx *sql.Tx, c *Change) (err error) {
+	if c.Needed, err = approvals(tx.QueryRow(selectApprovals)); err != nil {
+		return err
+	}
+	c.Plan = planOf(c)
+	if c.Needed == 0 {
+		c.State = Approved
+	}
+	r, err := tx.Exec("INSERT INTO change(state, body) VALUES (?, '{}')", c.State)
+	if err != nil {
+		return err
+	}
+	c.ID, err = r.LastInsertId()
+	return err
+}
+
+// Propose asks for something that is not in the settings: it is done at once,
+// or when as many as must have approved it.
+func (m *Manager) Propose(ctx context.Context, who Who, kind Kind, value, reason string) (*Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Requested: m.Now().UTC()}
+	if c.Reason == "" || len(c.Reason) > 2000 || len(value) > 500 {
+		return nil, fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
+	}
+	err := m.step(who, "change.submit", "", func(tx *sql.Tx) (string, error) {
+		if err := enter(tx, c); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("change %d, plan %s, %s %s: %s", c.ID, c.Plan, c.Kind, c.Value, c.Reason), save(tx, c)
 	})
 	if err != nil {
 		return nil, err
@@ -149,6 +176,12 @@ func (m *Manager) applyIfDue(ctx context.Context, who Who, c *Change) error {
 	// Intent before, result after: a power cut in between leaves a record of both
 	// or of the first.
 	m.Audit.Add(intent(m, who, "change.apply", c, "begins"))
+	switch c.Kind {
+	case OfApprovals:
+		return m.applyApprovals(who, c)
+	case OfCheck:
+		return m.applyCheck(ctx, who, c)
+	}
 	now, err := m.Keeper.Current(ctx)
 	if err == nil && now.Text != c.Text { // the same: an earlier run was ended between writing and saying so
 		_, err = m.Keeper.Write(ctx, keeper.Change{Text: c.Text, Base: keeper.Sum(c.Base), Who: who.Name, Reason: fmt.Sprintf("change %d: %s", c.ID, c.Reason)})
@@ -186,7 +219,7 @@ func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) 
 	if err != nil {
 		return nil, err
 	}
-	if c.State != Done {
+	if c.State != Done || c.Kind != "" {
 		return nil, fmt.Errorf("%w: it is %s", ErrState, c.State)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
@@ -242,7 +275,7 @@ func (m *Manager) Due(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	open, err := m.list("SELECT id, body FROM change WHERE state = 'approved' ORDER BY id")
-	errs := []error{err}
+	errs := []error{err, m.noticeTakenBack(ctx)}
 	for _, c := range open {
 		errs = append(errs, m.applyIfDue(ctx, scheduler, c))
 	}

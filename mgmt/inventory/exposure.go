@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -56,6 +57,7 @@ type Exposure struct {
 	Due        string    `json:"due,omitempty"`
 	// Advice is what there is to do: "patch", "switch on", "retire", "".
 	Advice string `json:"advice,omitempty"`
+	Early  bool   `json:"early,omitempty"` // an inline patch stood in, and was switched off before the server was patched
 }
 
 // Days is how long the server has been exposed, whole days.
@@ -69,7 +71,7 @@ func (e Exposure) Days(now time.Time) int {
 // Exposures works out what each server is open to. status is the running wire,
 // nil when it does not answer: then no inline patch counts.
 func Exposures(servers []Server, advisories []Advisory, definitions []Definition, status *control.Status) []Exposure {
-	m := matcher{definitions: definitions, status: status, kev: map[string]Advisory{}}
+	m := matcher{definitions: definitions, status: status, kev: map[string]Advisory{}, index: newIndex(advisories)}
 	for _, a := range advisories {
 		if a.Source == "CISA KEV" {
 			m.kev[a.ID] = a
@@ -78,7 +80,7 @@ func Exposures(servers []Server, advisories []Advisory, definitions []Definition
 	found := map[[2]string]Exposure{}
 	for _, s := range servers {
 		for _, c := range s.Components {
-			for _, e := range m.component(s, c, advisories) {
+			for _, e := range m.component(s, c) {
 				key := [2]string{s.Address.String(), e.CVE}
 				if old, ok := found[key]; ok {
 					e = together(old, e)
@@ -103,41 +105,76 @@ func Exposures(servers []Server, advisories []Advisory, definitions []Definition
 	return all
 }
 
-// together makes one of two findings on the same: the worse counts, and of equal
-// ones the better evidence, with what speaks for either.
+// together makes one of two findings on the same. Better evidence counts; where
+// it is as good, or newer evidence names another version, the worse state does.
+// What speaks for either is kept.
 func together(a, b Exposure) Exposure {
-	d := slices.Index(worst, a.State) - slices.Index(worst, b.State)
-	if d > 0 || d == 0 && b.Component.Evidence == BySBOM && a.Component.Evidence != BySBOM {
-		a, b = b, a
-	}
-	if d == 0 {
-		for _, w := range b.Why {
-			if !slices.Contains(a.Why, w) {
-				a.Why = append(a.Why, w)
+	worse := slices.Index(worst, a.State) - slices.Index(worst, b.State)
+	better := slices.Index(classes, a.Component.Evidence) - slices.Index(classes, b.Component.Evidence)
+	against := ""
+	if better != 0 {
+		good, bad := a.Component, b.Component
+		if better > 0 {
+			good, bad = bad, good
+		}
+		if bad.Version != "" && Compare(upstream(bad.Version), upstream(good.Version)) != 0 && normal(bad.Name) == normal(good.Name) {
+			against = fmt.Sprintf("%s says %s %s, and %s (%s) %s", good.Evidence, good.Name, orNone(good.Version), bad.Evidence, bad.Source, bad.Version)
+			if bad.Seen.After(good.Seen) {
+				better = 0
 			}
 		}
 	}
+	if better > 0 || better == 0 && worse > 0 {
+		a, b = b, a
+	}
+	for _, w := range b.Why {
+		if worse == 0 && !slices.Contains(a.Why, w) {
+			a.Why = append(a.Why, w)
+		}
+	}
+	if against != "" {
+		a.Why = append(a.Why, against)
+	}
 	return a
+}
+
+// classes of evidence, best first.
+var classes = []Evidence{BySBOM, ByCheck, ByBanner, ByWord}
+
+// hearsay is what a server says of itself. A distribution's fix leaves it as it
+// is, so it can tell that something is fixed, and never that it is not.
+func hearsay(e Evidence) bool { return e == ByBanner || e == ByCheck }
+
+// upstream is a version without a distribution's revision.
+func upstream(v string) string {
+	v, _, _ = strings.Cut(v, " ")
+	v, _, _ = strings.Cut(v, "-")
+	v, _, _ = strings.Cut(v, "+")
+	return v
+}
+
+func orBy(publisher string) string {
+	if publisher == "" {
+		return ""
+	}
+	return ", " + publisher
 }
 
 type matcher struct {
 	definitions []Definition
 	status      *control.Status
 	kev         map[string]Advisory
+	index       index
 }
 
 // component finds what one component is open to: by advisories that name
 // packages, and by definitions that name products.
-func (m matcher) component(s Server, c Component, advisories []Advisory) (all []Exposure) {
-	for _, a := range advisories {
-		for _, x := range a.Affects {
-			if !x.names(c) {
-				continue
-			}
-			affected, why := x.affected(c)
-			for _, cve := range a.CVEs {
-				all = append(all, m.judge(s, c, cve, a.Title, affected, a.ID+" ("+a.Source+"): "+why, a.Known))
-			}
+func (m matcher) component(s Server, c Component) (all []Exposure) {
+	for _, r := range m.index.find(c) {
+		a := r.advisory
+		affected, why := r.affect.affected(c)
+		for _, cve := range a.CVEs {
+			all = append(all, m.judge(s, c, cve, a.Title, affected, a.ID+" ("+a.Source+orBy(a.By)+"): "+why, a.Known))
 		}
 	}
 	for _, d := range m.definitions {
@@ -163,6 +200,9 @@ func (m matcher) component(s Server, c Component, advisories []Advisory) (all []
 
 // judge puts together what is known of one vulnerability on one server.
 func (m matcher) judge(s Server, c Component, cve, title, affected, why string, known time.Time) Exposure {
+	if affected == "yes" && hearsay(c.Evidence) {
+		affected, why = "perhaps", why+", by its own word: that does not tell whether the fix was taken back into this version"
+	}
 	e := Exposure{CVE: cve, Title: title, Address: s.Address, Server: s.Name, Group: s.Group, Component: c, Affected: affected, Since: c.Seen}
 	if known.After(e.Since) {
 		e.Since = known
@@ -251,21 +291,13 @@ func Covers(service string, address netip.Addr) bool {
 	return err == nil && p.Contains(address)
 }
 
-// names says whether a component is the affected package: by its package URL,
-// or by name where it has none.
-func (x Affect) names(c Component) bool {
-	if x.PURL != "" && c.PURL != "" {
-		return strings.EqualFold(x.PURL, c.PURL)
-	}
-	if c.PURL != "" {
-		return strings.EqualFold(purlOf(x.Ecosystem, x.Name), c.PURL)
-	}
-	return normal(x.Name) == normal(c.Name)
-}
-
 var purlTypes = map[string]string{"npm": "npm", "Go": "golang", "PyPI": "pypi", "crates.io": "cargo", "Packagist": "composer", "RubyGems": "gem", "NuGet": "nuget", "Maven": "maven", "Hex": "hex"}
 
+// purlOf is the package URL of a name in an ecosystem, "" where none is known.
 func purlOf(ecosystem, name string) string {
+	if purlTypes[ecosystem] == "" {
+		return ""
+	}
 	if ecosystem == "Maven" {
 		name = strings.ReplaceAll(name, ":", "/")
 	}
@@ -276,10 +308,16 @@ func (x Affect) affected(c Component) (state, why string) {
 	switch {
 	case c.Version == "":
 		return "perhaps", "the version of " + c.Name + " is not known"
+	case slices.Contains(x.Fixed, c.Version):
+		return "no", c.Name + " " + c.Version + " is listed as fixed, or not affected"
 	case slices.Contains(x.Versions, c.Version):
 		return "yes", c.Name + " " + c.Version + " is listed as affected"
 	case In(c.Version, x.Ranges):
 		return "yes", c.Name + " " + c.Version + " is in " + strings.Join(x.Ranges, ", ")
+	case In(c.Version, x.FixedIn):
+		return "no", c.Name + " " + c.Version + " is in " + strings.Join(x.FixedIn, ", ") + ", which is not affected"
+	case x.Unknown && x.Ecosystem == "":
+		return "perhaps", "which versions of " + c.Name + " are affected is not said in a form that is known here"
 	case x.Unknown:
 		return "perhaps", "the order of " + x.Ecosystem + "'s versions is not known here, and " + c.Version + " is not listed"
 	}
@@ -295,7 +333,7 @@ func (d Definition) names(c Component) bool {
 	if own := strings.Split(c.CPE, ":"); len(own) > 4 {
 		return own[3] == parts[3] && own[4] == parts[4]
 	}
-	if normal(c.Name) == normal(parts[4]) {
+	if normal(c.Name) == normal(parts[4]) || alias(c.Name) == normal(parts[4]) {
 		return true
 	}
 	product, _, _ := strings.Cut(d.Product, " (")

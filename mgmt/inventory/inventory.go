@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"wirepatch/mgmt/store"
@@ -39,8 +40,10 @@ type Evidence string
 
 // Classes of evidence.
 const (
-	BySBOM Evidence = "SBOM"    // a bill of materials or package list of the host
-	ByWord Evidence = "by word" // somebody's, who is named
+	BySBOM   Evidence = "SBOM"    // a bill of materials or package list of the host
+	ByCheck  Evidence = "check"   // what it answered when it was asked
+	ByBanner Evidence = "banner"  // what it said of itself on the wire
+	ByWord   Evidence = "by word" // somebody's, who is named
 )
 
 // Server is one server behind the box.
@@ -77,7 +80,14 @@ func faulty(format string, a ...any) error {
 type Store struct {
 	DB  *store.DB
 	Now func() time.Time
+
+	revision atomic.Uint64 // counts what was changed
 }
+
+// Revision tells whether anything was changed since it was asked for before.
+func (s *Store) Revision() uint64 { return s.revision.Load() }
+
+func (s *Store) changed() { s.revision.Add(1) }
 
 // Put adds servers or changes them; their components are added to those that
 // are known. All of it, or nothing.
@@ -99,6 +109,7 @@ func (s *Store) Put(servers []Server) error {
 	if n > maxServers {
 		return faulty("more than %d servers", maxServers)
 	}
+	defer s.changed()
 	return tx.Commit()
 }
 
@@ -120,8 +131,8 @@ func (s *Store) put(tx *sql.Tx, v Server) error {
 			return faulty("a component of %s without a name, or too long", v.Address)
 		}
 		// Of another version it is another finding, with its own time.
-		_, err := tx.Exec(`INSERT INTO component VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(address, name, purl) DO UPDATE SET
-			seen = CASE WHEN version = ?3 THEN seen ELSE ?8 END, version = ?3, cpe = ?5, evidence = ?6, source = ?7`,
+		_, err := tx.Exec(`INSERT INTO component VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(address, name, purl, evidence) DO UPDATE SET
+			seen = CASE WHEN version = ?3 THEN seen ELSE ?8 END, version = ?3, cpe = ?5, source = ?7`,
 			v.Address.String(), c.Name, c.Version, barePURL(c.PURL), c.CPE, c.Evidence, c.Source, now)
 		if err != nil {
 			return err
@@ -132,6 +143,7 @@ func (s *Store) put(tx *sql.Tx, v Server) error {
 
 // Remove forgets a server.
 func (s *Store) Remove(address netip.Addr) error {
+	defer s.changed()
 	r, err := s.DB.Write.Exec("DELETE FROM server WHERE address = ?", address.String())
 	if err != nil {
 		return err
@@ -201,31 +213,13 @@ func (s *Store) PutAdvisories(list []Advisory) error {
 	if n > maxAdvisories {
 		return faulty("more than %d advisories", maxAdvisories)
 	}
+	defer s.changed()
 	return tx.Commit()
 }
 
 // Advisories returns all advisories.
-func (s *Store) Advisories() ([]Advisory, error) {
-	rows, err := s.DB.Read.Query("SELECT body, added FROM advisory ORDER BY id")
-	if err != nil {
-		return nil, fmt.Errorf("read advisories: %w", err)
-	}
-	defer rows.Close()
-	var all []Advisory
-	for rows.Next() {
-		var body []byte
-		var added int64
-		if err := rows.Scan(&body, &added); err != nil {
-			return nil, err
-		}
-		var a Advisory
-		if err := json.Unmarshal(body, &a); err != nil {
-			return nil, err
-		}
-		a.Known = time.Unix(added, 0).UTC()
-		all = append(all, a)
-	}
-	return all, rows.Err()
+func (s *Store) Advisories() (all []Advisory, err error) {
+	return all, s.eachAdvisory(func(a Advisory) { all = append(all, a) })
 }
 
 // barePURL is a package URL without version, qualifiers and subpath.

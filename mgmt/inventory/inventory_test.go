@@ -82,7 +82,7 @@ func TestReadFiles(t *testing.T) {
 
 func open(t testing.TB) (*Store, *time.Time) {
 	t.Helper()
-	db, err := store.Open(filepath.Join(t.TempDir(), "r.db"), store.Schema{Steps: []string{Schema}})
+	db, err := store.Open(filepath.Join(t.TempDir(), "r.db"), store.Schema{Steps: []string{Schema, FoundSchema, StandingSchema}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,9 +111,10 @@ func ReadCycloneDX(text []byte) ([]Component, error) {
 
 // Advisory is what is known of one vulnerability from one source.
 type Advisory struct {
-	ID      string    `json:"id"`     // its own: CVE-…, GHSA-…
-	CVEs    []string  `json:"cves"`   // that it is about, ID included where it is one
-	Source  string    `json:"source"` // "CISA KEV", "OSV"
+	ID      string    `json:"id"`           // its own: CVE-…, GHSA-…
+	CVEs    []string  `json:"cves"`         // that it is about, ID included where it is one
+	Source  string    `json:"source"`       // "CISA KEV", "OSV", "CSAF"
+	By      string    `json:"by,omitempty"` // CSAF: the publisher
 	Title   string    `json:"title"`
 	Added   string    `json:"added"`   // date, by the source
 	Due     string    `json:"due"`     // date by which KEV wants it done
@@ -130,17 +131,23 @@ type Affect struct {
 	Versions  []string `json:"versions"`
 	Ranges    []string `json:"ranges"`  // as ">=1 <2"; of versions whose order is known here
 	Unknown   bool     `json:"unknown"` // there are ranges whose order is not known here
+	CPE       string   `json:"cpe,omitempty"`
+	Fixed     []string `json:"fixed,omitempty"`    // CSAF: versions that are not affected, by name,
+	FixedIn   []string `json:"fixed_in,omitempty"` // and by range
 }
 
 // Key tells advisories of different sources on one thing apart.
 func (a Advisory) Key() string { return a.Source + " " + a.ID }
 
-// ReadAdvisories reads the catalogue of CISA KEV, or one OSV record or a list of
-// them.
+// ReadAdvisories reads the catalogue of CISA KEV, a CSAF 2.0 document, or one OSV
+// record or a list of them.
 func ReadAdvisories(text []byte) ([]Advisory, error) {
 	var probe struct {
 		Vulnerabilities []kevEntry `json:"vulnerabilities"`
 		CatalogVersion  string     `json:"catalogVersion"`
+		Document        struct {
+			Version string `json:"csaf_version"`
+		} `json:"document"`
 	}
 	trimmed := bytes.TrimSpace(text)
 	if bytes.HasPrefix(trimmed, []byte("[")) {
@@ -151,14 +158,20 @@ func ReadAdvisories(text []byte) ([]Advisory, error) {
 		return readOSV(list)
 	}
 	if err := json.Unmarshal(text, &probe); err != nil {
+		if strings.Contains(string(trimmed[:min(len(trimmed), 4096)]), `"csaf_version"`) {
+			return readCSAF(text) // its vulnerabilities are of another kind
+		}
 		return nil, faulty("no JSON: %v", err)
+	}
+	if probe.Document.Version != "" {
+		return readCSAF(text)
 	}
 	if probe.CatalogVersion != "" {
 		return readKEV(probe.Vulnerabilities)
 	}
 	var one osvRecord
 	if err := json.Unmarshal(text, &one); err != nil {
-		return nil, faulty("neither CISA's catalogue nor an OSV record: %v", err)
+		return nil, faulty("neither CISA's catalogue nor a CSAF document nor an OSV record: %v", err)
 	}
 	return readOSV([]osvRecord{one})
 }

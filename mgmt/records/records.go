@@ -8,6 +8,8 @@ import (
 
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/cycle"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/store"
@@ -16,7 +18,7 @@ import (
 // File is its name in the data folder.
 const File = "records.db"
 
-var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema}}
+var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema}}
 
 // Open opens the file in the folder dir.
 func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }

@@ -14,6 +14,8 @@ import (
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/cycle"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 )
@@ -116,7 +118,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, auth.ErrBusy):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, auth.ErrNone), errors.Is(err, change.ErrNone), errors.Is(err, inventory.ErrNone), errors.Is(err, out.ErrNone):
+	case errors.Is(err, auth.ErrNone), errors.Is(err, change.ErrNone), errors.Is(err, inventory.ErrNone), errors.Is(err, feed.ErrNone), errors.Is(err, cycle.ErrNone), errors.Is(err, out.ErrNone):
 		return http.StatusNotFound
 	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrLast), errors.Is(err, auth.ErrMany),
 		errors.Is(err, change.ErrState), errors.Is(err, change.ErrOutdated), errors.Is(err, change.ErrPlan), errors.Is(err, change.ErrTwice),
@@ -125,7 +127,7 @@ func statusOf(err error) int {
 	case errors.Is(err, change.ErrOwn):
 		return http.StatusForbidden
 	}
-	for _, known := range []error{errInput, auth.ErrName, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
+	for _, known := range []error{errInput, auth.ErrName, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/wire"
@@ -48,6 +50,16 @@ var apiDocs = map[string]apiDoc{
 	"GET /api/v1/events":                {summary: "corrections and other events, oldest first", query: append([]field{may("since", "numbers above"), may("limit", "at most 200")}, fFilter...), out: []wire.Record{}},
 	"GET /api/v1/tallies":               {summary: "corrections counted", query: []field{may("from", "time in UTC"), may("to", "time in UTC")}, out: []events.Tally{}},
 	"GET /api/v1/servers":               {summary: "the inventory", out: []inventory.Server{}},
+	"GET /api/v1/found":                 {summary: "services that answered on the wire, and what they said of themselves", out: []control.Found{}},
+	"GET /api/v1/feeds":                 {summary: "sources of advisories, and how fetching is doing", out: []feed.Feed{}},
+	"GET /api/v1/cycles":                {summary: "patch cycles with their next windows", out: []CycleInfo{}},
+	"POST /api/v1/servers/take":         {summary: "take a server that was found on the wire into the inventory", in: []field{fAddress}},
+	"POST /api/v1/servers/check":        {summary: "ask a server which version it is, when as many as must have approved", in: []field{fAddress, need("port", "1 to 65535")}, out: change.Change{}},
+	"POST /api/v1/feeds/add":            {summary: "add or change a source of advisories", in: []field{fName, need("kind", "kind", feed.Kinds...), need("url", "https://…; of a CSAF distribution its folder, with / at the end"), need("hours", "between two fetches"), may("proxy", "http://…"), may("ca", "authority of its certificate, PEM")}},
+	"POST /api/v1/feeds/remove":         {summary: "remove a source; what came from it stays", in: []field{fName}},
+	"POST /api/v1/feeds/pull":           {summary: "fetch a source now", in: []field{fName}},
+	"POST /api/v1/cycles/add":           {summary: "add or change a patch cycle", in: []field{fName, need("week", "1 to 4, 5: the last"), need("weekday", "0, Sunday, to 6"), may("months", "1 to 12, separated by commas; absent: all"), may("offset", "days after that day"), need("at", "as 22:00"), need("zone", "as Europe/Berlin"), need("minutes", "how long"), may("remind", "days ahead"), may("note", "note")}},
+	"POST /api/v1/cycles/remove":        {summary: "remove a patch cycle", in: []field{fName}},
 	"GET /api/v1/exposures":             {summary: "known vulnerabilities on known servers, with evidence", query: fExposed, out: []inventory.Exposure{}},
 	"GET /api/v1/vex":                   {summary: "the same as CycloneDX 1.6 VEX", query: fExposed, out: inventory.VEX{}},
 	"GET /api/v1/changes":               {summary: "the draft, the policy, the last changes", out: ChangesInfo{}},
@@ -64,7 +76,7 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/draft/management":     {summary: "the management port's address", in: []field{need("mode", "how", "dhcp", "static"), may("address", "with prefix length"), may("gateway", "address"), may("dns", "addresses, separated by commas")}},
 	"POST /api/v1/draft/whole":          {summary: "the whole appliance.ini, or an earlier one", in: []field{may("text", "the file"), may("revision", "number of an earlier one")}},
 	"POST /api/v1/draft/discard":        {summary: "give up what is pending"},
-	"POST /api/v1/changes/submit":       {summary: "make the draft a change", in: []field{need("reason", "why"), may("from", "begin of its window, UTC"), may("to", "end of its window, UTC"), may("draft", "SHA-256 of the draft that was looked at")}, out: change.Change{}},
+	"POST /api/v1/changes/submit":       {summary: "make the draft a change", in: []field{need("reason", "why"), may("from", "begin of its window, UTC"), may("to", "end of its window, UTC"), may("cycle", "name of a patch cycle, whose next window it is to be"), may("draft", "SHA-256 of the draft that was looked at")}, out: change.Change{}},
 	"POST /api/v1/changes/approve":      {summary: "approve a change", in: []field{fChange, need("plan", "SHA-256 of the plan that was looked at")}, out: change.Change{}},
 	"POST /api/v1/changes/reject":       {summary: "reject a change", in: []field{fChange, may("note", "why not")}, out: change.Change{}},
 	"POST /api/v1/changes/withdraw":     {summary: "take a change back before it is applied", in: []field{fChange}, out: change.Change{}},
@@ -75,7 +87,7 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/servers/remove":       {summary: "remove a server", in: []field{fAddress}},
 	"POST /api/v1/servers/csv":          {summary: "add servers from CSV", in: []field{fText}},
 	"POST /api/v1/servers/sbom":         {summary: "add a server's software from CycloneDX JSON", in: []field{fAddress, fText}},
-	"POST /api/v1/advisories/add":       {summary: "add advisories: CISA KEV or OSV", in: []field{fText}},
+	"POST /api/v1/advisories/add":       {summary: "add advisories: CISA KEV, OSV or CSAF 2.0", in: []field{fText}},
 	"POST /api/v1/outputs/add":          {summary: "add or change an output", in: []field{fName, need("kind", "kind", "udp", "tcp", "tls", "webhook"), need("target", "host:port, or the webhook's address"), may("format", "of syslog", "text", "cef", "eve"), may("ca", "authority of its certificate, PEM"), may("secret", "of a webhook")}},
 	"POST /api/v1/outputs/remove":       {summary: "remove an output", in: []field{fName}},
 	"POST /api/v1/users/add":            {summary: "add a user", in: []field{fName, fRole, need("password", "to be changed at the first sign-in")}},

@@ -52,6 +52,7 @@ type changeList struct {
 	Draft     *draftView
 	Rows      []changeRow
 	Approvals int
+	Cycles    []cycleRow
 	Problem   string
 }
 
@@ -66,6 +67,7 @@ type changeRow struct {
 	ID                   int64
 	State, Class, Reason string
 	Requester            string
+	Kind, Value          string
 	Requested, From, To  moment
 	Approvals, Needed    int
 	Ended                moment
@@ -75,6 +77,7 @@ type changeRow struct {
 func rowOfChange(c *change.Change) changeRow {
 	r := changeRow{ID: c.ID, State: string(c.State), Class: stateClass[c.State], Reason: visible.Line(c.Reason), Requester: c.Requester, Requested: at(c.Requested),
 		From: at(c.From), To: at(c.To), Approvals: len(c.Approvals), Needed: c.Needed}
+	r.Kind, r.Value = string(c.Kind), visible.Line(c.Value)
 	for _, st := range []change.Step{c.Closed, c.Applied, c.Undone} {
 		if !st.At.IsZero() {
 			r.Ended, r.Note = at(st.At), visible.Line(st.Note)
@@ -101,6 +104,9 @@ func (s *Site) changesPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		l.Draft = &draftView{change.Diff(d.Base, d.Text), d.Authors, at(d.Since), keeper.Sum(d.Text)}
 	}
 	l.Approvals, _ = s.Changes.Approvals()
+	if l.Cycles, err = s.cycleRows(); err != nil {
+		l.Problem = visible.Line(err.Error())
+	}
 	s.show(w, v, http.StatusOK, "changes", "Changes", l)
 }
 
@@ -141,7 +147,7 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 		own = own || a.Who == v.who
 	}
 	if now, err := s.Changes.Keeper.Current(r.Context()); err == nil {
-		view.InForce = now.Text == c.Text
+		view.InForce = now.Text == c.Text && c.Kind == ""
 	}
 	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && c.Requester != v.who && !own
 	view.MayReject = c.State == change.Submitted && v.role.In(approvers)
@@ -222,6 +228,11 @@ func (s *Site) submit(r *http.Request, v visit, in url.Values) (done, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return done{}, faulty("%v", err)
 	}
+	if name := in.Get("cycle"); name != "" {
+		if begin, end, err = s.windowOf(name); err != nil {
+			return done{}, err
+		}
+	}
 	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), in.Get("reason"), begin, end)
 	return doneChange(c), err
 }
@@ -287,5 +298,6 @@ func (s *Site) setApprovals(r *http.Request, v visit, in url.Values) (done, erro
 	if err != nil {
 		return done{}, faulty("approvals must be 0, 1 or 2")
 	}
-	return done{}, s.Changes.SetApprovals(whoOf(r, v), n)
+	c, err := s.Changes.SetApprovals(r.Context(), whoOf(r, v), n)
+	return doneChange(c), err
 }

@@ -97,7 +97,10 @@ func at(t time.Time) moment {
 
 // sentence makes an error's text one for people.
 func sentence(err error) string {
-	s := err.Error()
+	return capital(err.Error()) + "."
+}
+
+func capital(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[n:] + "."
+	return string(unicode.ToUpper(r)) + s[n:]
 }

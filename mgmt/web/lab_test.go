@@ -24,7 +24,9 @@ import (
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
@@ -42,20 +44,22 @@ const (
 // a unix socket, and a supervisor file.
 type lab struct {
 	testing.TB
-	dir     string
-	site    *Site
-	handler http.Handler
-	poller  *wire.Poller
-	cert    *certs.Certificate
-	events  *events.Store
-	changes *change.Manager
-	db      *store.DB
-	outputs *out.Sender
-	keeper  *keeper.Keeper
-	refuse  error // what the dataplane answers when it is to reload
-	audit   *audit.Log
-	log     *control.Log
-	server  *control.Server
+	dir       string
+	site      *Site
+	handler   http.Handler
+	poller    *wire.Poller
+	cert      *certs.Certificate
+	events    *events.Store
+	changes   *change.Manager
+	db        *store.DB
+	outputs   *out.Sender
+	keeper    *keeper.Keeper
+	refuse    error // what the dataplane answers when it is to reload
+	audit     *audit.Log
+	inventory *inventory.Store
+	exposures *inventory.Tracker
+	log       *control.Log
+	server    *control.Server
 
 	mu     sync.Mutex
 	clock  time.Time
@@ -79,12 +83,18 @@ func newLab(t testing.TB) *lab {
 	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)
 	l.cert = cert
 	l.openStores()
+	l.inventory = &inventory.Store{DB: l.db, Now: l.now}
+	l.exposures = &inventory.Tracker{Store: l.inventory, Definitions: "../../definitions", Now: l.now, Wire: func() (*control.Status, bool) {
+		d := l.poller.State().Dataplane
+		return d.Status, d.Answers
+	}}
 	l.site, err = New(Config{
 		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
-		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: &inventory.Store{DB: l.db, Now: l.now}, Definitions: "../../definitions", Outputs: l.outputs, System: sampler, Settings: ini,
+		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: l.inventory, Exposures: l.exposures, Feeds: &feed.Puller{DB: l.db, Inventory: l.inventory, Folder: dir, Audit: l.audit, Now: l.now}, Cycles: &cycle.Store{DB: l.db, Now: l.now}, Outputs: l.outputs, System: sampler, Settings: ini,
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
+	l.changes.Check = l.site.Check
 	l.handler = l.site.Handler()
 	return l
 }

@@ -119,7 +119,8 @@ func (c collector) collectStores(put func(metric, float64, ...string)) {
 	for _, st := range exposureOrder {
 		states[string(st)] = 0
 	}
-	if _, list, err := s.exposures(); err == nil {
+	if now, err := s.Exposures.View(); err == nil {
+		list := now.Exposures
 		for _, e := range list {
 			states[string(e.State)]++
 		}

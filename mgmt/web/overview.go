@@ -57,6 +57,7 @@ func (s *Site) lookAround() overview {
 		o.Hostname = visible.Line(st.Box.Hostname)
 	}
 	o.Alerts = append(alerts(st, setErr), s.storeAlerts()...)
+	o.Alerts = append(o.Alerts, s.cycleAlerts()...)
 	return o
 }
 

@@ -43,6 +43,14 @@ var wantAnswers = map[string]answers{
 	"GET /audit":                  oversee,
 	"GET /users":                  oversee,
 	"GET /servers":                openPage, "GET /vulnerabilities": openPage, "GET /vulnerabilities/{cve}": openPage, "GET /vulnerabilities.csv": openPage, "GET /vulnerabilities.vex.json": openPage,
+	"GET /servers/{address}": {303, 303, 404, 404, 404, 404}, // none of this address
+	"GET /cycles.ics":        openPage, "GET /api/v1/found": openData, "GET /api/v1/feeds": openData, "GET /api/v1/cycles": openData,
+	"POST /servers/take": {303, 303, 403, 403, 404, 404}, "POST /api/v1/servers/take": {403, 401, 403, 403, 404, 404},
+	"POST /servers/check": editForm, "POST /api/v1/servers/check": editAPI,
+	"POST /feeds/add": adminForm, "POST /api/v1/feeds/add": adminAPI, "POST /feeds/remove": adminNone, "POST /api/v1/feeds/remove": adminNoAPI,
+	"POST /feeds/pull": {303, 303, 403, 403, 404, 404}, "POST /api/v1/feeds/pull": {403, 401, 403, 403, 404, 404},
+	"POST /cycles/add": editForm, "POST /api/v1/cycles/add": editAPI,
+	"POST /cycles/remove": {303, 303, 403, 403, 404, 404}, "POST /api/v1/cycles/remove": {403, 401, 403, 403, 404, 404},
 	"GET /api/v1/servers": openData, "GET /api/v1/exposures": openData, "GET /api/v1/vex": openData,
 	"POST /servers/add": editForm, "POST /api/v1/servers/add": editAPI, "POST /servers/csv": editForm, "POST /api/v1/servers/csv": editAPI,
 	"POST /servers/sbom": editForm, "POST /api/v1/servers/sbom": editAPI, "POST /advisories/add": editForm, "POST /api/v1/advisories/add": editAPI,
@@ -117,7 +125,7 @@ func samplePath(pattern string) string {
 	case "/api/":
 		return "/api/v9/nothing"
 	}
-	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125").Replace(pattern)
+	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125", "{address}", "192.0.2.1").Replace(pattern)
 }
 
 // asked sends what fits the route, as the user, "" for a stranger.

@@ -14,7 +14,9 @@ import (
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/system"
@@ -42,8 +44,10 @@ type Config struct {
 	Audit       *audit.Log
 	Changes     *change.Manager
 	Inventory   *inventory.Store
+	Exposures   *inventory.Tracker
+	Feeds       *feed.Puller
+	Cycles      *cycle.Store
 	Outputs     *out.Sender
-	Definitions string // folder of the inline patches
 	System      *system.Sampler
 	Settings    string   // path of appliance.ini; "": where it usually is
 	Fingerprint string   // of the certificate

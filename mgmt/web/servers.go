@@ -18,13 +18,16 @@ import (
 type serverList struct {
 	Problem string
 	Rows    []serverRow
+	Found   []foundRow // not in the inventory
+	More    int        // that are not listed
 }
 
 type serverRow struct {
 	Address, Name, Group string
 	Added                moment
-	Components           []componentRow
-	Services             []string // protected ones with its address
+	Components           int
+	Answers              []serviceFound // on the wire
+	Services             []string       // protected ones with its address
 	Counts               []stateCount
 }
 
@@ -42,58 +45,56 @@ var exposureClass = map[inventory.State]string{inventory.Exposed: "bad", invento
 
 var exposureOrder = []inventory.State{inventory.Exposed, inventory.Possible, inventory.Shadow, inventory.Corrected, inventory.Patched}
 
-// exposures works out what is open now.
-func (s *Site) exposures() ([]inventory.Server, []inventory.Exposure, error) {
-	servers, err := s.Inventory.Servers()
-	if err != nil {
-		return nil, nil, err
-	}
-	advisories, err := s.Inventory.Advisories()
-	if err != nil {
-		return nil, nil, err
-	}
-	d := s.Wire.State().Dataplane
-	loaded := inventory.Loaded(d.Status, inventory.Products(s.Definitions))
-	status := d.Status
-	if !d.Answers { // what it said last may not be so any more
-		status = nil
-	}
-	return servers, inventory.Exposures(servers, advisories, loaded, status), nil
-}
-
 func (s *Site) serversPage(w http.ResponseWriter, _ *http.Request, v visit) {
 	var l serverList
-	servers, exposures, err := s.exposures()
+	now, err := s.Exposures.View()
+	if err != nil {
+		l.Problem = visible.Line(err.Error())
+		now = &inventory.View{}
+	}
+	all, err := s.Inventory.Found()
 	if err != nil {
 		l.Problem = visible.Line(err.Error())
 	}
-	st := s.Wire.State().Dataplane.Status
-	for _, sv := range servers {
-		row := serverRow{Address: sv.Address.String(), Name: visible.Line(sv.Name), Group: visible.Line(sv.Group), Added: at(sv.Added)}
-		for _, c := range sv.Components {
-			row.Components = append(row.Components, componentRow{visible.Line(c.Name), visible.Line(c.Version), string(c.Evidence), visible.Line(c.Source), at(c.Seen)})
+	order, found := findings(all)
+	counts := map[netip.Addr]map[inventory.State]int{}
+	for _, e := range now.Exposures {
+		if counts[e.Address] == nil {
+			counts[e.Address] = map[inventory.State]int{}
 		}
-		if st != nil {
-			for _, p := range st.Services {
-				if inventory.Covers(p.Address, sv.Address) {
-					row.Services = append(row.Services, visible.Line(p.Name))
-				}
-			}
+		counts[e.Address][e.State]++
+	}
+	for _, sv := range now.Servers {
+		row := serverRow{Address: sv.Address.String(), Name: visible.Line(sv.Name), Group: visible.Line(sv.Group), Added: at(sv.Added), Components: len(sv.Components), Services: s.servicesOf(sv.Address)}
+		if f := found[sv.Address]; f != nil {
+			row.Answers = f.Services
+			delete(found, sv.Address)
 		}
 		for _, state := range exposureOrder {
-			n := 0
-			for _, e := range exposures {
-				if e.Address == sv.Address && e.State == state {
-					n++
-				}
-			}
-			if n > 0 {
+			if n := counts[sv.Address][state]; n > 0 {
 				row.Counts = append(row.Counts, stateCount{string(state), exposureClass[state], n})
 			}
 		}
 		l.Rows = append(l.Rows, row)
 	}
+	for _, a := range order {
+		if f := found[a]; f != nil && len(l.Found) < shownFound {
+			l.Found = append(l.Found, *f)
+		} else if f != nil {
+			l.More++
+		}
+	}
 	s.show(w, v, http.StatusOK, "servers", "Servers", l)
+}
+
+// shownFound bounds the list of what is not in the inventory.
+const shownFound = 200
+
+func componentRows(sv inventory.Server) (rows []componentRow) {
+	for _, c := range sv.Components {
+		rows = append(rows, componentRow{visible.Line(c.Name), visible.Line(c.Version), string(c.Evidence), visible.Line(c.Source), at(c.Seen)})
+	}
+	return rows
 }
 
 func (s *Site) apiServers(w http.ResponseWriter, _ *http.Request, _ visit) {
@@ -165,8 +166,10 @@ type exposureView struct {
 	State      string
 	States     []string
 	Rows       []exposureRow
+	More       int // that are not listed
 	Counts     []stateCount
 	Advisories int
+	Feeds      []feedRow
 	Query      string
 }
 
@@ -194,21 +197,20 @@ func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
 	counts := map[inventory.State]int{}
 	for _, e := range list {
 		counts[e.State]++
-		row := exposureRow{e.CVE, visible.Line(e.Title), e.Address.String(), visible.Line(e.Server), visible.Line(e.Group), visible.Line(e.Component.Name + " " + e.Component.Version),
-			string(e.State), exposureClass[e.State], e.Affected, visible.Line(e.Definition), e.Mode, visible.Line(e.Service), e.Advice, nil, e.Days(s.Now()), e.KEV, e.Ransom, visible.Line(e.Due), ""}
-		for _, y := range e.Why {
-			row.Why = append(row.Why, visible.Line(y))
+		if len(view.Rows) < shownExposures {
+			view.Rows = append(view.Rows, s.rowOfExposure(e, counted))
+		} else {
+			view.More++
 		}
-		if e.Definition != "" && e.Service != "" {
-			row.Corrections = count(counted[[3]string{e.Definition, e.Service, "correct"}])
-		}
-		view.Rows = append(view.Rows, row)
 	}
 	for _, st := range exposureOrder {
 		view.Counts = append(view.Counts, stateCount{string(st), exposureClass[st], counts[st]})
 	}
-	if all, err := s.Inventory.Advisories(); err == nil {
-		view.Advisories = len(all)
+	if now, err := s.Exposures.View(); err == nil {
+		view.Advisories = now.Advisories
+	}
+	if view.Feeds, err = s.feedRows(); err != nil {
+		view.Problem = visible.Line(err.Error())
 	}
 	title := "Vulnerabilities"
 	if view.CVE != "" {
@@ -217,9 +219,28 @@ func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
 	s.show(w, v, http.StatusOK, "exposures", title, view)
 }
 
+// shownExposures bounds what one page lists: the worst come first.
+const shownExposures = 500
+
+func (s *Site) rowOfExposure(e inventory.Exposure, counted map[[3]string]uint64) exposureRow {
+	row := exposureRow{e.CVE, visible.Line(e.Title), e.Address.String(), visible.Line(e.Server), visible.Line(e.Group), visible.Line(e.Component.Name + " " + e.Component.Version),
+		string(e.State), exposureClass[e.State], e.Affected, visible.Line(e.Definition), e.Mode, visible.Line(e.Service), e.Advice, nil, e.Days(s.Now()), e.KEV, e.Ransom, visible.Line(e.Due), ""}
+	for _, y := range e.Why {
+		row.Why = append(row.Why, visible.Line(y))
+	}
+	if e.Definition != "" && e.Service != "" {
+		row.Corrections = count(counted[[3]string{e.Definition, e.Service, "correct"}])
+	}
+	return row
+}
+
 // filtered is the exposures that the address asks for.
 func (s *Site) filtered(r *http.Request) ([]inventory.Exposure, error) {
-	_, all, err := s.exposures()
+	var all []inventory.Exposure
+	now, err := s.Exposures.View()
+	if err == nil {
+		all = now.Exposures
+	}
 	words := strings.Fields(strings.ToLower(r.URL.Query().Get("q")))
 	state, cve := r.URL.Query().Get("state"), r.PathValue("cve")
 	out := []inventory.Exposure{}

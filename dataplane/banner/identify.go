@@ -1,8 +1,12 @@
-package discover
+// Package banner reads the beginning of what a server says: which protocol it
+// speaks, and which product and version it names. It is hearsay, kept as text
+// that can be printed, and bounded.
+package banner
 
 import (
 	"bytes"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -12,6 +16,20 @@ type Finding struct {
 	Names    []string // of the server, by itself
 	Software []Software
 }
+
+// Software is a product that a server named.
+type Software struct {
+	Name, Version string
+	Evidence      string    // where it was named, and the text
+	Seen          time.Time // set by whoever keeps it
+}
+
+// Bounds of what is read.
+const (
+	MaxSaid     = 8192 // bytes of what a server says
+	MaxSoftware = 8    // products of one service
+	MaxNames    = 8
+)
 
 // speech is one protocol by what its server says first. It returns more when
 // further bytes may tell more.
@@ -74,8 +92,8 @@ func Identify(port uint16, b []byte) (f Finding, more bool) {
 	return f, len(b) < 16
 }
 
-// identifyUDP tells answers of servers from what clients send from such ports.
-func identifyUDP(server, client uint16, b []byte) (f Finding) {
+// UDP tells answers of servers from what clients send from such ports.
+func UDP(server, client uint16, b []byte) (f Finding) {
 	switch {
 	case server == 53 && len(b) >= 12 && b[2]&0x80 != 0:
 		f.Protocol = "dns"

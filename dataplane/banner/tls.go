@@ -1,4 +1,4 @@
-package discover
+package banner
 
 import (
 	"crypto/x509"
@@ -83,7 +83,7 @@ func certificateNames(b []byte) (names []string) {
 		return nil
 	}
 	for _, name := range append([]string{c.Subject.CommonName}, c.DNSNames...) {
-		if name = plain(name); name != "" && len(names) < maxNames {
+		if name = plain(name); name != "" && len(names) < MaxNames {
 			names = append(names, name)
 		}
 	}

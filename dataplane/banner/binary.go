@@ -1,4 +1,4 @@
-package discover
+package banner
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func isPostgres(_ uint16, b []byte) bool {
 func readPostgres(b []byte) (f Finding, more bool) {
 	for len(b) >= 5 {
 		n := binary.BigEndian.Uint32(b[1:])
-		if n < 4 || n > maxSaid {
+		if n < 4 || n > MaxSaid {
 			return f, false
 		}
 		if uint32(len(b)) < n+1 {
@@ -94,7 +94,7 @@ func readRedis(b []byte) (f Finding, more bool) {
 		f.Software = []Software{named("Redis", string(v), "redis_version", string(v))}
 		return f, false
 	}
-	return f, b[0] == '$' && len(b) < maxSaid
+	return f, b[0] == '$' && len(b) < MaxSaid
 }
 
 // MQTT: CONNACK, of 2 bytes (3.1.1) or with properties (5.0).

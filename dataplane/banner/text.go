@@ -1,4 +1,4 @@
-package discover
+package banner
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func readHTTP(b []byte) (f Finding, more bool) {
 // comments (RFC 9110, 10.2.4). A comment after a product is its build.
 func products(v, where string) (all []Software) {
 	rest := v
-	for rest != "" && len(all) < maxSoftware {
+	for rest != "" && len(all) < MaxSoftware {
 		rest = strings.TrimSpace(rest)
 		if strings.HasPrefix(rest, "(") {
 			_, after, _ := strings.Cut(rest, ")")

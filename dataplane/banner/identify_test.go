@@ -1,4 +1,4 @@
-package discover
+package banner
 
 import (
 	"crypto/tls"
@@ -106,7 +106,7 @@ func FuzzIdentify(f *testing.F) {
 	f.Add(uint16(443), []byte("\x16\x03\x03\x00\x31\x02\x00\x00\x2d\x03\x03"+strings.Repeat("r", 32)+"\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"))
 	f.Fuzz(func(t *testing.T, port uint16, b []byte) {
 		found, _ := Identify(port, b)
-		udp := identifyUDP(port, port+2000, b)
+		udp := UDP(port, port+2000, b)
 		for _, x := range []Finding{found, udp} {
 			for _, s := range x.Software {
 				for _, text := range []string{s.Name, s.Version, s.Evidence} {
