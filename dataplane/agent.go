@@ -78,6 +78,7 @@ func (a *agent) Status(ctx context.Context) (control.Status, error) {
 			Responses: s.generation.vetting.Responses, Sessions: s.below},
 		Definitions: definitionsOf(s),
 		Corrections: s.corrections,
+		Bypass:      s.generation.wire.Bypass,
 	}, nil
 }
 

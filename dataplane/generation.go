@@ -59,12 +59,12 @@ func (b *builder) settings() (*settings.Settings, error) {
 // build compiles the definitions for settings s. A definition with a fault is
 // set aside and does not keep the others from being in force.
 func (b *builder) build(s *settings.Settings) *generation {
-	g := &generation{settings: s.Services, wire: s.Wire, rules: map[string]*patch.Live{}}
+	g := &generation{settings: protected(s), wire: s.Wire, rules: map[string]*patch.Live{}}
 	decs, faults := decoders.Load(b.options.definitions)
 	g.set, g.faults = patch.Load(b.options.definitions, decs.ForDefinitions(), s.Modes,
 		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithAside(func(id, why string) { b.aside(id, why) }))
 	g.faults = append(faults, g.faults...)
-	for _, v := range s.Services {
+	for _, v := range g.settings {
 		if b.rules[v.Name] == nil {
 			b.rules[v.Name] = new(patch.Live)
 		}
@@ -79,6 +79,14 @@ func (b *builder) build(s *settings.Settings) *generation {
 	}
 	slog.Info("definitions loaded", "definitions", g.set.String(), "services", len(g.services), "set aside", len(g.faults))
 	return g
+}
+
+// protected are the services to look after: none while the wire is bypassed.
+func protected(s *settings.Settings) []settings.Service {
+	if s.Wire.Bypass {
+		return nil
+	}
+	return s.Services
 }
 
 // vetting says which HTTP messages no rule of the set can concern, as far as the
@@ -109,8 +117,12 @@ func (l *loop) install(g *generation) error {
 		}
 	}
 	l.engine.SetServices(g.services)
+	set := g.set
+	if g.wire.Bypass { // sessions under way are left alone, too
+		set = new(patch.Set)
+	}
 	for name, rules := range g.rules {
-		rules.Use(g.set.For(name))
+		rules.Use(set.For(name))
 	}
 	l.current = g
 	for _, err := range g.faults {

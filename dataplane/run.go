@@ -23,7 +23,7 @@ func run(ctx context.Context, o options) error {
 	}
 	b := newBuilder(o)
 	set, settingsErr := b.settings()
-	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(set.Services, set.Wire), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
+	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(protected(set), set.Wire), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/safchain/ethtool"
 
-	"wirepatch/init/console"
+	"wirepatch/board/command"
 )
 
 // blink has the light of a port blink, and returns when it has.
@@ -16,7 +16,7 @@ func blink(_ context.Context, port string) error {
 		return fmt.Errorf("blink: %w", err)
 	}
 	defer e.Close()
-	d := console.BlinkTime
+	d := command.BlinkTime
 	if err := e.Identity(port, &d); err != nil {
 		return fmt.Errorf("blink %s: %w; is it a port, and does its driver have lights?", port, err)
 	}

@@ -31,6 +31,8 @@ type box struct {
 	keeper       *keeper.Keeper
 	// manageAs tells the management port of changed settings.
 	manageAs chan *settings.Settings
+	// timeFrom tells the clock of changed time servers.
+	timeFrom chan []string
 	ports    ports
 	running  running
 	pulse    pulse
@@ -42,6 +44,7 @@ type box struct {
 	started        time.Time     // when the programs were
 
 	published published
+	presence  presence
 	stopping  chan stopReason
 }
 
@@ -49,6 +52,7 @@ func newBox() *box {
 	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1), forwarding: make(chan struct{})}
 	b.published.wake = make(chan struct{}, 1)
 	b.manageAs = make(chan *settings.Settings, 1)
+	b.timeFrom = make(chan []string, 1)
 	b.keeper = b.newKeeper()
 	b.programs = &supervise.Supervisor{Reaper: b.reaper, Clock: supervise.System{}, Logf: b.journal.Logf, Changed: b.changed,
 		Line: func(from, text string) { b.journal.Line(from, journal.Tidy(text)) }}
@@ -92,6 +96,7 @@ func (b *box) bringUp(ctx context.Context) {
 	b.startPrograms(ctx)
 	b.openConsoles(ctx, b.showMenu)
 	b.guard("settings", func() { b.keepSettings(ctx) })
+	b.guard("commands", func() { b.takeCommands(ctx) })
 	b.guard("management port", func() { b.manage(ctx) })
 	b.guard("watch", func() { b.watch(ctx) })
 	b.guard("health", func() { b.prove(ctx) })

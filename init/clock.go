@@ -40,16 +40,21 @@ func setClock(t time.Time) error {
 	return nil
 }
 
-// keepTime asks the time servers of the settings, one after the other.
+// keepTime asks the time servers of the settings, as they change, one after the
+// other.
 func (b *box) keepTime(ctx context.Context) {
 	servers := b.settings.Time.Servers
-	if len(servers) == 0 {
-		return
-	}
 	said := ""
 	for wait := time.Duration(0); ; {
+		var due <-chan time.Time
+		if len(servers) > 0 {
+			due = time.After(wait)
+		}
 		select {
-		case <-time.After(wait):
+		case servers = <-b.timeFrom:
+			wait = 0
+			continue
+		case <-due:
 		case <-ctx.Done():
 			return
 		}
@@ -58,8 +63,9 @@ func (b *box) keepTime(ctx context.Context) {
 			err = adjust(offset)
 		}
 		if err != nil {
-			if wait = askSoon; err.Error() != said {
-				said = err.Error()
+			// Its text differs from time to time, by the port that was used.
+			if wait = askSoon; said != "fault" {
+				said = "fault"
 				b.journal.Logf("clock: %v", err)
 			}
 			continue

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"wirepatch/board"
-	"wirepatch/firmware/release"
-	"wirepatch/firmware/update"
 	"wirepatch/init/console"
 )
 
+// talk is what goes on at one console, until its line hangs up or it ends.
+type talk func(context.Context, board.Console, *os.File)
+
 // openConsoles moves the log to the board's consoles and talks on each.
-func (b *box) openConsoles(ctx context.Context, talk func(context.Context, board.Console, io.ReadWriter)) {
+func (b *box) openConsoles(ctx context.Context, t talk) {
 	var logs []io.Writer
 	for _, c := range b.board.Consoles {
 		w := &console.Writer{Console: c}
@@ -25,7 +26,7 @@ func (b *box) openConsoles(ctx context.Context, talk func(context.Context, board
 			continue
 		}
 		logs = append(logs, w)
-		b.guard("console "+c.Device, func() { serve(ctx, c, talk) })
+		b.guard("console "+c.Device, func() { serve(ctx, c, t) })
 	}
 	if len(logs) > 0 {
 		b.journal.SetConsoles(logs...)
@@ -33,39 +34,50 @@ func (b *box) openConsoles(ctx context.Context, talk func(context.Context, board
 }
 
 // serve talks on one console for good.
-func serve(ctx context.Context, c board.Console, talk func(context.Context, board.Console, io.ReadWriter)) {
+func serve(ctx context.Context, c board.Console, t talk) {
 	for ctx.Err() == nil {
 		f, err := console.Open(c)
 		if err == nil {
-			talk(ctx, c, f)
+			t(ctx, c, f)
 			f.Close()
 		}
-		// The line hung up, or the device is gone for now.
+		// Logged out, or the line hung up, or the device is gone for now.
 		time.Sleep(time.Second)
 	}
 }
 
-// showMenu shows the menu on one console. It lets the boot say what it has to
-// say first.
-func (b *box) showMenu(ctx context.Context, c board.Console, rw io.ReadWriter) {
+// exitShell is how the menu ends when it is to make room for the shell.
+const exitShell = 42
+
+// showMenu runs the menu on one console. It lets the boot say what it has to say
+// first.
+func (b *box) showMenu(ctx context.Context, c board.Console, tty *os.File) {
 	b.awaitWire(ctx)
-	console.New(b.menu(ctx, c), rw).Run(ctx)
+	for ctx.Err() == nil {
+		status, err := b.runMenu(c, tty)
+		if err == nil && status.Exited() && status.ExitStatus() == exitShell && b.release.DebugShell {
+			if err = b.runShell(c); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			b.journal.Logf("console %s: %v", c.Device, err)
+		}
+		return
+	}
 }
 
-func (b *box) menu(ctx context.Context, c board.Console) console.Box {
-	m := console.Box{State: b.state, Wire: wireStatus, Events: lastEvents, Log: b.journal.Lines, Fingerprint: fingerprint,
-		Reboot:   func() { b.reboot("restart asked for on " + c.Device); <-ctx.Done() },
-		Blink:    blink,
-		Reset:    func() { b.factoryReset("factory reset asked for on " + c.Device); <-ctx.Done() },
-		PowerOff: func() { b.powerOff("power-off asked for on " + c.Device); <-ctx.Done() },
-	}
-	if _, err := os.Stat(release.RootPath); err == nil {
-		m.Update = update.Ask
-	}
+// runMenu runs the menu, a part of mgmt, as a process of mgmt's few rights on a
+// console: what is typed, and shown, cannot harm the first process.
+func (b *box) runMenu(c board.Console, tty *os.File) (syscall.WaitStatus, error) {
+	argv := []string{mgmtPath, "-data", mgmtFolder, "-console", c.Device}
 	if b.release.DebugShell {
-		m.Shell = func() error { return b.runShell(c) }
+		argv = append(argv, "-shell")
 	}
-	return m
+	cmd := exec.Command(confinePath, mgmt.Args(argv...)...)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/bin", "HOME=/", "TMPDIR=" + mgmtFolder}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	return b.child(cmd)
 }
 
 // runShell runs a shell on the console, in a process and a session of its own:
@@ -80,10 +92,15 @@ func (b *box) runShell(c board.Console) error {
 	cmd.Env = []string{"PATH=/bin", "HOME=/", "TERM=dumb"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	_, err = b.child(cmd)
+	return err
+}
+
+// child runs a program to its end.
+func (b *box) child(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	_, ended, err := b.reaper.Start(cmd)
 	if err != nil {
-		return fmt.Errorf("start shell: %w", err)
+		return 0, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	<-ended
-	return nil
+	return <-ended, nil
 }

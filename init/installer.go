@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
 	"wirepatch/board"
@@ -24,7 +23,7 @@ func (b *box) installer(ctx context.Context) {
 		Disks:   func() []install.Disk { return install.Disks("/sys/class/block", "/dev", stick) },
 		Restart: func() { b.reboot("installed") },
 		Logf:    b.journal.Logf}
-	b.openConsoles(ctx, func(ctx context.Context, _ board.Console, rw io.ReadWriter) { i.Run(ctx, rw) })
+	b.openConsoles(ctx, func(ctx context.Context, _ board.Console, tty *os.File) { i.Run(ctx, tty) })
 	b.guard("watch", func() { b.beat(ctx) })
 	b.guard("power button", func() { b.watchPowerButton(ctx) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,12 +62,23 @@ func (b *box) applySettings(ctx context.Context, old, new *settings.Settings) er
 		}
 		b.note(func(p *published) { p.hostname = new.Hostname })
 	}
+	replace(b.manageAs, new)
+	if !slices.Equal(new.Time.Servers, old.Time.Servers) {
+		replace(b.timeFrom, new.Time.Servers)
+	}
+	if new.Firmware != old.Firmware {
+		b.programs.Renew("updated")
+	}
+	return nil
+}
+
+// replace puts v into a channel of one place, over what was not taken yet.
+func replace[T any](c chan T, v T) {
 	select {
-	case <-b.manageAs: // one that was not taken yet
+	case <-c:
 	default:
 	}
-	b.manageAs <- new
-	return nil
+	c <- v
 }
 
 // chosen is the owner's or the image's file, made the one in force.

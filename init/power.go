@@ -112,7 +112,7 @@ const (
 
 // watchPowerButton watches every input device for the power button.
 func (b *box) watchPowerButton(ctx context.Context) {
-	all, _ := filepath.Glob("/dev/input/event*")
+	all, _ := filepath.Glob(inputDevices)
 	for _, path := range all {
 		b.guard("power button "+path, func() { b.watchInput(path) })
 	}
@@ -133,7 +133,7 @@ func (b *box) watchInput(path string) {
 		e := event[len(event)-8:]
 		kind, code, value := binary.NativeEndian.Uint16(e), binary.NativeEndian.Uint16(e[2:]), binary.NativeEndian.Uint32(e[4:])
 		if kind == evKey && code == keyPower && value == 1 {
-			b.powerOff("power button pressed")
+			b.pressed()
 		}
 	}
 }

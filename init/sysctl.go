@@ -10,7 +10,7 @@ import (
 
 // kernelSettings are set before any port exists, so that each port is born with
 // them. All harden; three also make the box work:
-// ip_unprivileged_port_start lets mgmt, without privileges, serve 443;
+// ip_unprivileged_port_start lets mgmt, without privileges, serve 443, and 22 once that is wanted;
 // disable_ipv6 keeps the wire ports from speaking for themselves;
 // forwarding stays off: frames cross the box below IP or not at all.
 var kernelSettings = [][2]string{
@@ -30,7 +30,7 @@ var kernelSettings = [][2]string{
 	{"fs.suid_dumpable", "0"},
 	{"net.core.bpf_jit_harden", "1"},
 	{"net.ipv4.ip_forward", "0"},
-	{"net.ipv4.ip_unprivileged_port_start", "443"},
+	{"net.ipv4.ip_unprivileged_port_start", "22"},
 	{"net.ipv4.conf.all.accept_redirects", "0"},
 	{"net.ipv4.conf.all.accept_source_route", "0"},
 	{"net.ipv4.conf.all.send_redirects", "0"},

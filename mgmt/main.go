@@ -1,4 +1,5 @@
-// Mgmt is the management plane: the HTTPS page on the management port. It
+// Mgmt is the management plane: the HTTPS page on the management port, and, as a
+// process of its own on each console (-console), the menu. It
 // runs without privileges; what it knows of the wire it asks the dataplane over
 // a unix socket, what it knows of the box it reads from init's file.
 package main
@@ -22,10 +23,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"wirepatch/board/command"
 	"wirepatch/board/keeper"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/release"
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
@@ -48,7 +51,10 @@ const (
 	maxOfOne       = 48
 )
 
-type options struct{ listen, data, control, box, settings, keeper, definitions string }
+type options struct {
+	listen, data, control, box, settings, keeper, definitions, command, update string
+	shell                                                                      bool
+}
 
 // memoryLimit is what the collector keeps to, in bytes: each password check
 // takes 19 MiB and leaves it behind.
@@ -63,6 +69,10 @@ func main() {
 	flag.StringVar(&o.box, "box", state.Path, "init's `file` on the state of the box")
 	flag.StringVar(&o.settings, "settings", keeper.InForce, "appliance.ini, as it is in force")
 	flag.StringVar(&o.keeper, "keeper", keeper.Socket, "init's `socket` for changes of the settings")
+	flag.StringVar(&o.command, "command", command.Socket, "init's `socket` for what only it may do")
+	flag.StringVar(&o.update, "update", update.Socket, "the update program's `socket`")
+	device := flag.String("console", "", "show the menu on standard input, which is this `device`, and serve no page")
+	flag.BoolVar(&o.shell, "shell", false, "with -console: offer a shell, by ending with status 42")
 	flag.StringVar(&o.definitions, "definitions", definitions(), "`folder` of the inline patches, to tell which products they are for")
 	verify := flag.String("verify-audit", "", "check the audit log in this `file` (records.db, or an exported one) and end")
 	head := flag.String("head", "", "with -verify-audit: an end of the log that was written down, as `SEQ:HASH`")
@@ -73,6 +83,9 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *device != "" {
+		os.Exit(menu(ctx, o, *device))
+	}
 	if err := run(ctx, o, log); err != nil {
 		log.Error("mgmt ends", "cause", err)
 		os.Exit(1)
@@ -118,6 +131,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	defer db.Close()
 	trail := audit.New(db, time.Now, log, func(audit.Record) {})
 	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
+	go trail.Watch(ctx, spool(o.data))
 	changes := &change.Manager{DB: db, Audit: trail, Keeper: keeper.Client{Path: o.keeper}, Wire: control.Dial(o.control).Status, Now: time.Now}
 	outputs := &out.Sender{DB: db, Events: kept, Audit: trail, Host: hostname, Now: time.Now, Log: log}
 	servers := &inventory.Store{DB: db, Now: time.Now}

@@ -33,6 +33,17 @@ func CheckName(name string) error {
 	return nil
 }
 
+// plainHost is a name of DNS: letters, digits, dashes, and dots between labels.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+
+// CheckHost says whether the box may have the name. The kernel takes 64 bytes.
+func CheckHost(name string) error {
+	if !plainHost.MatchString(name) || len(name) > 64 {
+		return fmt.Errorf("host name %.70q: take letters, digits and dashes, as wirepatch-rack7, with dots between parts, 64 at most", name)
+	}
+	return nil
+}
+
 // section finds a section: the line of its header and the line after its last.
 func (e *Editor) section(name string) (first, end int, ok bool) {
 	for i, l := range e.lines {

@@ -91,6 +91,14 @@ func TestEditTakesNothingElseIn(t *testing.T) {
 	}
 }
 
+func TestCheckHost(t *testing.T) {
+	for name, want := range map[string]bool{"a": true, "rack-7": true, "rack7.example.net": true, "": false, "-a": false, "a-": false, "a b": false, "a..b": false, "ü": false, strings.Repeat("a", 65): false} {
+		if err := CheckHost(name); (err == nil) != want {
+			t.Errorf("CheckHost(%q) = %v; want it taken: %v", name, err, want)
+		}
+	}
+}
+
 func FuzzEdit(f *testing.F) {
 	f.Add(byHand, "web", "10.0.0.1", "off")
 	f.Add("[service a]\r\nport=1", "a", "::", "x")

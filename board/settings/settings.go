@@ -43,6 +43,7 @@ type Management struct {
 	Address netip.Prefix
 	Gateway netip.Addr // may be invalid: none
 	DNS     []netip.Addr
+	SSH     bool // the console's menu is served to SSH clients, too
 }
 
 // Wire is how the pair of wire ports behaves.
@@ -54,6 +55,10 @@ type Wire struct {
 	// or "auto" as the board says or suits their drivers.
 	Attach string
 	MTU    int // of the ports; 0: as they come
+	// Fail is what services do that do not say it themselves: "open", "closed".
+	Fail string
+	// Bypass has the wire forward everything uninspected, services or not.
+	Bypass bool
 	// KernelInspection lets the kernel follow sessions and judge simple messages
 	// by itself, so that the engine sees only what may be of interest.
 	KernelInspection bool
@@ -62,7 +67,7 @@ type Wire struct {
 }
 
 // DefaultWire is in force where the file says nothing.
-var DefaultWire = Wire{LinkPropagation: true, Attach: "auto", KernelInspection: true, Discovery: true}
+var DefaultWire = Wire{LinkPropagation: true, Attach: "auto", Fail: "open", KernelInspection: true, Discovery: true}
 
 // Service is one protected service: sessions to Address and Port.
 type Service struct {
@@ -114,6 +119,7 @@ func Parse(text []byte) (*Settings, error) {
 		p.section(sec)
 	}
 	p.servicesOfModes()
+	p.failOfServices()
 	if p.s.Hostname == "" {
 		p.s.Hostname = "wirepatch"
 	}
@@ -190,6 +196,15 @@ func (p *parser) servicesOfModes() {
 	}
 }
 
+// failOfServices gives services that do not say it the policy of all.
+func (p *parser) failOfServices() {
+	for i := range p.s.Services {
+		if p.s.Services[i].Fail == "" {
+			p.s.Services[i].Fail = p.s.Wire.Fail
+		}
+	}
+}
+
 // known reports keys that no one will read: most likely a typing error.
 func (p *parser) known(sec *ini.Section, keys ...string) {
 	for _, k := range sec.KeyStrings() {
@@ -217,12 +232,14 @@ var Ways = []string{"auto", "tcx", "xdp"}
 const leastMTU, mostMTU = 1280, 9600
 
 func (p *parser) wire(sec *ini.Section) {
-	p.known(sec, "link_propagation", "attach", "mtu", "kernel_inspection", "discovery")
+	p.known(sec, "link_propagation", "attach", "mtu", "kernel_inspection", "discovery", "fail", "bypass")
 	w := &p.s.Wire
 	w.LinkPropagation = p.oneOf(sec, "link_propagation", "yes", "yes", "no") == "yes"
 	w.KernelInspection = p.oneOf(sec, "kernel_inspection", "yes", "yes", "no") == "yes"
 	w.Discovery = p.oneOf(sec, "discovery", "yes", "yes", "no") == "yes"
 	w.Attach = p.oneOf(sec, "attach", "auto", Ways...)
+	w.Fail = p.oneOf(sec, "fail", "open", "open", "closed")
+	w.Bypass = p.oneOf(sec, "bypass", "no", "yes", "no") == "yes"
 	if v := sec.Key("mtu").String(); v != "" {
 		n, err := sec.Key("mtu").Int()
 		if err != nil || n < leastMTU || n > mostMTU {
@@ -233,9 +250,10 @@ func (p *parser) wire(sec *ini.Section) {
 }
 
 func (p *parser) management(sec *ini.Section) {
-	p.known(sec, "mode", "address", "gateway", "dns")
+	p.known(sec, "mode", "address", "gateway", "dns", "ssh")
 	m := &p.s.Management
 	m.Mode = p.oneOf(sec, "mode", "dhcp", "dhcp", "static")
+	m.SSH = p.oneOf(sec, "ssh", "no", "yes", "no") == "yes"
 	if m.Mode != "static" {
 		return
 	}
@@ -272,7 +290,7 @@ func (p *parser) service(sec *ini.Section, name string) {
 	v := Service{
 		Name:     name,
 		Protocol: p.protocol(sec),
-		Fail:     p.oneOf(sec, "fail", "open", "open", "closed"),
+		Fail:     p.oneOf(sec, "fail", "", "open", "closed"),
 		Exceed:   p.oneOf(sec, "exceed", "reset", "pass", "reset"),
 	}
 	v.Over = p.transports(sec, v.Protocol)

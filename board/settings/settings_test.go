@@ -20,19 +20,22 @@ mode = static
 address = 192.0.2.10/24
 gateway = 192.0.2.1
 dns = 192.0.2.53, 2001:db8::53
+ssh = yes
 [wire]
 link_propagation = no
 attach = xdp
 mtu = 9000
 kernel_inspection = no
 discovery = no
+fail = closed
+bypass = yes
 [service web]
 address = 10.77.0.2
 port = 8080
 [service "all six"]
 address = ::/0
 port = 80
-fail = closed
+fail = open
 exceed = pass
 [patch WP-2023-29401]
 mode = shadow
@@ -44,11 +47,11 @@ mode.web = off
 	want := &Settings{
 		Hostname: "rack7", Firmware: DefaultFirmware,
 		Management: Management{Mode: "static", Address: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1"),
-			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}},
-		Wire: Wire{Attach: "xdp", MTU: 9000},
+			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}, SSH: true},
+		Wire: Wire{Attach: "xdp", MTU: 9000, Fail: "closed", Bypass: true},
 		Services: []Service{
-			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Over: []Transport{TCP}, Fail: "open", Exceed: "reset"},
-			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Over: []Transport{TCP}, Fail: "closed", Exceed: "pass"},
+			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Over: []Transport{TCP}, Fail: "closed", Exceed: "reset"},
+			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Over: []Transport{TCP}, Fail: "open", Exceed: "pass"},
 		},
 		Modes:        map[string]string{"WP-2023-29401": "shadow"},
 		ServiceModes: map[string]map[string]string{"WP-2023-29401": {"web": "off"}},

@@ -34,6 +34,8 @@ type Status struct {
 	Definitions []Definition `json:"definitions"`
 	Corrections uint64       `json:"corrections"` // since start
 	LastEvent   uint64       `json:"last_event"`
+	// Bypass: by the settings nothing is protected and everything passes.
+	Bypass bool `json:"bypass"`
 }
 
 // Kernel is what the kernel does by itself for protected services

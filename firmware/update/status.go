@@ -1,13 +1,6 @@
 package update
 
-import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"net"
-	"net/http"
-	"time"
-)
+import "time"
 
 // Where the program updated serves its API and keeps its files, and the link
 // that leads the dataplane to the definitions in force.
@@ -38,24 +31,4 @@ type Status struct {
 	LastCheck time.Time `json:"last_check"`
 	NextCheck time.Time `json:"next_check"`
 	LastError *Refusal  `json:"last_error,omitempty"`
-}
-
-// Ask asks the running program for its status.
-func Ask(ctx context.Context) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", Socket)
-	}}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://updated/v1/status", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("updated does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	s := new(Status)
-	return s, json.NewDecoder(resp.Body).Decode(s)
 }

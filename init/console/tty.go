@@ -1,3 +1,5 @@
+// Package console opens the appliance's serial and virtual consoles, for the log
+// and for the menu, which is mgmt's.
 package console
 
 import (

@@ -66,6 +66,15 @@ func Pause(last, ran time.Duration) time.Duration {
 	return min(2*last, LastPause)
 }
 
+// Renew ends a program that runs, which is then started again.
+func (s *Supervisor) Renew(name string) {
+	for _, p := range s.Processes() {
+		if p.Name == name && p.PID > 0 {
+			syscall.Kill(p.PID, syscall.SIGTERM)
+		}
+	}
+}
+
 // Processes returns the state of all programs.
 func (s *Supervisor) Processes() []state.Process {
 	s.mu.Lock()

@@ -19,5 +19,6 @@ var (
 	ErrNone     = errors.New("there is none of this name")
 	ErrMany     = errors.New("there are too many; remove one first")
 	ErrLast     = errors.New("this is the last administrator; make another one first")
+	ErrKey      = errors.New("this is no public key that can be used; give a line as in ~/.ssh/id_ed25519.pub")
 	ErrLife     = errors.New("a token is valid for a day at least and 400 days at most")
 )

@@ -39,6 +39,8 @@ type User struct {
 	Factor   string    `json:"factor,omitempty"`    // secret of the second factor; "" none
 	LastStep int64     `json:"last_step,omitempty"` // of the second factor, used
 	Recovery []string  `json:"recovery,omitempty"`  // SHA-256 of codes not used yet
+	Reset    time.Time `json:"reset,omitzero"`      // when another set the password: sessions begun before are over
+	Keys     []Key     `json:"keys,omitempty"`      // for SSH
 }
 
 // Token is what a program signs in with.
@@ -154,6 +156,7 @@ func (f *file) clone() *file {
 	c := &file{slices.Clone(f.Users), slices.Clone(f.Tokens)}
 	for i := range c.Users {
 		c.Users[i].Recovery = slices.Clone(c.Users[i].Recovery)
+		c.Users[i].Keys = slices.Clone(c.Users[i].Keys)
 	}
 	return c
 }

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"slices"
+
+	"wirepatch/board/atomicfile"
 )
 
 // Add makes a user, whose password another has thought of: to be changed at the
@@ -60,7 +62,33 @@ func (u *Users) Reset(ctx context.Context, name, password string) error {
 	if err != nil {
 		return err
 	}
-	return u.alter(name, func(v *User) { v.Hash, v.Change = phc, true })
+	return u.alter(name, func(v *User) { v.Hash, v.Change, v.Reset = phc, true, u.now().UTC() })
+}
+
+// Recover gives a user, or makes, an administrator with this password, for who
+// stands before the box and has lost the old one: no second factor asked for, not
+// disabled.
+func (u *Users) Recover(ctx context.Context, name, password string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	phc, err := u.newHash(ctx, name, password)
+	if err != nil {
+		return err
+	}
+	return u.change(func(f *file) error {
+		v := f.user(name)
+		if v == nil {
+			if len(f.Users) >= maxUsers {
+				return ErrMany
+			}
+			f.Users = append(f.Users, User{Name: name, Created: u.now().UTC()})
+			v = &f.Users[len(f.Users)-1]
+		}
+		v.Role, v.Hash, v.Change, v.Disabled, v.Reset = Administrator, phc, false, false, u.now().UTC()
+		v.Factor, v.Recovery, v.LastStep = "", nil, 0
+		return nil
+	}, func() error { u.code = ""; return atomicfile.Remove(u.path(codeFile)) })
 }
 
 // ChangePassword gives a user a password of their own.

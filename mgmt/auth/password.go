@@ -34,8 +34,8 @@ const (
 	maxMemory = 256 * 1024 // KiB
 )
 
-// checkPassword says what is wrong with a new password, in words for who types it.
-func checkPassword(pw string) error {
+// CheckPassword says what is wrong with a new password, in words for who types it.
+func CheckPassword(pw string) error {
 	seen := map[rune]bool{}
 	for _, r := range pw {
 		seen[r] = true

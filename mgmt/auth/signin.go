@@ -14,6 +14,7 @@ import (
 // is not, ErrBusy, or one of the disk.
 func (u *Users) SignIn(ctx context.Context, name, password, code string) (User, error) {
 	u.mu.Lock()
+	u.fresh()
 	v := u.file.user(name) // of a file that is never changed
 	p, known := u.decoy, false
 	if v != nil && !v.Disabled {
@@ -88,6 +89,7 @@ func (u *Users) CheckToken(text string) (Token, bool) {
 	want := sum(text)
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.fresh()
 	// Hashes are compared: the time says nothing about the token.
 	i := slices.IndexFunc(u.file.Tokens, func(t Token) bool { return t.Sum == want })
 	if i < 0 || !u.now().Before(u.file.Tokens[i].Expires) {
@@ -148,6 +150,7 @@ func (u *Users) DropToken(name string) error {
 // Confirm says whether password is the user's, who is signed in already.
 func (u *Users) Confirm(ctx context.Context, name, password string) error {
 	u.mu.Lock()
+	u.fresh()
 	v := u.file.user(name)
 	u.mu.Unlock()
 	if v == nil || len(password) > MaxLength {

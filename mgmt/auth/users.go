@@ -27,9 +27,10 @@ type Users struct {
 	gate  chan struct{} // bounds how many hashes are computed at once
 	decoy params        // what the password of an unknown user is compared with
 
-	mu   sync.Mutex
-	file *file // never changed, only replaced
-	code string
+	mu    sync.Mutex
+	file  *file // never changed, only replaced
+	stamp stamp // of the file that it was read from
+	code  string
 }
 
 // Open reads the users from dir. When there is none it makes a set-up code, or
@@ -40,6 +41,7 @@ func Open(dir string, now func() time.Time) (*Users, error) {
 	if u.file, err = readFile(dir); err != nil {
 		return nil, err
 	}
+	u.stamp = stampOf(u.path(usersFile))
 	if len(u.file.Users) == 0 {
 		return u, u.prepareCode()
 	}
@@ -66,6 +68,7 @@ func (u *Users) prepareCode() error {
 func (u *Users) IsSet() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.fresh()
 	return len(u.file.Users) > 0
 }
 
@@ -74,6 +77,7 @@ func (u *Users) IsSet() bool {
 func (u *Users) SetupCode() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.fresh()
 	return u.code
 }
 
@@ -84,6 +88,7 @@ func (u *Users) SetUp(ctx context.Context, code, name, password string) error {
 		name = FirstName
 	}
 	u.mu.Lock()
+	u.fresh()
 	set, fits := len(u.file.Users) > 0, sameCode(code, u.code)
 	u.mu.Unlock()
 	switch {
@@ -112,7 +117,7 @@ func (u *Users) SetUp(ctx context.Context, code, name, password string) error {
 
 // newHash checks a new password and hashes it.
 func (u *Users) newHash(ctx context.Context, name, password string) (string, error) {
-	if err := checkPassword(password); err != nil {
+	if err := CheckPassword(password); err != nil {
 		return "", err
 	}
 	if strings.Contains(strings.ToLower(password), name) && len(name) > 3 {
@@ -129,6 +134,12 @@ func (u *Users) newHash(ctx context.Context, name, password string) (string, err
 func (u *Users) change(alter func(*file) error, then ...func() error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	unlock, err := u.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	u.fresh()
 	f := u.file.clone()
 	if err := alter(f); err != nil {
 		return err
@@ -136,7 +147,7 @@ func (u *Users) change(alter func(*file) error, then ...func() error) error {
 	if err := f.write(u.dir); err != nil {
 		return err
 	}
-	u.file = f
+	u.file, u.stamp = f, stampOf(u.path(usersFile))
 	for _, t := range then {
 		if err := t(); err != nil {
 			return err
@@ -149,6 +160,7 @@ func (u *Users) change(alter func(*file) error, then ...func() error) error {
 func (u *Users) List() []User {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.fresh()
 	all := u.file.clone().Users
 	for i := range all {
 		all[i].Hash = ""

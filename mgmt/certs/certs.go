@@ -122,6 +122,20 @@ func template(n Names, serial *big.Int) *x509.Certificate {
 	return t
 }
 
+// Sum is the SHA-256 of the certificate that is kept in dir, hexadecimal; "" while
+// there is none.
+func Sum(dir string) string {
+	text, err := os.ReadFile(filepath.Join(dir, "cert.pem"))
+	if err != nil {
+		return ""
+	}
+	p, _ := pem.Decode(text)
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(p.Bytes))
+}
+
 func fingerprint(der []byte) string {
 	sum := sha256.Sum256(der)
 	part := make([]string, len(sum))

@@ -56,7 +56,9 @@ func linkAlerts(ports []control.Port) []alert {
 
 func patchAlerts(s *control.Status) []alert {
 	var a []alert
-	if len(s.Services) == 0 {
+	if s.Bypass {
+		a = append(a, alert{true, "The wire is bypassed: everything passes uninspected.", "Switch it back on the console, or with bypass = no in appliance.ini."})
+	} else if len(s.Services) == 0 {
 		a = append(a, alert{false, "No service is protected: everything passes unchanged.",
 			"Name the servers to protect in appliance.ini, a section [service NAME] for each."})
 	}

@@ -57,8 +57,8 @@ func removeService(e *settings.Editor, in url.Values) error {
 }
 
 func editAppliance(e *settings.Editor, in url.Values) error {
-	if in.Get("hostname") == "" {
-		return faulty("the box needs a host name")
+	if err := settings.CheckHost(in.Get("hostname")); err != nil {
+		return err
 	}
 	if err := e.Set("appliance", "hostname", in.Get("hostname")); err != nil {
 		return err

@@ -90,7 +90,7 @@ func (s *Site) identify(r *http.Request, rt route, v *visit) {
 	}
 	// Asked anew each time: who is disabled or has another role is so at once.
 	user, ok := s.Users.Get(session.User)
-	if !ok {
+	if !ok || session.Begun.Before(user.Reset) {
 		s.Sessions.End(c.Value)
 		return
 	}

@@ -49,10 +49,12 @@ func (m *management) form(page, path string, kv ...string) string {
 
 // redirected asks the portal through the appliance for what it answers wrongly,
 // and returns where it leads.
-func redirected(t *testing.T) string {
+func redirected(t *testing.T) string { t.Helper(); return redirectedBy(t, appliance.Through) }
+
+func redirectedBy(t *testing.T, through string) string {
 	t.Helper()
 	c := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	req, err := http.NewRequest("GET", "http://"+appliance.Through+"/docs", nil)
+	req, err := http.NewRequest("GET", "http://"+through+"/docs", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/system"
 )
 
 // columns is the width that every console has.
@@ -67,7 +68,7 @@ func wrap(text string) []string {
 func (m *Menu) statusLine(ctx context.Context) string {
 	box := m.box.State()
 	parts := []string{"wirepatch " + box.Version}
-	if s, err := m.box.Wire(ctx); err != nil {
+	if s, err := m.wireStatus(ctx); err != nil {
 		parts = append(parts, "dataplane does not answer")
 	} else {
 		var links []string
@@ -83,7 +84,16 @@ func (m *Menu) statusLine(ctx context.Context) string {
 	return strings.Join(parts, " | ")
 }
 
-func (m *Menu) status(ctx context.Context) {
+// patience is how long the menu waits for a view.
+const patience = 2 * time.Second
+
+func (m *Menu) wireStatus(ctx context.Context) (control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return m.box.Wire.Status(ctx)
+}
+
+func (m *Menu) status(ctx context.Context) error {
 	box := m.box.State()
 	m.line("firmware     %s, board %s, host name %s", box.Version, box.Board, box.Hostname)
 	m.line("running for  %v", time.Since(box.Booted).Round(time.Second))
@@ -95,19 +105,20 @@ func (m *Menu) status(ctx context.Context) {
 	mgmt := box.Management
 	if mgmt.Interface == "" {
 		m.line("management   no port found")
-		return
+		return nil
 	}
 	if mgmt.Address == "" {
 		m.line("management   %s, no address yet (%s)", mgmt.MAC, mgmt.Mode)
-		return
+		return nil
 	}
 	m.line("management   %s by %s, gateway %s", mgmt.Address, mgmt.Mode, or(mgmt.Gateway, "none"))
 	m.line("page         %s", url(mgmt))
 	m.fingerprint()
+	return nil
 }
 
 func (m *Menu) wire(ctx context.Context) {
-	s, err := m.box.Wire(ctx)
+	s, err := m.wireStatus(ctx)
 	if err != nil {
 		m.line("wire         dataplane does not answer: %v", err)
 		return
@@ -146,40 +157,72 @@ func (m *Menu) fingerprint() {
 	m.line("                      %s", strings.Join(pairs[half:], ":"))
 }
 
-func (m *Menu) ports(ctx context.Context) {
-	s, err := m.box.Wire(ctx)
+// ports tells what dataplane, kernel and drivers say of each port.
+func (m *Menu) ports(ctx context.Context) error {
+	counted := map[string]control.Port{}
+	s, err := m.wireStatus(ctx)
 	if err != nil {
 		m.line("dataplane does not answer: %v", err)
-		return
 	}
 	for _, p := range s.Ports {
-		m.line("%s: link %s, %s, %s, %s", p.Name, link(p), speed(p), p.Driver, p.MAC)
-		m.line("  in: %d packets, %d bytes; dropped %d", p.RxPackets, p.RxBytes, p.Dropped)
-		m.line("  of these: forwarded in the kernel %d, to the engine %d", p.Forwarded, p.HandedUp)
-		m.line("  out, by the engine: %d packets, %d bytes", p.TxPackets, p.TxBytes)
+		counted[p.Name] = p
+	}
+	all, err := system.Ports(system.PortNames...)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		m.port(p)
+		if c, ok := counted[p.Name]; ok {
+			m.line("  in: %d packets, %d bytes; dropped %d", c.RxPackets, c.RxBytes, c.Dropped)
+			m.line("  of these: forwarded in the kernel %d, to the engine %d", c.Forwarded, c.HandedUp)
+			m.line("  out, by the engine: %d packets, %d bytes", c.TxPackets, c.TxBytes)
+		}
 	}
 	g := m.box.State().Management
-	m.line("management: %s, %s, link %s, %s", or(g.Interface, "not found"), g.MAC, map[bool]string{true: "up", false: "down"}[g.Up], or(g.Address, "no address"))
+	m.line("management: %s, %s", or(g.Interface, "not found"), or(g.Address, "no address"))
+	return nil
 }
 
-func (m *Menu) events(ctx context.Context) {
-	all, err := m.box.Events(ctx, shown)
+func (m *Menu) port(p system.Port) {
+	rate := "speed unknown"
+	if p.SpeedMbit > 0 {
+		rate = fmt.Sprintf("%d Mbit/s %s", p.SpeedMbit, p.Duplex)
+	}
+	m.line("%s: link %s, %s, %s, MTU %d", p.Name, map[bool]string{true: "up", false: "down"}[p.Link], strings.TrimSpace(rate), p.MAC, p.MTU)
+	m.line("  driver %s %s, firmware %s, at %s", or(p.Driver, "unknown"), p.Version, or(p.Firmware, "-"), or(p.Bus, "-"))
+	m.wrapped("  offloads: %s", or(strings.Join(p.Offloads, " "), "none"))
+	for _, c := range p.Counters {
+		if n := c.Name; strings.Contains(n, "err") || strings.Contains(n, "drop") || strings.Contains(n, "crc") {
+			m.line("  %s: %d", n, c.Value)
+		}
+	}
+}
+
+func (m *Menu) events(ctx context.Context) error {
+	s, err := m.wireStatus(ctx)
 	if err != nil {
-		m.line("dataplane does not answer: %v", err)
-		return
+		return fmt.Errorf("dataplane does not answer: %w", err)
 	}
-	if len(all) == 0 {
+	if s.LastEvent == 0 {
 		m.line("No events yet.")
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	all, err := m.box.Wire.Events(ctx, s.LastEvent-min(s.LastEvent, shown), 0)
 	for _, e := range all {
 		m.wrapped("%s %-10s %s", e.Time.UTC().Format("01-02 15:04:05"), e.Kind, e.Text)
 	}
+	return err
 }
 
-func (m *Menu) log(context.Context) {
-	for _, l := range m.box.Log(shown) {
+func (m *Menu) log(ctx context.Context) error {
+	lines, err := m.box.Command.Log(ctx, shown)
+	for _, l := range lines {
 		m.wrapped("%s", l)
 	}
+	return err
 }
 
 func process(p state.Process) string {

@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"wirepatch/qemu/bed"
+)
+
+// terminal types at the appliance's serial line and reads what it says.
+type terminal struct {
+	*testing.T
+	bed *bed.Bed
+	at  int64
+}
+
+// terminalTime bounds one wait at an emulated machine's console.
+const terminalTime = 4 * time.Minute
+
+// wait waits for what the pattern matches. Lines of the log may stand between
+// the menu's.
+func (c *terminal) wait(pattern string) []string {
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.Context(), terminalTime)
+	defer cancel()
+	groups, at, err := c.bed.VM.Serial.WaitFrom(ctx, c.at, regexp.MustCompile(pattern))
+	if err != nil {
+		c.Fatalf("%v\nthe console's last lines:\n%s", err, c.bed.VM.Serial.Tail(40))
+	}
+	c.at = at
+	return groups
+}
+
+// talk waits for the first and types the second, and so on.
+func (c *terminal) talk(pairs ...string) {
+	c.Helper()
+	for i, p := range pairs {
+		if i%2 == 0 {
+			c.wait(p)
+		} else if err := c.bed.VM.Serial.Type(p + "\n"); err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// choose types a number at the menu.
+func (c *terminal) choose(number int, pairs ...string) {
+	c.Helper()
+	if err := c.bed.VM.Serial.Type(fmt.Sprintf("%d\n", number)); err != nil {
+		c.Fatal(err)
+	}
+	c.talk(append(pairs, "0 log out\r?\n> ")...)
+}
+
+// TestSerialConsole: a new box is set up on its serial line, which from then on
+// asks for a name; the page knows the same user. The wire is bypassed from there,
+// rehearsed, and a lost password set with a hand at the power button.
+func TestSerialConsole(t *testing.T) {
+	b, err := start(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	c := &terminal{T: t, bed: b}
+	const password = "four plain words here"
+	began := time.Now()
+	c.talk(`No password is set`, "", `16 SSH\r?\n> `, "11", `Host name \[`, "rack7", `by DHCP  2 by hand`, "1", `The clock says`, "", `NTP`, "10.0.2.2",
+		`Update repository`, "", `pass uninspected  2 stop`, "1", `first administrator \[admin\]`, "anna", `Type yes`, "yes", `Password`, password, `The same again`, password,
+		`The page is at https://10\.0\.2\.15`, "", `0 log out\r?\n> `)
+	t.Logf("set up in %v", time.Since(began).Round(time.Second))
+	c.at = 0
+	c.wait(`clock: no time server answers, of \["10.0.2.2"\]`) // the settings live
+	c.at = b.VM.Serial.Position()
+	if said := b.VM.Serial.Tail(2000); strings.Contains(said, password) {
+		t.Error("the password stands on the console")
+	}
+	c.choose(1, `host name rack7`, "", `process      dataplane running`)
+	c.choose(2, `wire-a: link up`, "", `driver virtio_net`, "", `offloads: .*rx-checksum`)
+	c.choose(14, `Type yes`, "yes", `stopped +[0-9]+ ms`, "", `fail open`)
+	through(t, b, corrected)
+	c.choose(13, `Type yes`, "yes", `in force`)
+	through(t, b, toEvil)
+	c.choose(13, `Type yes`, "yes", `in force`)
+	through(t, b, corrected)
+	c.choose(9, `Which port`, "wire-b", `blink wire-b`) // virtio has no light
+	if err := b.VM.Serial.Type("0\n"); err != nil {
+		t.Fatal(err)
+	}
+	c.talk(`Signed out`, "", `Name \(`, "anna", `Password`, "wrong", `wrong name or password`, "", `Name \(`, "anna", `Password`, password, `0 log out\r?\n> `, "0", `Name \(`)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	signIn := func(password string, want int) {
+		t.Helper()
+		resp, err := page.Post("https://"+b.Management+"/api/v1/login", "application/json", strings.NewReader(fmt.Sprintf(`{"user":"anna","password":%q}`, password)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("signing in on the page with %q: %s; want %d", password, resp.Status, want)
+		}
+	}
+	signIn(password, http.StatusOK)
+	c.recover(page, password, signIn)
+}
+
+// recover loses the password and presses the power button.
+func (c *terminal) recover(page *http.Client, old string, signIn func(string, int)) {
+	c.Helper()
+	c.bed.VM.Serial.Type("reset\n")
+	c.wait(`power button: for a minute it means`)
+	if err := c.bed.VM.QMP("system_powerdown", nil); err != nil {
+		c.Fatal(err)
+	}
+	const next = "another long phrase"
+	c.talk(`Administrator \[anna\]`, "", `Password`, next, `The same again`, next, `Sign in`)
+	signIn(old, http.StatusUnauthorized)
+	signIn(next, http.StatusOK)
+	audit := ""
+	for end := time.Now().Add(time.Minute); !strings.Contains(audit, "password.recover") && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		var err error
+		if audit, err = get(page, "https://"+c.bed.Management+"/api/v1/audit"); err != nil {
+			c.Fatal(err)
+		}
+	}
+	for _, want := range []string{"set-up", "bypass on", "wire.rehearse", "password.recover", "console ttyS0"} {
+		if !strings.Contains(audit, want) {
+			c.Errorf("the audit log has no %q:\n%s", want, audit)
+		}
+	}
+}
+
+// through asks the portal through an appliance and fails unless it leads there.
+func through(t *testing.T, b *bed.Bed, want string) {
+	t.Helper()
+	if got := redirectedBy(t, b.Through); !strings.HasPrefix(got, want) {
+		t.Errorf("the portal leads to %q; want %s…", got, want)
+	}
+}
