@@ -52,8 +52,8 @@ const (
 )
 
 type options struct {
-	listen, data, control, box, settings, keeper, definitions, command, update string
-	shell                                                                      bool
+	listen, data, control, box, settings, keeper, definitions, command, update, ssh string
+	shell                                                                           bool
 }
 
 // memoryLimit is what the collector keeps to, in bytes: each password check
@@ -71,6 +71,7 @@ func main() {
 	flag.StringVar(&o.keeper, "keeper", keeper.Socket, "init's `socket` for changes of the settings")
 	flag.StringVar(&o.command, "command", command.Socket, "init's `socket` for what only it may do")
 	flag.StringVar(&o.update, "update", update.Socket, "the update program's `socket`")
+	flag.StringVar(&o.ssh, "ssh", ":22", "`address` to serve SSH on, while the settings say so")
 	device := flag.String("console", "", "show the menu on standard input, which is this `device`, and serve no page")
 	flag.BoolVar(&o.shell, "shell", false, "with -console: offer a shell, by ending with status 42")
 	flag.StringVar(&o.definitions, "definitions", definitions(), "`folder` of the inline patches, to tell which products they are for")
@@ -168,6 +169,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go site.Remind(ctx)
 	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })
 	go keepFound(ctx, o.control, servers, log)
+	go serveSSH(ctx, o, users, trail, log)
 	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
 	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
 	end()

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
 	"wirepatch/board/command"
 	"wirepatch/board/keeper"
+	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/update"
@@ -17,6 +19,7 @@ import (
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/console"
+	"wirepatch/mgmt/sshd"
 )
 
 // exitShell tells init that the shell is wanted.
@@ -40,7 +43,7 @@ func menuOf(o options, users *auth.Users) console.Box {
 		Wire: control.Dial(o.control), Command: command.Client{Path: o.command}, Keeper: keeper.Client{Path: o.keeper}, Update: update.Program{Socket: o.update},
 		Users: users, Throttle: auth.NewThrottle(time.Now), Now: time.Now,
 		Fingerprint: func() string { return certs.Sum(o.data) },
-		HostKey:     func() string { return "" },
+		HostKey:     func() string { return sshd.HostKey(o.data) },
 	}
 }
 
@@ -64,4 +67,19 @@ func menu(ctx context.Context, o options, device string) int {
 		return exitShell
 	}
 	return 0
+}
+
+// serveSSH serves the menu over SSH while the settings in force say so.
+func serveSSH(ctx context.Context, o options, users *auth.Users, trail *audit.Log, log *slog.Logger) {
+	b := menuOf(o, users)
+	b.Audit = trail.Add
+	wanted := false
+	s := sshd.Server{Listen: o.ssh, Dir: o.data, Users: users, Throttle: auth.NewThrottle(time.Now), Audit: trail.Add, Menu: b, Log: log,
+		Wanted: func() bool {
+			if set, err := settings.Read(o.settings); err == nil {
+				wanted = set.Management.SSH
+			}
+			return wanted
+		}}
+	s.Run(ctx)
 }

@@ -37,6 +37,7 @@ if [ "${1:-run}" = test ]; then
 	need dig bind9-dnsutils
 	need dnsmasq dnsmasq-base
 	need openssl openssl
+	need ssh openssh-client
 	need in.tftpd tftpd-hpa
 	need atftp atftp
 	need qemu-img qemu-utils
