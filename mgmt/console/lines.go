@@ -92,8 +92,8 @@ func (m *Menu) readRaw(ctx context.Context) (string, error) {
 
 // secret asks for what must not be shown.
 func (m *Menu) secret(ctx context.Context, question string) (string, error) {
+	m.term.Echo(false) // first: who sees the question may type at once
 	m.printf("%s: ", question)
-	m.term.Echo(false)
 	line, err := m.readRaw(ctx)
 	m.term.Echo(true)
 	m.printf("\n")

@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -90,6 +94,7 @@ func TestSerialConsole(t *testing.T) {
 	c.choose(13, `Type yes`, "yes", `in force`)
 	through(t, b, corrected)
 	c.choose(9, `Which port`, "wire-b", `blink wire-b`) // virtio has no light
+	c.overSSH()
 	if err := b.VM.Serial.Type("0\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +117,53 @@ func TestSerialConsole(t *testing.T) {
 	}
 	signIn(password, http.StatusOK)
 	c.recover(page, password, signIn)
+}
+
+// overSSH switches SSH on and opens the menu with Debian's client.
+func (c *terminal) overSSH() {
+	c.Helper()
+	address, err := freeAddress()
+	if err == nil {
+		err = c.bed.VM.QMP("human-monitor-command", map[string]any{"command-line": "hostfwd_add m tcp:" + address + "-:22"})
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	id := filepath.Join(c.TempDir(), "id")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", id).CombinedOutput(); err != nil {
+		c.Fatalf("ssh-keygen: %v\n%s", err, out)
+	}
+	public, err := os.ReadFile(id + ".pub")
+	if err != nil {
+		c.Fatal(err)
+	}
+	menu := func() (string, error) {
+		ctx, cancel := context.WithTimeout(c.Context(), terminalTime)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "ssh", "-tt", "-F", "/dev/null", "-i", id, "-p", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "anna@127.0.0.1")
+		cmd.Stdin = strings.NewReader("1\n0\n")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := menu(); err == nil {
+		c.Errorf("SSH is served before it was switched on:\n%s", out)
+	}
+	c.choose(15, `number \[1\]: `, "7", `Name: `, "anna", `one line`, strings.TrimSpace(string(public)), `SHA256:`, "", `Done`)
+	c.choose(16, `SSH is off`, "", `number \[1\]: `, "2", `in force`)
+	c.wait(`serving SSH`)
+	if out, err := menu(); err != nil || !strings.Contains(out, "host name rack7") {
+		c.Errorf("ssh: %v\n%s", err, out)
+	}
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
 }
 
 // recover loses the password and presses the power button.
