@@ -15,6 +15,7 @@ import (
 type recorder struct {
 	did     []string
 	pressed chan struct{}
+	gone    chan struct{} // who waited for the button, went away
 }
 
 func (r *recorder) note(format string, a ...any) error {
@@ -39,6 +40,7 @@ func (r *recorder) Presence(ctx context.Context, _ string) error {
 	case <-r.pressed:
 		return nil
 	case <-ctx.Done():
+		r.gone <- struct{}{}
 		return ctx.Err()
 	}
 }
@@ -51,7 +53,7 @@ func start(t *testing.T) (Client, *recorder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{pressed: make(chan struct{}, 1)}
+	r := &recorder{pressed: make(chan struct{}, 1), gone: make(chan struct{}, 1)}
 	ended := make(chan error, 1)
 	go func() { ended <- Serve(context.Background(), l, r) }()
 	t.Cleanup(func() {
@@ -93,6 +95,7 @@ func TestPresence(t *testing.T) {
 	if err := c.Presence(short, "anna"); err == nil {
 		t.Error("Presence without a hand = nil; want an error")
 	}
+	<-r.gone
 	r.pressed <- struct{}{}
 	if err := c.Presence(t.Context(), "anna"); err != nil {
 		t.Errorf("Presence with the button pressed = %v", err)
@@ -111,6 +114,6 @@ func FuzzQuestion(f *testing.F) {
 		var a answer
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // what waits need not
-		do(ctx, &recorder{pressed: make(chan struct{}, 1)}, question{Op: q.Op, Number: q.Number, Text: q.Text}, &a)
+		do(ctx, &recorder{pressed: make(chan struct{}, 1), gone: make(chan struct{}, 1)}, question{Op: q.Op, Number: q.Number, Text: q.Text}, &a)
 	})
 }
