@@ -71,7 +71,7 @@ func (b *box) tellSlots(d slot.Dir) error {
 	var out []state.Slot
 	for _, s := range all {
 		runs := s.ID() == b.running.boot.Entry
-		out = append(out, state.Slot{Version: s.Version, State: s.State(), Running: runs})
+		out = append(out, state.Slot{Version: s.Version, State: s.State(), Running: runs, Left: s.Left})
 		switch {
 		case runs:
 			b.journal.Logf("firmware: slot %s runs, %s", s.Version, s.State())

@@ -144,6 +144,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	site, err := web.New(web.Config{
 		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
 		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: servers, Exposures: exposures, Feeds: feeds, Cycles: &cycle.Store{DB: db, Now: time.Now}, Outputs: outputs, System: sampler, Settings: o.settings,
+		Command: command.Client{Path: o.command}, Update: update.Program{Socket: o.update}, Control: o.control,
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: time.Now, Log: log,
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ type Slot struct {
 	Version string `json:"version"`
 	State   string `json:"state"` // "confirmed", "new", "on trial", "given up"
 	Running bool   `json:"running"`
+	Left    int    `json:"left"` // tries, while it is not confirmed
 }
 
 // Process is one supervised program.

@@ -38,6 +38,16 @@ func (p Program) Install(ctx context.Context) (*Status, error) {
 	return p.ask(ctx, http.MethodPost, "/v1/install", nil, 0)
 }
 
+// Plan has it put in the firmware that is offered in the next window, or not.
+func (p Program) Plan(ctx context.Context, wanted bool) (*Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	if wanted {
+		return p.ask(ctx, http.MethodPost, "/v1/install?when=window", nil, 0)
+	}
+	return p.ask(ctx, http.MethodPost, "/v1/install?when=never", nil, 0)
+}
+
 // Upload hands it an update file of so many bytes (0: not known). Definitions go
 // live; firmware is put in and started when restart says so.
 func (p Program) Upload(ctx context.Context, file io.Reader, size int64, restart bool) (*Status, error) {

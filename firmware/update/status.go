@@ -10,6 +10,9 @@ const (
 	Link   = "/run/wirepatch/definitions"
 )
 
+// MaxUpload is the largest update file that is taken, in bytes.
+const MaxUpload = 256 << 20
+
 // What is being done.
 const (
 	Idle        = "idle"
@@ -18,6 +21,14 @@ const (
 	Downloading = "downloading"
 	Installing  = "installing"
 )
+
+// Past is a piece of work that ended.
+type Past struct {
+	Time time.Time `json:"time"`
+	What string    `json:"what"` // "firmware 0.2.0", "definitions 7", "update"
+	Code string    `json:"code"` // "" when it was put in; else of the refusal
+	Text string    `json:"text,omitempty"`
+}
 
 // Status is the answer of GET /v1/status.
 type Status struct {
@@ -31,4 +42,8 @@ type Status struct {
 	LastCheck time.Time `json:"last_check"`
 	NextCheck time.Time `json:"next_check"`
 	LastError *Refusal  `json:"last_error,omitempty"`
+	// Planned is when the offered firmware will be put in, once somebody has asked
+	// for the window; zero: it is not.
+	Planned time.Time `json:"planned,omitzero"`
+	History []Past    `json:"history,omitempty"` // latest first
 }

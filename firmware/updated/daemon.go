@@ -19,6 +19,7 @@ import (
 // daemon does one thing at a time: work holds the lock meanwhile.
 type daemon struct {
 	options
+	ctx      context.Context // until the program ends
 	release  release.Release
 	settings settings.Firmware
 	wire     *control.Client
@@ -28,8 +29,9 @@ type daemon struct {
 	work   sync.Mutex
 	client update.Client // guarded by work
 
-	mu     sync.Mutex
-	status update.Status
+	mu      sync.Mutex
+	status  update.Status
+	planned *time.Timer // puts the offered firmware in; nil: nobody has asked
 }
 
 func (d *daemon) note(change func(*update.Status)) {
@@ -92,6 +94,7 @@ func (d *daemon) ended(err error) {
 		s.LastError = r
 	})
 	if err != nil {
+		d.remember("update", err)
 		d.logf("update refused: %v", err)
 	}
 }
@@ -132,6 +135,7 @@ func (d *daemon) takeFirmware(ctx context.Context, s update.Source, i *update.It
 		return err
 	}
 	d.logf("firmware %s is installed; restarting into it", i.Version)
+	d.remember("firmware "+i.Version, nil)
 	d.note(func(s *update.Status) { s.Offer = nil })
 	// The file has served.
 	err = os.Remove(file)
@@ -172,6 +176,7 @@ func (d *daemon) takeDefinitions(ctx context.Context, s update.Source, i *update
 	d.client.Revision = i.Revision
 	d.note(func(s *update.Status) { s.Revision = i.Revision; s.Offer.Definitions = nil })
 	d.logf("definitions %d are in force", i.Revision)
+	d.remember(fmt.Sprintf("definitions %d", i.Revision), nil)
 	return os.Remove(file)
 }
 

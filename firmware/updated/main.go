@@ -66,15 +66,17 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	_, revision := update.InUse(o.data, r.Definitions)
-	d := &daemon{options: o, release: *r, settings: s.Firmware, wire: control.Dial(o.control), logf: logf, wake: make(chan struct{}, 1),
+	d := &daemon{options: o, ctx: ctx, release: *r, settings: s.Firmware, wire: control.Dial(o.control), logf: logf, wake: make(chan struct{}, 1),
 		client: update.Client{Root: root, Dir: o.data, Board: r.Board, Version: r.Version, Revision: revision, Now: now}}
 	d.status.State, d.status.Version, d.status.Board, d.status.Revision = update.Idle, r.Version, r.Board, revision
+	d.readHistory()
 	// What an upload that was broken off left.
 	if all, err := filepath.Glob(filepath.Join(o.data, "upload-*")); err == nil {
 		for _, p := range all {
 			os.Remove(p)
 		}
 	}
+	d.resumePlan()
 	go d.schedule(ctx)
 	go d.watchSticks(ctx)
 	return d.serve(ctx)

@@ -18,14 +18,14 @@ import (
 	"wirepatch/firmware/update"
 )
 
-// maxUpload is the largest update file that is taken, in bytes.
-const maxUpload = 256 << 20
+const maxUpload = update.MaxUpload
 
 // serve serves the API:
 //
 //	GET  /v1/status    what runs, what is offered, what is being done
 //	POST /v1/check     look into the repository now
-//	POST /v1/install   put the firmware that is offered in, and restart
+//	POST /v1/install   put the firmware that is offered in, and restart;
+//	                   with ?when=window in the next window, ?when=never not then
 //	POST /v1/upload    an update file as body: definitions go live, firmware is
 //	                   put in and started with ?restart=yes
 //
@@ -87,19 +87,30 @@ func (d *daemon) handleCheck(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (d *daemon) handleInstall(w http.ResponseWriter, req *http.Request) {
+	switch req.URL.Query().Get("when") {
+	case "window":
+		d.answer(w, d.plan())
+	case "never":
+		d.answer(w, d.unplan())
+	default:
+		d.answer(w, d.install(req.Context()))
+	}
+}
+
+// install puts in the firmware that the repository offers.
+func (d *daemon) install(ctx context.Context) error {
 	d.work.Lock()
 	defer d.work.Unlock()
 	s, err := update.NewWeb(d.settings.Repository, d.settings.Proxy)
 	if err != nil || d.settings.Repository == "" {
-		d.answer(w, &update.Refusal{Code: update.NotReady, Text: "no update repository is set; give [firmware] repository in appliance.ini"})
-		return
+		return &update.Refusal{Code: update.NotReady, Text: "no update repository is set; give [firmware] repository in appliance.ini"}
 	}
-	o, err := d.take(req.Context(), s, true)
+	o, err := d.take(ctx, s, true)
 	if err == nil && o.Firmware == nil {
 		err = d.client.Useless(o)
 	}
 	d.ended(err)
-	d.answer(w, err)
+	return err
 }
 
 func (d *daemon) handleUpload(w http.ResponseWriter, req *http.Request) {

@@ -65,12 +65,7 @@ func readPort(e *ethtool.Ethtool, i *net.Interface) Port {
 	if up, err := e.LinkState(i.Name); err == nil {
 		p.Link = up != 0
 	}
-	if s, err := e.GetLinkSettings(i.Name); err == nil {
-		if s.Speed < 1<<31 { // all bits set: unknown
-			p.SpeedMbit = int(s.Speed)
-		}
-		p.Duplex = map[uint8]string{0: "half", 1: "full"}[s.Duplex]
-	}
+	p.SpeedMbit, p.Duplex = linkOf("/sys/class/net", i.Name)
 	if f, err := e.FeaturesWithState(i.Name); err == nil {
 		for n, st := range f {
 			if st.Active {
@@ -87,6 +82,17 @@ func readPort(e *ethtool.Ethtool, i *net.Interface) Port {
 		}
 	}
 	return p
+}
+
+// linkOf is how fast the link is, as sysfs says; without one it says nothing.
+func linkOf(sys, port string) (mbit int, duplex string) {
+	if n, err := strconv.Atoi(word(filepath.Join(sys, port, "speed"))); err == nil && n > 0 {
+		mbit = n
+	}
+	if d := word(filepath.Join(sys, port, "duplex")); d == "full" || d == "half" {
+		duplex = d
+	}
+	return mbit, duplex
 }
 
 // kernelCounters are those that every port has.

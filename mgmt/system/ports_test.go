@@ -1,6 +1,7 @@
 package system
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // What a real driver tells, of a pair of ports in a namespace.
@@ -20,6 +22,13 @@ func TestPorts(t *testing.T) {
 		t.Fatalf("new network namespace (needs root): %v", err)
 	}
 	defer ns.Close()
+	// sysfs shows the ports of the namespace that it was mounted in.
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("sys", "/sys", "sysfs", 0, "")); err != nil {
+		t.Fatal(err)
+	}
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire-a", MTU: 1512}, PeerName: "wire-b"}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wirepatch/board/keeper"
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
@@ -127,7 +128,11 @@ func statusOf(err error) int {
 	case errors.Is(err, change.ErrOwn):
 		return http.StatusForbidden
 	}
-	for _, known := range []error{errInput, auth.ErrName, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
+	var refusal *update.Refusal
+	if errors.As(err, &refusal) {
+		return http.StatusUnprocessableEntity
+	}
+	for _, known := range []error{errInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

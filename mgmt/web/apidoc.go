@@ -2,7 +2,9 @@ package web
 
 import (
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/feed"
@@ -18,6 +20,8 @@ type apiDoc struct {
 	in      []field // of the body, a JSON object
 	out     any     // a value of the answer's type; nil: {}
 	lines   bool    // one such value a line
+	file    string  // content type of an answer that is a file
+	takes   string  // content type of a body that is a file
 }
 
 // field is one value that a request takes.
@@ -65,6 +69,21 @@ var apiDocs = map[string]apiDoc{
 	"GET /api/v1/changes":               {summary: "the draft, the policy, the last changes", out: ChangesInfo{}},
 	"GET /api/v1/changes/{id}":          {summary: "one change", out: change.Change{}},
 	"GET /api/v1/settings":              {summary: "the settings in force and those before", out: SettingsInfo{}},
+	"GET /api/v1/updates":               {summary: "firmware slots, definitions, what is offered, what is being done, what was", out: UpdatesInfo{}},
+	"POST /api/v1/updates/upload":       {summary: "take an update file, as the body", query: []field{may("restart", "put its firmware in, and restart", "yes")}, takes: "application/octet-stream", out: update.Status{}},
+	"POST /api/v1/updates/check":        {summary: "look into the update repository now"},
+	"POST /api/v1/updates/install":      {summary: "put the offered firmware in", in: []field{need("when", "when", "now", "window", "never")}},
+	"POST /api/v1/updates/slot":         {summary: "restart into the firmware of another slot", in: []field{need("version", "of the slot"), need("sure", "that the wire may be down", "yes")}},
+	"GET /api/v1/system":                {summary: "load, temperatures, ports, programs", out: SystemInfo{}},
+	"GET /api/v1/system/bundle":         {summary: "support bundle, a tar.gz without secrets", file: "application/gzip"},
+	"GET /api/v1/log":                   {summary: "the last lines of the box's log", query: []field{may("lines", "how many, at most 500")}, out: LogInfo{}},
+	"POST /api/v1/system/rehearse":      {summary: "stop inspection for a second and tell what the wire did", in: []field{need("sure", "that it may", "yes")}, out: control.Rehearsal{}},
+	"POST /api/v1/system/blink":         {summary: "have a port's light blink", in: []field{need("port", "port", "wire-a", "wire-b", "mgmt")}},
+	"POST /api/v1/system/restart":       {summary: "restart the box", in: []field{need("sure", "that the wire may be down", "yes")}},
+	"POST /api/v1/users/key":            {summary: "give a user a key for SSH", in: []field{fName, need("key", "as in id_ed25519.pub")}, out: auth.Key{}},
+	"POST /api/v1/users/key/drop":       {summary: "take a user's key away", in: []field{fName, need("sum", "its fingerprint")}},
+	"POST /api/v1/draft/ssh":            {summary: "the console's menu over SSH", in: []field{need("ssh", "whether", "yes", "no")}},
+	"POST /api/v1/draft/bypass":         {summary: "have the wire pass everything uninspected", in: []field{need("bypass", "whether", "yes", "no")}},
 	"GET /api/v1/outputs":               {summary: "what goes out to other systems, and how that is doing", out: []out.Status{}},
 	"GET /api/v1/audit":                 {summary: "the audit log, one record a line, at most 1000", query: []field{may("since", "numbers above")}, out: audit.Record{}, lines: true},
 	"GET /api/v1/users":                 {summary: "users and tokens, without secrets", out: UsersInfo{}},

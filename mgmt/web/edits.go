@@ -80,6 +80,25 @@ func editManagement(e *settings.Editor, in url.Values) error {
 	return nil
 }
 
+func editSSH(e *settings.Editor, in url.Values) error {
+	return yesOrNo(e, "management", "ssh", in)
+}
+
+func editBypass(e *settings.Editor, in url.Values) error {
+	return yesOrNo(e, "wire", "bypass", in)
+}
+
+// yesOrNo sets a key that is no where the file says nothing.
+func yesOrNo(e *settings.Editor, section, key string, in url.Values) error {
+	switch in.Get(key) {
+	case "yes":
+		return e.Set(section, key, "yes")
+	case "no":
+		return e.Set(section, key, "")
+	}
+	return faulty("%s is yes or no", key)
+}
+
 // editWhole takes a whole file, typed or from the history.
 func (s *Site) editWhole(r *http.Request, v visit, in url.Values) (done, error) {
 	text := in.Get("text")
@@ -113,7 +132,7 @@ func normalLines(text string) string {
 type settingsView struct {
 	Problem                     string
 	Hostname                    string
-	Link                        bool
+	Link, SSH, Bypass           bool
 	Mode, Address, Gateway, DNS string
 	Services                    []serviceEdit
 	Protocols                   []string
@@ -164,6 +183,7 @@ func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
 
 func (v *settingsView) fill(set *settings.Settings) {
 	v.Hostname, v.Link, v.Mode = set.Hostname, set.Wire.LinkPropagation, set.Management.Mode
+	v.SSH, v.Bypass = set.Management.SSH, set.Wire.Bypass
 	if m := set.Management; m.Mode == "static" {
 		v.Address = m.Address.String()
 		if m.Gateway.IsValid() {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/inventory"
 )
@@ -33,6 +34,9 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	if rt.large {
 		limit += inventory.MaxUpload
 	}
+	if rt.stream {
+		limit += update.MaxUpload
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	if rt.access == anyone {
 		rt.handle(w, r, v)
@@ -61,7 +65,7 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 		s.fail(w, r, v, http.StatusForbidden, "Not for tokens", "A person must do this, not a token.", "Sign in with name and password.")
 	case v.change && rt.path != "/account" && rt.path != "/account/password" && rt.path != "/logout":
 		s.turnAway(w, r, v, http.StatusForbidden, "/account", "the password was set by another; change it first, on the page /account")
-	case rt.method == http.MethodPost && rt.form == page && !v.session.CheckToken(r.PostFormValue("token")):
+	case rt.method == http.MethodPost && rt.form == page && !rt.stream && !v.session.CheckToken(r.PostFormValue("token")):
 		s.fail(w, r, v, http.StatusForbidden, "Refused", "This form was not from this page or is out of date.", "Open the page again and send it once more.")
 	default:
 		rt.handle(w, r, v)

@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"wirepatch/board/atomicfile"
+	"wirepatch/board/command"
 	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
@@ -58,6 +60,7 @@ type lab struct {
 	audit     *audit.Log
 	inventory *inventory.Store
 	exposures *inventory.Tracker
+	box       *boxBehind
 	log       *control.Log
 	server    *control.Server
 
@@ -83,6 +86,7 @@ func newLab(t testing.TB) *lab {
 	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)
 	l.cert = cert
 	l.openStores()
+	l.startBox()
 	l.inventory = &inventory.Store{DB: l.db, Now: l.now}
 	l.exposures = &inventory.Tracker{Store: l.inventory, Definitions: "../../definitions", Now: l.now, Wire: func() (*control.Status, bool) {
 		d := l.poller.State().Dataplane
@@ -91,6 +95,7 @@ func newLab(t testing.TB) *lab {
 	l.site, err = New(Config{
 		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
 		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: l.inventory, Exposures: l.exposures, Feeds: &feed.Puller{DB: l.db, Inventory: l.inventory, Folder: dir, Audit: l.audit, Now: l.now}, Cycles: &cycle.Store{DB: l.db, Now: l.now}, Outputs: l.outputs, System: sampler, Settings: ini,
+		Command: command.Client{Path: l.box.path("command")}, Update: update.Program{Socket: l.box.path("update")}, Control: l.socket(),
 		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)

@@ -67,13 +67,18 @@ func operation(r route, d apiDoc) schema {
 	if len(params) > 0 {
 		op["parameters"] = params
 	}
-	if r.method == http.MethodPost {
+	if d.takes != "" {
+		op["requestBody"] = schema{"required": true, "content": schema{d.takes: schema{"schema": schema{"type": "string", "format": "binary"}}}}
+	} else if r.method == http.MethodPost {
 		op["requestBody"] = schema{"required": true, "content": schema{"application/json": schema{"schema": bodySchema(d.in)}}}
 	}
 	return op
 }
 
 func content(d apiDoc) schema {
+	if d.file != "" {
+		return schema{d.file: schema{"schema": schema{"type": "string", "format": "binary"}}}
+	}
 	if d.lines {
 		return schema{"application/jsonl": schema{"schema": typeSchema(reflect.TypeOf(d.out))}}
 	}
@@ -156,7 +161,7 @@ func addFields(v schema, t reflect.Type) {
 			name = f.Name
 		}
 		v["properties"].(schema)[name] = typeSchema(f.Type)
-		if !strings.Contains(options, "omitempty") {
+		if !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero") {
 			v["required"] = append(v["required"].([]string), name)
 		}
 	}

@@ -34,6 +34,7 @@ type route struct {
 	people       bool      // not with a token: a person must stand behind it
 	form         form
 	large        bool // takes files
+	stream       bool // takes one large file as it arrives, and checks the form's token itself
 	quiet        bool // asked again and again by itself: does not prolong the session
 	handle       handler
 }
@@ -67,6 +68,10 @@ func (s *Site) routes() []route {
 		{path: "/settings", method: "GET", may: all, handle: s.settingsPage},
 		{path: "/changes", method: "GET", may: all, handle: s.changesPage},
 		{path: "/changes/{id}", method: "GET", may: all, handle: s.changePage},
+		{path: "/updates", method: "GET", may: all, handle: s.updatesPage},
+		{path: "/updates/upload", method: "POST", may: editors, stream: true, handle: s.upload},
+		{path: "/system", method: "GET", may: all, handle: s.systemPage},
+		{path: "/system/bundle", method: "GET", may: editors, handle: s.bundle},
 		{path: "/outputs", method: "GET", may: overseers, handle: s.outputsPage},
 		{path: "/metrics", method: "GET", may: all, form: data, quiet: true, handle: s.metrics()},
 		{path: "/audit", method: "GET", may: overseers, handle: s.auditPage},
@@ -94,6 +99,11 @@ func (s *Site) routes() []route {
 		{path: "/api/v1/changes", method: "GET", may: all, form: data, handle: s.apiChanges},
 		{path: "/api/v1/changes/{id}", method: "GET", may: all, form: data, handle: s.apiChange},
 		{path: "/api/v1/settings", method: "GET", may: all, form: data, handle: s.apiSettings},
+		{path: "/api/v1/updates", method: "GET", may: all, form: data, handle: s.apiUpdates},
+		{path: "/api/v1/updates/upload", method: "POST", may: editors, stream: true, form: data, handle: s.upload},
+		{path: "/api/v1/system", method: "GET", may: all, form: data, handle: s.apiSystem},
+		{path: "/api/v1/system/bundle", method: "GET", may: editors, form: data, handle: s.bundle},
+		{path: "/api/v1/log", method: "GET", may: all, form: data, handle: s.apiLog},
 		{path: "/api/v1/outputs", method: "GET", may: overseers, form: data, handle: s.apiOutputs},
 		{path: "/api/v1/audit", method: "GET", may: overseers, form: data, handle: s.apiAudit},
 		{path: "/api/v1/users", method: "GET", may: overseers, form: data, handle: s.apiUsers},
@@ -133,6 +143,16 @@ func (s *Site) actions() []action {
 		{name: "change.undo", path: "/changes/undo", back: "/changes", may: editors, do: s.step(s.undo)},
 		{name: "settings.confirm", path: "/settings/confirm", back: "/settings", may: editors, people: true, do: s.step(s.confirmSettings)},
 		{name: "policy.approvals", path: "/settings/approvals", back: "/settings", may: admins, people: true, do: s.step(s.setApprovals)},
+		{name: "update.check", path: "/updates/check", back: "/updates", may: editors, do: s.checkUpdates},
+		{name: "update.install", path: "/updates/install", back: "/updates", may: editors, do: s.installUpdate},
+		{name: "firmware.slot", path: "/updates/slot", back: "/updates", may: editors, people: true, do: s.startSlot},
+		{name: "wire.rehearse", path: "/system/rehearse", back: "/system", may: editors, do: s.rehearse},
+		{name: "port.blink", path: "/system/blink", back: "/system", may: editors, do: s.blinkPort},
+		{name: "box.reboot", path: "/system/restart", back: "/system", may: editors, people: true, do: s.restartBox},
+		{name: "user.key.add", path: "/users/key", back: "/users", may: admins, people: true, do: s.addKey},
+		{name: "user.key.drop", path: "/users/key/drop", back: "/users", may: admins, people: true, do: s.dropKey},
+		{name: "draft.ssh", path: "/draft/ssh", back: "/settings", may: editors, do: s.edit(ofName("SSH ", "ssh"), editSSH)},
+		{name: "draft.bypass", path: "/draft/bypass", back: "/changes", may: editors, do: s.edit(ofName("bypass ", "bypass"), editBypass)},
 		{name: "server.add", path: "/servers/add", back: "/servers", may: editors, do: s.addServer},
 		{name: "server.remove", path: "/servers/remove", back: "/servers", may: editors, do: s.removeServer},
 		{name: "server.take", path: "/servers/take", back: "/servers", may: editors, do: s.takeServer},

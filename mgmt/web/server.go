@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"time"
 
+	"wirepatch/board/command"
+	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
@@ -49,6 +51,9 @@ type Config struct {
 	Cycles      *cycle.Store
 	Outputs     *out.Sender
 	System      *system.Sampler
+	Command     command.Client // what only init may do
+	Update      update.Program
+	Control     string   // the dataplane's socket
 	Settings    string   // path of appliance.ini; "": where it usually is
 	Fingerprint string   // of the certificate
 	Names       []string // that the certificate names

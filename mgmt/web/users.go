@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/visible"
 )
 
 // userList is who may sign in, and with what programs do.
@@ -24,6 +25,7 @@ type userRow struct {
 	Disabled   bool
 	Change     bool
 	Sessions   int
+	Keys       []auth.Key
 }
 
 type tokenRow struct {
@@ -35,12 +37,21 @@ type tokenRow struct {
 func (s *Site) usersPage(w http.ResponseWriter, _ *http.Request, v visit) {
 	l := userList{Roles: auth.RoleNames(), MinLength: auth.MinLength}
 	for _, u := range s.Users.List() {
-		l.Users = append(l.Users, userRow{u.Name, u.Role.String(), at(u.Created), u.Factor != "", u.Disabled, u.Change, len(s.Sessions.Of(u.Name))})
+		l.Users = append(l.Users, userRow{u.Name, u.Role.String(), at(u.Created), u.Factor != "", u.Disabled, u.Change, len(s.Sessions.Of(u.Name)), u.Keys})
 	}
 	for _, t := range s.Users.Tokens() {
 		l.Tokens = append(l.Tokens, tokenRow{t.Name, t.Role.String(), t.By, at(t.Created), at(t.Expires), !s.Now().Before(t.Expires)})
 	}
 	s.show(w, v, http.StatusOK, "users", "Users", l)
+}
+
+func (s *Site) addKey(_ *http.Request, _ visit, in url.Values) (done, error) {
+	k, err := s.Users.AddKey(in.Get("name"), in.Get("key"))
+	return done{Object: in.Get("name"), Detail: k.Sum, Result: k}, err
+}
+
+func (s *Site) dropKey(_ *http.Request, _ visit, in url.Values) (done, error) {
+	return done{Object: in.Get("name"), Detail: visible.Line(in.Get("sum"))}, s.Users.DropKey(in.Get("name"), in.Get("sum"))
 }
 
 // UserInfo is one user as programs see him.
@@ -50,6 +61,8 @@ type UserInfo struct {
 	Disabled bool      `json:"disabled"`
 	Factor   bool      `json:"second_factor"`
 	Created  time.Time `json:"created"`
+
+	Keys []auth.Key `json:"keys"` // for SSH
 }
 
 // UsersInfo is the answer to GET /api/v1/users.
@@ -61,7 +74,7 @@ type UsersInfo struct {
 func (s *Site) apiUsers(w http.ResponseWriter, _ *http.Request, _ visit) {
 	out := UsersInfo{Users: []UserInfo{}, Tokens: s.Users.Tokens()}
 	for _, u := range s.Users.List() {
-		out.Users = append(out.Users, UserInfo{u.Name, u.Role, u.Disabled, u.Factor != "", u.Created})
+		out.Users = append(out.Users, UserInfo{u.Name, u.Role, u.Disabled, u.Factor != "", u.Created, u.Keys})
 	}
 	writeJSON(w, http.StatusOK, out)
 }
