@@ -64,7 +64,7 @@ func (s *Site) boxView(st wire.State) boxView {
 			v.Processes = append(v.Processes, row)
 		}
 		for i := len(b.Log) - 1; i >= 0 && len(v.Log) < shownEvents; i-- {
-			v.Log = append(v.Log, logRow{at(b.Log[i].Time), visible.Line(b.Log[i].Text)})
+			v.Log = append(v.Log, logRow{at(b.Log[i].Time), visible.Line(withoutSecrets(b.Log[i].Text))})
 		}
 	}
 	v.Facts = append(v.Facts,

@@ -1,0 +1,55 @@
+package web
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"wirepatch/board/state"
+	"wirepatch/firmware/update"
+)
+
+// TestBrowserBox walks through Updates and System in Chromium: narrow and wide,
+// an upload by the page's script, taken and refused, and a rehearsal.
+func TestBrowserBox(t *testing.T) {
+	l := newLab(t)
+	base := l.serveTLS()
+	l.setPassword()
+	box := testBox()
+	box.Slots = []state.Slot{{Version: "0.2.0", State: "confirmed", Running: true}, {Version: "0.1.0", State: "confirmed"}}
+	l.writeBox(box)
+	l.poller.Poll(t.Context())
+	l.box.status.History = []update.Past{{Time: l.now(), What: "firmware 0.2.0"}}
+	b := l.browser()
+	b.do("sign in", chromedp.Navigate(base+"/login"), chromedp.WaitVisible(css("#password")), chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
+	for _, page := range []string{"/system", "/updates"} {
+		b.do("open "+page, chromedp.Navigate(base+page), chromedp.WaitVisible(css("main h1")))
+		b.checkWidth(1200)
+		b.shot(strings.TrimPrefix(page, "/"))
+		b.checkWidth(390)
+		b.checkWidth(320)
+	}
+	file := filepath.Join(t.TempDir(), "site.update")
+	l.must(os.WriteFile(file, []byte(strings.Repeat("update ", 1<<19)), 0o644))
+	send := func(what, until string) {
+		t.Helper()
+		b.do(what, chromedp.Navigate(base+"/updates"), chromedp.WaitVisible(css("#file")), chromedp.SetUploadFiles(css("#file"), []string{file}), chromedp.Click(css("#upload button")), chromedp.WaitVisible(css(until)))
+	}
+	send("upload", "#history-h")
+	for got := ""; got != "/v1/upload?"; got = l.box.done() {
+		b.do("wait", chromedp.WaitVisible(css("#upload button")))
+	}
+	l.box.refuse = &update.Refusal{Code: update.BadSignature, Text: "not signed by keys that this box trusts"}
+	send("upload that is refused", "main.narrow")
+	if text := ask(b, chromedp.Text(css("#main"))); !strings.Contains(text, "ot signed by keys that this box trusts") {
+		t.Errorf("refused, the page says %q", text)
+	}
+	l.box.refuse = nil
+	b.do("rehearse", chromedp.Navigate(base+"/system"), chromedp.WaitVisible(css("#rehearse")), chromedp.Click(css("#rehearse-h + p + form input[type=checkbox]")), chromedp.Click(css("#rehearse")), chromedp.WaitVisible(css(".once")))
+	if got := b.complained(); len(got) > 1 { // that the refused request's status was 422
+		t.Errorf("the browser complains: %q", got)
+	}
+}
