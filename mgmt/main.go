@@ -38,6 +38,7 @@ import (
 	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
+	"wirepatch/mgmt/jail"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/system"
@@ -84,6 +85,9 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := jail.Enter(); err != nil {
+		log.Error("mgmt goes on with more rights than it needs", "cause", err)
+	}
 	if *device != "" {
 		os.Exit(menu(ctx, o, *device))
 	}

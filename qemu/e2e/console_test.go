@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"wirepatch/mgmt/web"
 	"wirepatch/qemu/bed"
 )
 
@@ -119,6 +121,7 @@ func TestSerialConsole(t *testing.T) {
 		}
 	}
 	signIn(password, http.StatusOK)
+	c.fewRights(page)
 	c.recover(page, password, signIn)
 }
 
@@ -170,6 +173,54 @@ func freeAddress() (string, error) {
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
+}
+
+// fewRights looks at the page's process on the box: no rights, no new ones, a
+// filter of system calls on every thread, and no writing outside of its folder.
+func (c *terminal) fewRights(page *http.Client) {
+	c.Helper()
+	var s web.Status
+	text, err := get(page, "https://"+c.bed.Management+"/api/v1/status")
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &s)
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	pid := 0
+	for _, p := range s.Box.Processes {
+		if p.Name == "mgmt" {
+			pid = p.PID
+		}
+	}
+	c.bed.VM.Serial.Type("5\n")
+	c.wait(`# `)
+	run := func(command string) string {
+		c.Helper()
+		c.bed.VM.Serial.Type(command + "; echo status=$?=\n")
+		return c.wait(`(?s)(.*)status=([0-9]+)=`)[0]
+	}
+	said := run(fmt.Sprintf("grep -h -E '^(CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|Uid):' /proc/%d/task/*/status", pid))
+	for field, want := range map[string]string{"CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000", "CapAmb": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2", "Uid": "900"} {
+		found := regexp.MustCompile(field+`:\s+(\w+)`).FindAllStringSubmatch(said, -1)
+		if len(found) < 3 {
+			c.Errorf("%s is told of %d threads; want several:\n%s", field, len(found), said)
+		}
+		for _, f := range found {
+			if f[1] != want {
+				c.Errorf("a thread of the page's process has %s %s; want %s", field, f[1], want)
+			}
+		}
+	}
+	// Even root, confined as the page is, writes nowhere else.
+	if said := run("confine -user 0 -group 0 -write /data/mgmt -- /bin/touch /run/wirepatch/x"); !strings.Contains(said, "permission denied") {
+		c.Errorf("confined, touch outside of the folder says:\n%s", said)
+	}
+	if said := run("confine -user 0 -group 0 -write /data/mgmt -- /bin/touch /data/mgmt/x"); !strings.Contains(said, "status=0=") {
+		c.Errorf("confined, touch in the folder says:\n%s", said)
+	}
+	c.bed.VM.Serial.Type("exit\n")
+	c.wait(`Name \(`)
 }
 
 // recover loses the password and presses the power button.
