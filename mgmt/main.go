@@ -149,7 +149,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
 		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: servers, Exposures: exposures, Feeds: feeds, Cycles: &cycle.Store{DB: db, Now: time.Now}, Outputs: outputs, System: sampler, Settings: o.settings,
 		Command: command.Client{Path: o.command}, Update: update.Program{Socket: o.update}, Control: o.control,
-		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: time.Now, Log: log,
+		Certs: certs.NewLive(o.data, cert, func() certs.Names { return certs.Own(boxAt(o.box)) }, time.Now), Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go keepFound(ctx, o.control, servers, log)
 	go serveSSH(ctx, o, users, trail, log)
 	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
-	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne), cert)
+	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne))
 	end()
 	kept.Wait() // for what is not on the disk yet
 	return err
@@ -262,6 +262,15 @@ func loadCertificate(ctx context.Context, o options, log *slog.Logger) (*certs.C
 	return cert, err
 }
 
+// boxAt is init's state of the box, nil where it cannot be read.
+func boxAt(path string) *state.Box {
+	b, err := state.Read(path)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
 // addressTime is how long the first start waits for DHCP.
 const addressTime = 10 * time.Second
 
@@ -283,8 +292,8 @@ func waitForAddress(ctx context.Context, path string) *state.Box {
 	}
 }
 
-func serve(ctx context.Context, site *web.Site, l net.Listener, cert *certs.Certificate) error {
-	srv := site.Server(cert.TLS)
+func serve(ctx context.Context, site *web.Site, l net.Listener) error {
+	srv := site.Server()
 	context.AfterFunc(ctx, func() { srv.Close() })
 	if err := srv.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -50,8 +50,11 @@ type Certificate struct {
 // belong together (a power cut between the two writes), it makes new ones for
 // what names returns.
 func Load(dir string, names func() Names) (*Certificate, error) {
-	certPEM, err1 := os.ReadFile(filepath.Join(dir, "cert.pem"))
-	keyPEM, err2 := os.ReadFile(filepath.Join(dir, "key.pem"))
+	if err := finish(dir); err != nil {
+		return nil, err
+	}
+	certPEM, err1 := os.ReadFile(filepath.Join(dir, certName))
+	keyPEM, err2 := os.ReadFile(filepath.Join(dir, keyName))
 	for _, err := range []error{err1, err2} {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -74,10 +77,49 @@ func Load(dir string, names func() Names) (*Certificate, error) {
 	return &Certificate{TLS: pair, Fingerprint: fingerprint(pair.Certificate[0]), Made: true}, nil
 }
 
+// Names of the files. The third holds both while the two are being written.
+const (
+	certName = "cert.pem"
+	keyName  = "key.pem"
+	nextName = "next.pem"
+)
+
+// save writes two files so that a power cut leaves either pair: what stands in
+// the third is finished at the next start.
 func save(dir string, certPEM, keyPEM []byte) error {
-	return errors.Join(
-		atomicfile.Write(filepath.Join(dir, "key.pem"), keyPEM, 0o600),
-		atomicfile.Write(filepath.Join(dir, "cert.pem"), certPEM, 0o644))
+	next := append(append([]byte{}, certPEM...), keyPEM...)
+	if err := atomicfile.Write(filepath.Join(dir, nextName), next, 0o600); err != nil {
+		return err
+	}
+	if err := errors.Join(
+		atomicfile.Write(filepath.Join(dir, keyName), keyPEM, 0o600),
+		atomicfile.Write(filepath.Join(dir, certName), certPEM, 0o644)); err != nil {
+		return err
+	}
+	return atomicfile.Remove(filepath.Join(dir, nextName))
+}
+
+// finish does what a power cut has interrupted.
+func finish(dir string) error {
+	next, err := os.ReadFile(filepath.Join(dir, nextName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var certPEM, keyPEM []byte
+	for p, rest := pem.Decode(next); p != nil; p, rest = pem.Decode(rest) {
+		if p.Type == "CERTIFICATE" {
+			certPEM = append(certPEM, pem.EncodeToMemory(p)...)
+		} else {
+			keyPEM = append(keyPEM, pem.EncodeToMemory(p)...)
+		}
+	}
+	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		return atomicfile.Remove(filepath.Join(dir, nextName))
+	}
+	return save(dir, certPEM, keyPEM)
 }
 
 func generate(n Names) (certPEM, keyPEM []byte, _ error) {
@@ -125,7 +167,7 @@ func template(n Names, serial *big.Int) *x509.Certificate {
 // Sum is the SHA-256 of the certificate that is kept in dir, hexadecimal; "" while
 // there is none.
 func Sum(dir string) string {
-	text, err := os.ReadFile(filepath.Join(dir, "cert.pem"))
+	text, err := os.ReadFile(filepath.Join(dir, certName))
 	if err != nil {
 		return ""
 	}

@@ -48,3 +48,6 @@ func (n *Names) addAddress(a netip.Addr) {
 		n.Addresses = append(n.Addresses, a)
 	}
 }
+
+// IsHost says whether a certificate can name such a host.
+func IsHost(name string) bool { return hostName.MatchString(name) }

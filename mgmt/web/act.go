@@ -14,6 +14,7 @@ import (
 	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/feed"
@@ -132,7 +133,7 @@ func statusOf(err error) int {
 	if errors.As(err, &refusal) {
 		return http.StatusUnprocessableEntity
 	}
-	for _, known := range []error{errInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
+	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

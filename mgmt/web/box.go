@@ -70,7 +70,7 @@ func (s *Site) boxView(st wire.State) boxView {
 	v.Facts = append(v.Facts,
 		figure{"Running for", span(time.Duration(f.Uptime) * time.Second), ""},
 		figure{"Load (1, 5, 15 min)", load, ""},
-		figure{"Certificate SHA-256", s.Fingerprint, ""})
+		figure{"Certificate SHA-256", s.Certs.Current().Fingerprint, ""})
 	if d := st.Dataplane.Status; d != nil {
 		v.Facts = append(v.Facts, figure{"Dataplane", visible.Line(d.Version) + ", process since " + at(d.Started).Text, ""})
 	}

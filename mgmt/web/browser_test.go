@@ -26,7 +26,7 @@ func (l *lab) serveTLS() (url string) {
 	l.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	l.must(err)
-	srv := l.site.Server(l.cert.TLS)
+	srv := l.site.Server()
 	go srv.ServeTLS(ln, "", "")
 	l.Cleanup(func() { srv.Close() })
 	return "https://" + ln.Addr().String()

@@ -133,6 +133,7 @@ type settingsView struct {
 	Problem                     string
 	Hostname                    string
 	Link, SSH, Bypass           bool
+	Certificate                 certificateView
 	Mode, Address, Gateway, DNS string
 	Services                    []serviceEdit
 	Protocols                   []string
@@ -172,6 +173,7 @@ func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
 	if err != nil {
 		view.Problem = visible.Line(err.Error())
 	}
+	view.Certificate = s.certificateView()
 	view.Approvals, _ = s.Changes.Approvals()
 	if all, err := s.Changes.Keeper.History(r.Context()); err == nil {
 		for _, h := range all {

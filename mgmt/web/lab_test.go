@@ -51,6 +51,7 @@ type lab struct {
 	handler   http.Handler
 	poller    *wire.Poller
 	cert      *certs.Certificate
+	live      *certs.Live
 	events    *events.Store
 	changes   *change.Manager
 	db        *store.DB
@@ -85,6 +86,7 @@ func newLab(t testing.TB) *lab {
 	l.must(os.WriteFile(ini, []byte("[service portal]\naddress = 10.77.0.2\nport = 80\n"), 0o644))
 	l.poller = wire.New(l.socket(), filepath.Join(dir, "box.json"), l.now)
 	l.cert = cert
+	l.live = certs.NewLive(dir, cert, func() certs.Names { return certs.Own(nil) }, l.now)
 	l.openStores()
 	l.startBox()
 	l.inventory = &inventory.Store{DB: l.db, Now: l.now}
@@ -96,7 +98,7 @@ func newLab(t testing.TB) *lab {
 		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
 		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: l.inventory, Exposures: l.exposures, Feeds: &feed.Puller{DB: l.db, Inventory: l.inventory, Folder: dir, Audit: l.audit, Now: l.now}, Cycles: &cycle.Store{DB: l.db, Now: l.now}, Outputs: l.outputs, System: sampler, Settings: ini,
 		Command: command.Client{Path: l.box.path("command")}, Update: update.Program{Socket: l.box.path("update")}, Control: l.socket(),
-		Fingerprint: cert.Fingerprint, Names: cert.TLS.Leaf.DNSNames, Now: l.now, Log: slog.New(slog.DiscardHandler),
+		Certs: l.live, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
 	l.changes.Check = l.site.Check

@@ -13,10 +13,10 @@ import (
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// headers sets what goes with every answer. No Strict-Transport-Security while
-// the certificate is self-signed: afterwards a browser would not let anyone past
-// a certificate fault.
-func headers(next http.Handler) http.Handler {
+// headers sets what goes with every answer. Strict-Transport-Security only once an
+// authority's certificate is served: afterwards a browser lets nobody past a
+// certificate fault, which the box's own one always is.
+func (s *Site) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentPolicy)
@@ -27,6 +27,9 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
+		if s.Certs.Installed() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -76,7 +79,7 @@ func (s *Site) isOwn(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	names := s.Names
+	names := s.Certs.Current().TLS.Leaf.DNSNames
 	if box := s.Wire.State().Box; box != nil && box.Hostname != "" {
 		names = append(slices.Clip(names), box.Hostname, box.Hostname+".local")
 	}

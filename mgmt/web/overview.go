@@ -56,7 +56,7 @@ func (s *Site) lookAround() overview {
 	if st.Box != nil {
 		o.Hostname = visible.Line(st.Box.Hostname)
 	}
-	o.Alerts = append(alerts(st, setErr), s.storeAlerts()...)
+	o.Alerts = append(append(alerts(st, setErr), s.storeAlerts()...), s.certificateAlerts()...)
 	o.Alerts = append(o.Alerts, s.cycleAlerts()...)
 	return o
 }

@@ -15,6 +15,7 @@ import (
 	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/events"
@@ -38,27 +39,26 @@ const (
 
 // Config is what the pages need.
 type Config struct {
-	Users       *auth.Users
-	Sessions    *auth.Sessions
-	Throttle    *auth.Throttle
-	Wire        *wire.Poller
-	Events      *events.Store
-	Audit       *audit.Log
-	Changes     *change.Manager
-	Inventory   *inventory.Store
-	Exposures   *inventory.Tracker
-	Feeds       *feed.Puller
-	Cycles      *cycle.Store
-	Outputs     *out.Sender
-	System      *system.Sampler
-	Command     command.Client // what only init may do
-	Update      update.Program
-	Control     string   // the dataplane's socket
-	Settings    string   // path of appliance.ini; "": where it usually is
-	Fingerprint string   // of the certificate
-	Names       []string // that the certificate names
-	Now         func() time.Time
-	Log         *slog.Logger
+	Users     *auth.Users
+	Sessions  *auth.Sessions
+	Throttle  *auth.Throttle
+	Wire      *wire.Poller
+	Events    *events.Store
+	Audit     *audit.Log
+	Changes   *change.Manager
+	Inventory *inventory.Store
+	Exposures *inventory.Tracker
+	Feeds     *feed.Puller
+	Cycles    *cycle.Store
+	Outputs   *out.Sender
+	System    *system.Sampler
+	Command   command.Client // what only init may do
+	Update    update.Program
+	Control   string // the dataplane's socket
+	Settings  string // path of appliance.ini; "": where it usually is
+	Certs     *certs.Live
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Site serves the pages.
@@ -80,14 +80,14 @@ func New(c Config) (*Site, error) {
 func (s *Site) Handler() http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
-	return s.recovered(headers(limited(s.knownHost(crossOrigin.Handler(s.mux())))))
+	return s.recovered(s.headers(limited(s.knownHost(crossOrigin.Handler(s.mux())))))
 }
 
 // Server returns the HTTPS server of the site. Its listener is the caller's.
-func (s *Site) Server(cert tls.Certificate) *http.Server {
+func (s *Site) Server() *http.Server {
 	return &http.Server{
 		Handler:           s.Handler(),
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}},
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.Certs.Get},
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      answerTime,

@@ -38,7 +38,7 @@ const shownLog = 300
 
 func (s *Site) systemPage(w http.ResponseWriter, r *http.Request, v visit) {
 	st := s.Wire.State()
-	view := systemView{Alerts: append(boxAlerts(st), s.storeAlerts()...), Box: s.boxView(st)}
+	view := systemView{Alerts: append(append(boxAlerts(st), s.storeAlerts()...), s.certificateAlerts()...), Box: s.boxView(st)}
 	if st.Dataplane.Status != nil {
 		view.Services = len(st.Dataplane.Status.Services)
 	}
