@@ -19,17 +19,6 @@ func wireStatus(ctx context.Context) (*control.Status, error) {
 	return &s, err
 }
 
-// lastEvents returns the last n events, oldest first.
-func lastEvents(ctx context.Context, n int) ([]control.Event, error) {
-	s, err := wireStatus(ctx)
-	if err != nil || s.LastEvent == 0 {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return dataplaneClient.Events(ctx, s.LastEvent-min(s.LastEvent, uint64(n)), 0)
-}
-
 // attached says whether both wire ports carry the program.
 func attached(s *control.Status) bool {
 	return len(s.Ports) == 2 && s.Ports[0].Attach != "" && s.Ports[1].Attach != ""
