@@ -254,7 +254,7 @@ func TestShellOnlyWhenOffered(t *testing.T) {
 	b := newBench(t)
 	b.Box.Shell = true
 	b.open()
-	b.talk(`5 shell(?s:.*)> $`, "5")
+	b.talk(`5 shell(?s:.*)> $`, "5", `exit leaves it`)
 	if err := <-b.ended; !errors.Is(err, ErrShell) {
 		t.Errorf("Run = %v; want %v", err, ErrShell)
 	}

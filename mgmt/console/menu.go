@@ -90,7 +90,7 @@ func New(box Box, term Terminal) *Menu {
 		{2, "ports", all, m.ports},
 		{3, "last events", all, m.events},
 		{4, "log", all, m.log},
-		{5, "shell", all, func(context.Context) error { return ErrShell }},
+		{5, "shell", all, m.shell},
 		{6, "reboot", operators, m.reboot},
 		{7, "power off", operators, m.powerOff},
 		{8, "firmware", operators, m.firmware},
@@ -207,6 +207,12 @@ func (m *Menu) choose(ctx context.Context, line string) error {
 // ends says whether an error is the end of the menu, and not just of an item.
 func ends(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, errOut) || errors.Is(err, errIdle) || errors.Is(err, ErrShell) || errors.Is(err, context.Canceled)
+}
+
+// shell makes room for the shell, which init runs.
+func (m *Menu) shell(context.Context) error {
+	m.printf("A shell with all rights; exit leaves it.\n")
+	return ErrShell
 }
 
 func (m *Menu) printf(format string, a ...any) { fmt.Fprintf(m.term, format, a...) }

@@ -38,7 +38,7 @@ func (m *Menu) enter(ctx context.Context) error {
 		case name == "":
 			err = m.status(ctx)
 		case name == "5" && m.box.Shell:
-			return ErrShell
+			return m.shell(ctx)
 		case name == "reset" && m.box.Local:
 			err = m.recover(ctx)
 		default:
