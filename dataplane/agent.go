@@ -75,7 +75,7 @@ func (a *agent) Status(ctx context.Context) (control.Status, error) {
 		Services: servicesOf(s),
 		Sessions: sessionsOf(s.stats),
 		Kernel: control.Kernel{Follows: s.generation.wire.KernelInspection, Requests: s.generation.vetting.Requests,
-			Responses: s.generation.vetting.Responses, Sessions: s.below},
+			Responses: s.generation.vetting.Responses, Asked: s.generation.asked, Sessions: s.below},
 		Definitions: definitionsOf(s),
 		Corrections: s.corrections,
 		Bypass:      s.generation.wire.Bypass,

@@ -27,7 +27,7 @@ func (b below) Take(c session.Conn, vlan uint32) (session.Resting, bool, bool) {
 	if !marked {
 		b.l.setUnmarked(b.l.unmarked + 1)
 	}
-	r := session.Resting{Followed: s.Followed, Established: s.Established, Pending: s.Pending, MidStream: s.MidStream}
+	r := session.Resting{Followed: s.Followed, Established: s.Established, Pending: s.Pending, MidStream: s.MidStream, Request: s.Request}
 	for i := range s.Dir {
 		d := &s.Dir[i]
 		r.Half[i] = session.RestingHalf{First: d.First, Next: d.Next, Top: d.Top, Acked: d.Acked, From: d.From, Size: d.Size, Sum: d.Sum,

@@ -24,6 +24,7 @@ type generation struct {
 	rules    map[string]*patch.Live // of all services that there ever were, by name
 	faults   []error                // why definitions were set aside
 	vetting  port.Vetting           // what the ports may let go on by themselves
+	asked    []string               // definitions because of which they may not
 }
 
 // builder makes generations. What outlives them is its own: what rules have
@@ -72,7 +73,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 	}
 	maps.Copy(g.rules, b.rules)
 	if s.Wire.KernelInspection {
-		g.vetting = vetting(g.set)
+		g.vetting, g.asked = vetting(g.set)
 	}
 	for _, err := range g.faults {
 		slog.Error("definition set aside", "error", err)
@@ -90,10 +91,12 @@ func protected(s *settings.Settings) []settings.Service {
 }
 
 // vetting says which HTTP messages no rule of the set can concern, as far as the
-// ports can tell.
-func vetting(set *patch.Set) port.Vetting {
-	t := set.Texts("http", patch.Sight{Visible: http.InSimpleHead, Worth: port.Worth})
-	return port.Vetting{Requests: !t.Every[session.ToServer], Responses: !t.Every[session.ToClient], Texts: t.Of}
+// ports can tell, and which definitions must be asked about every message.
+func vetting(set *patch.Set) (v port.Vetting, asked []string) {
+	t := set.Texts("http", patch.Look{Sight: http.SimpleHeads, Worth: port.Worth, WorthLength: port.WorthLength})
+	asked = slices.Compact(slices.Sorted(slices.Values(slices.Concat(t.Every[:]...))))
+	return port.Vetting{Requests: len(t.Every[session.ToServer]) == 0, Responses: len(t.Every[session.ToClient]) == 0,
+		Texts: t.Of, Long: t.Long, Keep: t.LooksBack}, asked
 }
 
 // install puts g in force. It runs on the loop, or before it. Sessions under

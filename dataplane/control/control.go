@@ -43,10 +43,12 @@ type Status struct {
 type Kernel struct {
 	Follows bool `json:"follows"` // handshakes, acknowledgements and ends of sessions stay below
 	// HTTP messages of a simple form that no definition can concern stay below,
-	// too. False: a definition in force must be asked about each.
-	Requests  bool   `json:"requests"`
-	Responses bool   `json:"responses"`
-	Sessions  uint64 `json:"sessions"` // open now and followed by the kernel
+	// too. False: a definition in force must be asked about each; Asked names such
+	// definitions.
+	Requests  bool     `json:"requests"`
+	Responses bool     `json:"responses"`
+	Asked     []string `json:"asked,omitempty"`
+	Sessions  uint64   `json:"sessions"` // open now and followed by the kernel
 }
 
 // Port is one wire port. Counters run since the BPF program was loaded and

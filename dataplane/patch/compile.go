@@ -36,7 +36,8 @@ type rule struct {
 	index  int // within the definition
 	kind   string
 	cond   cel.Program // nil: always
-	guards []guard     // alternatives of which the condition needs one each
+	need   *need       // what cond needs; nil: that is not known
+	guards []guard     // the same in texts, of each guard one
 	action protocol.Action
 	name   string
 	field  string
@@ -96,7 +97,8 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		prog, ast := c.program(r.When, r.When.Value, c.at, cel.BoolType)
 		out.cond = prog
 		if ast != nil {
-			out.guards = guardsOf(ast, elem, c.schema)
+			out.need = needOf(ast, elem, c.schema)
+			out.guards = out.need.guards()
 		}
 	}
 	c.compileDo(&r.Do, elem, out)

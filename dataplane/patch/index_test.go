@@ -30,6 +30,10 @@ var conditions = []string{
 	`value.size() > 3 && value.contains("AA")`,
 	`["ab"].exists(value, value == "ab")`,
 	`value != "ab"`,
+	`value.matches("(?i)a[bc]+b|bA")`,
+	`value.split("b")[0].lowerAscii() == "ab" || value.trim() == "AB"`,
+	`!(value != "ab" && !name.contains("ab"))`,
+	`!value.contains("ab") && !(name != "ab")`,
 }
 
 // FuzzIndex holds the index against the plain evaluation of every rule: the

@@ -79,7 +79,7 @@ func (p *Port) mapPin(name string) *ebpf.Map {
 	o := &p.objs
 	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
 		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices, xdpMapWpXsks: p.xdp.Xsks, xdpMapWpOut: p.xdp.Out,
-		wireMapWpSessions: o.WpSessions, wireMapWpOpenings: o.WpOpenings, wireMapWpVetting: o.WpVetting, wireMapWpNeedles: o.WpNeedles}[name]
+		wireMapWpSessions: o.WpSessions, wireMapWpOpenings: o.WpOpenings, wireMapWpVetting: o.WpVetting, wireMapWpNeedles: o.WpNeedles, wireMapWpHeads: o.WpHeads}[name]
 }
 
 // removePins unlinks those entries of dir that match.

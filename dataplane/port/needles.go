@@ -9,6 +9,11 @@ type Vetting struct {
 	// Texts are what rules look for, without regard to ASCII case: in requests,
 	// in responses. An empty one must not be there.
 	Texts [2][]string
+	// Long: messages whose head has so many bytes go up; 0: none for that.
+	Long [2]int
+	// Keep: the program keeps a request until it is answered, for whoever takes the
+	// session over before that.
+	Keep bool
 }
 
 // needles is struct needles of bpf/scan.h. A text is found by one run of its
@@ -31,8 +36,8 @@ func setBit(set []uint64, i uint64) { set[i>>6] |= 1 << (i & 63) }
 func (n *needles) add(text string) {
 	text = strings.Map(lowerASCII, text)
 	for i := range len(text) {
-		if bytesAre[text[i]]&byteBad != 0 || text[i] == '\r' || text[i] == '\n' {
-			return // no simple head has it, at least not within a line
+		if bytesAre[text[i]]&byteBad != 0 {
+			return // no simple head has it
 		}
 	}
 	switch {
@@ -46,8 +51,15 @@ func (n *needles) add(text string) {
 		n.end(r)
 		setBit(n.four[:], r*hash1>>44)
 		setBit(n.four[:], r*hash2>>44)
-	case len(text) >= 2:
-		n.pair(runOf(rarest(text, 2)))
+	case len(text) == 3:
+		for before := range uint64(128) { // something always goes before
+			r := before<<24 | runOf(text)
+			n.end(r)
+			setBit(n.four[:], r*hash1>>44)
+			setBit(n.four[:], r*hash2>>44)
+		}
+	case len(text) == 2:
+		n.pair(runOf(text))
 	default:
 		for next := range uint64(128) { // something always follows
 			n.pair(uint64(text[0])<<8 | next)
@@ -94,7 +106,7 @@ func rarest(text string, n int) string {
 // from the many: 0 when the many have it, too.
 func Worth(text string) int {
 	text = strings.Map(lowerASCII, text)
-	for _, n := range []int{8, 4, 2} {
+	for _, n := range []int{8, 4, 3, 2, 1} {
 		if len(text) >= n {
 			if strings.Contains(usual, rarest(text, n)) {
 				return 0
@@ -103,6 +115,14 @@ func Worth(text string) int {
 		}
 	}
 	return 0
+}
+
+// WorthLength is the same of a length: few heads are so long.
+func WorthLength(least int) int {
+	if least < 800 {
+		return 0
+	}
+	return 2
 }
 
 // usual is what messages of all kinds have in common, in lower case.

@@ -18,6 +18,9 @@ type Session struct {
 	Pending     bool // a request is not answered in full
 	MidStream   bool // its beginning was not seen
 	Dir         [2]Stream
+	// Request is the one that is not answered in full, if the program kept it
+	// (Vetting.Keep).
+	Request []byte
 }
 
 // Stream is one direction of a Session: to the server, to the client.
@@ -69,7 +72,9 @@ func (p *Port) Take(f Flow) (s Session, known, marked bool, err error) {
 		if w.Dir[0].Isn == 0 && w.Dir[1].Isn == 0 && w.Used == 0 {
 			return s, false, true, nil // our own mark
 		}
-		return sessionOf(&w), true, true, nil
+		s := sessionOf(&w)
+		s.Request, err = p.kept(&k, &s)
+		return s, true, true, err
 	case !errors.Is(err, ebpf.ErrKeyNotExist):
 		return s, false, false, fmt.Errorf("look session up: %w", err)
 	}

@@ -58,8 +58,9 @@ func compile(t testing.TB, rules ...string) *patch.Set {
 
 // vets puts a set's rules in force below, without those that a body may concern.
 func (j *judge) vets(set *patch.Set) {
-	texts := set.Texts("http", patch.Sight{Visible: http.InSimpleHead, Worth: Worth})
-	j.SetVetting(Vetting{Requests: !texts.Every[0], Responses: !texts.Every[1], Texts: texts.Of})
+	texts := set.Texts("http", patch.Look{Sight: http.SimpleHeads, Worth: Worth, WorthLength: WorthLength})
+	j.SetVetting(Vetting{Requests: len(texts.Every[0]) == 0, Responses: len(texts.Every[1]) == 0,
+		Texts: texts.Of, Long: texts.Long, Keep: texts.LooksBack})
 }
 
 // compare has a client and a server exchange messages, each one segment, and

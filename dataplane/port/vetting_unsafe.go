@@ -20,9 +20,10 @@ type vettingMemory struct {
 
 // vettingWords is struct vetting of bpf/scan.h.
 type vettingWords struct {
-	flags, active, unmarked, _ uint32
-	bytes                      [256]uint16
-	keys                       [look/4 + 1]uint64
+	flags, active, unmarked uint32
+	long                    [2]uint16
+	bytes                   [256]uint16
+	keys                    [look/4 + 1]uint64
 }
 
 var _ = [1]struct{}{}[unsafe.Sizeof(vettingWords{})-unsafe.Sizeof(wireVetting{})]
@@ -33,6 +34,7 @@ const look = 2048
 const (
 	vetRequests  = 1
 	vetResponses = 2
+	vetKeep      = 4
 )
 
 func mapVetting(vetting, texts *ebpf.Map) (*vettingMemory, error) {
@@ -93,9 +95,20 @@ func (m *vettingMemory) set(v Vetting) {
 	if v.Responses {
 		flags |= vetResponses
 	}
+	if v.Keep {
+		flags |= vetKeep
+	}
 	// What is forbidden now must not be allowed by the old texts, nor the new by them.
 	atomic.StoreUint32(&m.w.flags, atomic.LoadUint32(&m.w.flags)&flags)
+	for dir, n := range v.Long {
+		if n = min(n, look+1); n > 0 && (m.w.long[dir] == 0 || n < int(m.w.long[dir])) {
+			m.w.long[dir] = uint16(n)
+		}
+	}
 	atomic.StoreUint32(&m.w.active, pair)
+	for dir, n := range v.Long {
+		m.w.long[dir] = uint16(min(n, look+1))
+	}
 	atomic.StoreUint32(&m.w.flags, flags)
 }
 

@@ -67,6 +67,13 @@ type wireFlowSlot struct {
 	_       [4]byte
 }
 
+type wireHead struct {
+	_     structs.HostLayout
+	State uint32
+	Key   wireFlowKey
+	B     [2048]uint8
+}
+
 type wireOpening struct {
 	_   structs.HostLayout
 	End [2]struct {
@@ -143,7 +150,7 @@ type wireVetting struct {
 	Flags    uint32
 	Active   uint32
 	Unmarked uint32
-	Pad      uint32
+	Longest  [2]uint16
 	Bytes    [256]uint16
 	Keys     [513]uint64
 }
@@ -156,6 +163,7 @@ const (
 	wireMapWpCounts    = "wp_counts"
 	wireMapWpEngine    = "wp_engine"
 	wireMapWpFlows     = "wp_flows"
+	wireMapWpHeads     = "wp_heads"
 	wireMapWpNeedles   = "wp_needles"
 	wireMapWpOpenings  = "wp_openings"
 	wireMapWpPorts     = "wp_ports"
@@ -223,6 +231,7 @@ type wireMapSpecs struct {
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
+	WpHeads     *ebpf.MapSpec `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.MapSpec `ebpf:"wp_openings"`
 	WpPorts     *ebpf.MapSpec `ebpf:"wp_ports"`
@@ -264,6 +273,7 @@ type wireMaps struct {
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
+	WpHeads     *ebpf.Map `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.Map `ebpf:"wp_openings"`
 	WpPorts     *ebpf.Map `ebpf:"wp_ports"`
@@ -281,6 +291,7 @@ func (m *wireMaps) Close() error {
 		m.WpCounts,
 		m.WpEngine,
 		m.WpFlows,
+		m.WpHeads,
 		m.WpNeedles,
 		m.WpOpenings,
 		m.WpPorts,

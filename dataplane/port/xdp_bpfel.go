@@ -20,6 +20,7 @@ const (
 	xdpMapWpCounts    = "wp_counts"
 	xdpMapWpEngine    = "wp_engine"
 	xdpMapWpFlows     = "wp_flows"
+	xdpMapWpHeads     = "wp_heads"
 	xdpMapWpNeedles   = "wp_needles"
 	xdpMapWpOpenings  = "wp_openings"
 	xdpMapWpOut       = "wp_out"
@@ -93,6 +94,7 @@ type xdpMapSpecs struct {
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
+	WpHeads     *ebpf.MapSpec `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.MapSpec `ebpf:"wp_openings"`
 	WpOut       *ebpf.MapSpec `ebpf:"wp_out"`
@@ -140,6 +142,7 @@ type xdpMaps struct {
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
+	WpHeads     *ebpf.Map `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
 	WpOpenings  *ebpf.Map `ebpf:"wp_openings"`
 	WpOut       *ebpf.Map `ebpf:"wp_out"`
@@ -163,6 +166,7 @@ func (m *xdpMaps) Close() error {
 		m.WpCounts,
 		m.WpEngine,
 		m.WpFlows,
+		m.WpHeads,
 		m.WpNeedles,
 		m.WpOpenings,
 		m.WpOut,

@@ -29,6 +29,7 @@ type Resting struct {
 	Pending     bool // a request is not answered in full
 	MidStream   bool // its beginning was not seen
 	Half        [2]RestingHalf
+	Request     []byte // the one that is not answered in full, if it was kept
 }
 
 // RestingHalf is one direction of a Resting.
@@ -55,9 +56,10 @@ type Rester interface {
 	// Rests says that both directions are at the beginning of a message and that
 	// a new Inspector would judge all that comes as this one.
 	Rests() bool
-	// Resume puts a new Inspector behind a request that is not answered in full:
-	// left bytes of the response's body are to come, 0: all of the response.
-	Resume(left int64)
+	// Resume puts a new Inspector behind a request that is not answered in full,
+	// and whose head, if known, was this: left bytes of the response's body are to
+	// come, 0: all of the response.
+	Resume(request []byte, left int64)
 }
 
 const (
@@ -102,7 +104,7 @@ func (s *Session) carryOn(r *Resting) {
 	s.inspector = s.svc.New(s.conn, false)
 	if r.Pending {
 		if in, ok := s.inspector.(Rester); ok {
-			in.Resume(left)
+			in.Resume(r.Request, left)
 		}
 	}
 }

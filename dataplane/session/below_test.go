@@ -33,8 +33,8 @@ type openInspector struct{ resumed *int64 }
 func (o openInspector) Inspect(_ Direction, data []byte, _ bool) Verdict {
 	return Verdict{Release: int64(len(data))}
 }
-func (openInspector) Rests() bool         { return true }
-func (o openInspector) Resume(left int64) { *o.resumed = left }
+func (openInspector) Rests() bool                   { return true }
+func (o openInspector) Resume(_ []byte, left int64) { *o.resumed = left }
 
 // taken is an engine whose ports have followed a session: the client has sent
 // 100 bytes of a request in one message, which are not acknowledged.

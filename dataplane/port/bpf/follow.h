@@ -330,14 +330,20 @@ static __always_inline enum verdict greet(frame *f, struct view *v, struct flow_
 // What a segment's payload is, as far as can be told without the lock.
 enum content { NOTHING, BODY, AGAIN, REQUEST, RESPONSE, UNCLEAR };
 
+struct head;
+
 struct finding {
 	enum content is;
+	struct head *kept; // of a request
 	__u32 size; // summed bytes
 	__u32 body; // of a response: bytes behind them
 	__u64 sum;
 };
 
-static __always_inline void look_at(frame *f, struct view *v, struct segment *g, struct session *s, __u32 below, struct finding *d)
+static __always_inline struct head *keep_head(frame *f, struct flow_key *k, __u32 off, __u32 n);
+static __always_inline void settle_head(struct head *p);
+
+static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k, struct segment *g, struct session *s, __u32 below, struct finding *d)
 {
 	struct stream *h = &s->dir[v->to_client & 1];
 	struct scan *c = scratch();
@@ -366,6 +372,11 @@ static __always_inline void look_at(frame *f, struct view *v, struct segment *g,
 	if (!v->to_client) {
 		if (!(t->flags & VET_REQUESTS) || s->pending || n != g->n || frame_packets(f) != 1 || !simple_request(n, t->active))
 			return;
+		if (t->flags & VET_KEEP) {
+			d->kept = keep_head(f, k, g->head, n);
+			if (!d->kept)
+				return;
+		}
 		d->is = REQUEST;
 		d->size = n;
 		d->body = 0;
@@ -490,7 +501,7 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 	if (s->dir[v->to_client & 1].options & OPT_STAMPS && !stamped(&g))
 		goto up;
 	if (g.n) {
-		look_at(f, v, &g, s, below, &d);
+		look_at(f, v, k, &g, s, below, &d);
 		if (d.is == UNCLEAR)
 			goto up;
 	}
@@ -508,6 +519,8 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 		s->state = SESSION_ABOVE;
 	}
 	bpf_spin_unlock(&s->lock);
+	if (d.kept)
+		settle_head(d.kept);
 	if (over && !bpf_map_delete_elem(&wp_sessions, k))
 		c->closed++;
 	return out;

@@ -38,14 +38,14 @@ struct needles {
 	__u64 ends[1 << 8];   // the pairs that any of all these ends with: small, and seldom hit
 };
 
-enum { VET_REQUESTS = 1, VET_RESPONSES = 2 };
+enum { VET_REQUESTS = 1, VET_RESPONSES = 2, VET_KEEP = 4 };
 
 // Written by the engine through mmap.
 struct vetting {
 	__u32 flags;     // VET_...
 	__u32 active;    // 0, 1: which pair of needles holds
 	__u32 unmarked;  // the engine has sessions that wp_sessions does not name
-	__u32 pad;
+	__u16 longest[2]; // heads of so many bytes go up, 0: none for that
 	__u16 bytes[256]; // BYTE_...
 	__u64 keys[LOOK / 4 + 1];
 };
@@ -260,6 +260,17 @@ static __always_inline __u32 load_payload(frame *f, struct scan *s, __u32 off, _
 	return n;
 }
 
+static __always_inline int too_long(__u32 head, __u32 to_client)
+{
+	__u32 zero = 0, longest;
+	struct vetting *t = bpf_map_lookup_elem(&wp_vetting, &zero);
+
+	if (!t)
+		return 1;
+	longest = t->longest[to_client & 1];
+	return longest && head >= longest;
+}
+
 // Looks at the head that n loaded bytes begin with. Returns its length if it
 // is simple and no needle is in it, else 0.
 __noinline int simple_head(__u32 n, __u32 to_client, __u32 pair)
@@ -275,7 +286,9 @@ __noinline int simple_head(__u32 n, __u32 to_client, __u32 pair)
 	s->to_client = to_client;
 	s->needles = (pair & 1) * 2 + (to_client & 1);
 	bpf_loop(LOOK / STEP, look, 0, 0);
-	return s->bad & 1 ? 0 : s->head;
+	if (s->bad & 1 || too_long(s->head, to_client))
+		return 0;
+	return s->head;
 }
 
 // Counts the spaces up to the LF.

@@ -8,6 +8,7 @@
 
 #include "follow.h"
 #include "frame.h"
+#include "heads.h"
 #include "lane.h"
 #include "maps.h"
 #include "parse.h"

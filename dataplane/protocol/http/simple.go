@@ -1,6 +1,9 @@
 package http
 
-import "wirepatch/dataplane/session"
+import (
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
 
 var _ session.Rester = (*Decoder)(nil)
 
@@ -19,8 +22,11 @@ func (d *Decoder) Rests() bool {
 }
 
 // Resume implements session.Rester: the request was a simple one (below).
-func (d *Decoder) Resume(left int64) {
-	d.queue.push()
+func (d *Decoder) Resume(request []byte, left int64) {
+	e := d.queue.push()
+	if len(request) > 0 {
+		d.queue.keep(e, request, "", true)
+	}
 	if left > 0 {
 		h := &d.halves[session.ToClient]
 		h.mode, h.left, h.final = inLength, left, true
@@ -34,28 +40,88 @@ func (d *Decoder) Resume(left int64) {
 // or about leaving HTTP. The request is a GET, and so has no body; the response
 // is a final one and tells its body's length.
 
-// InSimpleHead says whether the value of an element's field, or with an empty
-// kind of a message variable, is a run of the bytes of a simple head, apart from
-// ASCII case: where rules look for a text there, they look for it in the head.
-// Who publishes a field whose value is made otherwise leaves it out here.
-func InSimpleHead(kind, name string) bool { return inSimpleHead[[2]string{kind, name}] }
+// SimpleHeads is how rules' values are written in simple heads.
+var SimpleHeads = protocol.Sight{
+	Written: func(kind, name string) protocol.Writing { return written[[2]string{kind, name}] },
+	Absent:  func(kind string) bool { return absent[kind] },
+	Only:    func(kind, name string) []any { return only[[2]string{kind, name}] },
+}
 
-var inSimpleHead = map[[2]string]bool{
-	{"request.line", "method"}:   true,
-	{"request.line", "target"}:   true,
-	{"request.line", "path"}:     true,
-	{"request.line", "query"}:    true,
-	{"request.line", "version"}:  true,
-	{"request.header", "name"}:   true,
-	{"request.header", "value"}:  true,
-	{"response.line", "reason"}:  true,
-	{"response.line", "version"}: true,
-	{"response.header", "name"}:  true,
-	{"response.header", "value"}: true,
-	{"", "request.method"}:       true,
-	{"", "request.target"}:       true,
-	{"", "request.path"}:         true,
-	{"", "request.query"}:        true,
-	{"", "request.version"}:      true,
-	{"", "response.reason"}:      true,
+// written has the values that are runs of a simple head, by kind and field or,
+// with an empty kind, by message variable. Who publishes a field whose value is
+// made otherwise leaves it out here.
+var written = map[[2]string]protocol.Writing{
+	{"request.line", "method"}:        protocol.AsIs,
+	{"request.line", "target"}:        protocol.AsIs,
+	{"request.line", "path"}:          protocol.AsIs,
+	{"request.line", "query"}:         protocol.AsIs,
+	{"request.line", "version"}:       protocol.AsIs,
+	{"request.line", "decoded"}:       protocol.Escaped,
+	{"request.line", "size"}:          protocol.Octets,
+	{"request.segment", "value"}:      protocol.Escaped,
+	{"request.segment", "raw"}:        protocol.AsIs,
+	{"request.segment", "index"}:      protocol.Octets,
+	{"request.parameter", "key"}:      protocol.EscapedPlus,
+	{"request.parameter", "value"}:    protocol.EscapedPlus,
+	{"request.parameter", "raw"}:      protocol.AsIs,
+	{"request.parameter", "index"}:    protocol.Octets,
+	{"request.header", "name"}:        protocol.FieldName,
+	{"request.header", "value"}:       protocol.AsIs,
+	{"request.header", "raw"}:         protocol.AsIs,
+	{"request.header", "size"}:        protocol.Octets,
+	{"request.header", "index"}:       protocol.Octets,
+	{"request.cookie", "key"}:         protocol.AsIs,
+	{"request.cookie", "value"}:       protocol.AsIs,
+	{"request.cookie", "raw"}:         protocol.AsIs,
+	{"request.cookie", "index"}:       protocol.Octets,
+	{"response.line", "reason"}:       protocol.AsIs,
+	{"response.line", "version"}:      protocol.AsIs,
+	{"response.line", "status"}:       protocol.Status,
+	{"response.line", "size"}:         protocol.Octets,
+	{"response.header", "name"}:       protocol.FieldName,
+	{"response.header", "value"}:      protocol.AsIs,
+	{"response.header", "raw"}:        protocol.AsIs,
+	{"response.header", "size"}:       protocol.Octets,
+	{"response.header", "index"}:      protocol.Octets,
+	{"response.cookie", "key"}:        protocol.AsIs,
+	{"response.cookie", "value"}:      protocol.AsIs,
+	{"response.cookie", "raw"}:        protocol.AsIs,
+	{"response.cookie", "attributes"}: protocol.AsIs,
+	{"", "request.method"}:            protocol.AsIs,
+	{"", "request.target"}:            protocol.AsIs,
+	{"", "request.path"}:              protocol.AsIs,
+	{"", "request.decoded"}:           protocol.Escaped,
+	{"", "request.query"}:             protocol.AsIs,
+	{"", "request.version"}:           protocol.AsIs,
+	{"", "request.content_type"}:      protocol.AsIs,
+	{"", "request.headers"}:           protocol.Fields,
+	{"", "request.parameters"}:        protocol.Pairs,
+	{"", "request.header_count"}:      protocol.Octets,
+	{"", "request.head_size"}:         protocol.Octets,
+	{"", "response.reason"}:           protocol.AsIs,
+	{"", "response.status"}:           protocol.Status,
+	{"", "response.content_type"}:     protocol.AsIs,
+	{"", "response.headers"}:          protocol.Fields,
+	{"", "response.header_count"}:     protocol.Octets,
+	{"", "response.head_size"}:        protocol.Octets,
+}
+
+// absent are the kinds that need a body of a request, or chunks.
+var absent = map[string]bool{
+	"request.body": true, "request.form": true, "request.multipart": true, "request.part": true, "request.part.header": true,
+	"request.document": true, "request.json": true, "request.xml": true, "request.chunk": true, "request.trailer": true,
+	"response.chunk": true, "response.trailer": true,
+}
+
+var only = map[[2]string][]any{
+	{"request.line", "method"}:    {"GET"},
+	{"request.line", "version"}:   {"HTTP/1.1"},
+	{"request.header", "folded"}:  {false},
+	{"response.line", "version"}:  {"HTTP/1.1"},
+	{"response.header", "folded"}: {false},
+	{"", "request.method"}:        {"GET"},
+	{"", "request.version"}:       {"HTTP/1.1"},
+	{"", "request.framing"}:       {"none"},
+	{"", "request.fault"}:         {""},
+	{"", "request.body"}:          {""},
 }
