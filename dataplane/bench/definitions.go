@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -75,6 +76,18 @@ tests:
 const harmless = `  - name: harmless, another request
     client: "GET / HTTP/1.1\r\nHost: a\r\nX-Other: b\r\n\r\n"
 `
+
+// ourDefinitions stands for those of the product, in the place of a number.
+const ourDefinitions = -1
+
+// ourFolder is where they are.
+func ourFolder() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "definitions"), nil
+}
 
 // writeDefinitions fills a folder with count definitions, the marked one and
 // others in turns.

@@ -56,12 +56,20 @@ func (h *host) build() string {
 	return program
 }
 
-// startEngine starts the dataplane in a box with so many definitions and waits
-// until they are in force.
+// startEngine starts the dataplane in a box with so many definitions, or those of
+// the product, and waits until they are in force.
 func (h *host) startEngine(bed *netns.Bed, program string, count int) *engine {
 	dir := h.TempDir()
 	settings, folder := filepath.Join(dir, "appliance.ini"), filepath.Join(dir, "definitions")
-	if err := errors.Join(os.WriteFile(settings, []byte(settingsText), 0o644), writeDefinitions(folder, count)); err != nil {
+	err := os.WriteFile(settings, []byte(settingsText), 0o644)
+	if count == ourDefinitions {
+		var failed error
+		folder, failed = ourFolder()
+		err = errors.Join(err, failed)
+	} else {
+		err = errors.Join(err, writeDefinitions(folder, count))
+	}
+	if err != nil {
 		h.Fatal(err)
 	}
 	socket := filepath.Join(dir, "dataplane.sock")
@@ -79,7 +87,7 @@ func (h *host) startEngine(bed *netns.Bed, program string, count int) *engine {
 			h.Fatalf("definition %s is not in force: %s", d.ID, d.Error)
 		}
 	}
-	if len(s.Definitions) != count {
+	if count != ourDefinitions && len(s.Definitions) != count {
 		h.Fatalf("the dataplane has %d definitions in force; want %d", len(s.Definitions), count)
 	}
 	return e

@@ -74,7 +74,7 @@ func (l *lab) figures() []figure {
 			lost := func(few, many float64) float64 { return 1 - many/few }
 			add(figure{name: "sessions.slowdown_1k_1m", Value: l.samples.paired(m.name, via1k, via1m, lost)})
 		default:
-			add(figure{name: m.name, Ratio: l.samples.paired(m.name, via100, viaBridge, quotient)})
+			add(figure{name: m.name, Ratio: l.samples.paired(m.name, m.ways[1], viaBridge, quotient)})
 		}
 	}
 	return out

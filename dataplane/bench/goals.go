@@ -26,6 +26,8 @@ var goals = map[string]goal{
 	"unprotected.stream8":           {what: "unprotected, eight streams", least: 0.95},
 	"unprotected.rtt_p50":           {what: "unprotected, 64-byte round trip, p50", least: 0.95},
 	"unprotected.conn":              {what: "unprotected, new connections/s", least: 0.95},
+	"unprotected.packets":           {what: "unprotected, 64-byte packets/s", least: 0.95},
+	"inspected.keepalive_ours":      {what: "inspected, keep-alive requests/s, the product's definitions", least: 0.80},
 	"inspected.bulk1":               {what: "inspected, 100 MB response, one stream", least: 0.90},
 	"inspected.bulk8":               {what: "inspected, 100 MB response, eight streams", least: 0.90},
 	"inspected.keepalive":           {what: "inspected, keep-alive requests/s", least: 0.80},

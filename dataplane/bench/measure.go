@@ -24,9 +24,12 @@ type way struct {
 const (
 	viaBridge = "bridge"
 	via100    = "wire"
+	viaOurs   = "wire, the product's definitions"
 	via10     = "wire, 10 definitions"
+	via1000   = "wire, 1,000 definitions"
 	via10000  = "wire, 10,000 definitions"
 	via1k     = "wire, 1,000 sessions"
+	via100k   = "wire, 100,000 sessions"
 	via1m     = "wire, 1,000,000 sessions"
 )
 
@@ -49,7 +52,8 @@ func median50(r load.Result) float64  { return float64(r.P50) / 1e3 }
 
 // measurements are all that is measured in rounds.
 var measurements = func() []measurement {
-	both, numbers := []string{viaBridge, via100}, []string{via10, via10000}
+	both, ours := []string{viaBridge, via100}, []string{viaBridge, viaOurs}
+	numbers, crowds := []string{via10, via100, via1000, via10000}, []string{via100, via1k, via100k, via1m}
 	const endless, bulk = 1 << 40, 100 << 20 // bytes
 	order := func(kind string, port, connections int, bytes int64, marked bool) load.Order {
 		return load.Order{Kind: kind, Address: netns.Server4, Port: port, Connections: connections, Bytes: bytes, Marked: marked}
@@ -59,16 +63,18 @@ var measurements = func() []measurement {
 		{"unprotected.stream8", "eight streams", "Gbit/s", both, order(load.Stream, load.PlainPort, 8, endless, false), gigabits},
 		{"unprotected.rtt", "64-byte round trip", "µs", both, order(load.PingPong, load.EchoPort, 1, 0, false), median50},
 		{"unprotected.conn", "new connections", "1/s", both, order(load.Connects, load.PlainPort, crowdSize, 0, false), perSecond},
+		{"unprotected.packets", "64-byte datagrams, one way", "1/s", both, order(load.Packets, load.SinkPort, 1, 0, false), perSecond},
 		{"inspected.bulk1", "100 MB responses, one stream", "Gbit/s", both, order(load.Stream, load.HTTPPort, 1, bulk, false), gigabits},
 		{"inspected.bulk8", "100 MB responses, eight streams", "Gbit/s", both, order(load.Stream, load.HTTPPort, 8, bulk, false), gigabits},
 		{"inspected.keepalive", "requests, keep-alive", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"inspected.keepalive_ours", "requests, keep-alive, the product's definitions", "1/s", ours, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
 		{"inspected.conn", "new connections, a request on each", "1/s", both, order(load.Connects, load.HTTPPort, crowdSize, 0, false), perSecond},
 		{"inspected.rtt", "64-byte exchange", "µs", both, order(load.Exchange, load.HTTPPort, 1, 0, false), median50},
 		{"edited.keepalive", "requests, keep-alive, each one changed", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, true), perSecond},
 		{"inspected.keepalive_nginx", "requests to nginx, keep-alive", "1/s", both, order(load.Requests, load.NginxPort, crowdSize, 0, false), perSecond},
 		{"inspected.conn_nginx", "new connections to nginx", "1/s", both, order(load.Connects, load.NginxPort, crowdSize, 0, false), perSecond},
 		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
-		{"sessions", "requests, keep-alive, beside sessions that rest", "1/s", []string{via1k, via1m}, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"sessions", "requests, keep-alive, beside sessions that rest", "1/s", crowds, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
 	}
 }()
 
@@ -121,7 +127,8 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 	for _, w := range []struct {
 		name                  string
 		definitions, sessions int
-	}{{viaBridge, 0, 0}, {via100, 100, 0}, {via10, 10, 0}, {via10000, 10_000, 0}, {via1k, 100, 1000}, {via1m, 100, 1_000_000}} {
+	}{{viaBridge, 0, 0}, {via100, 100, 0}, {viaOurs, ourDefinitions, 0}, {via10, 10, 0}, {via1000, 1000, 0}, {via10000, 10_000, 0},
+		{via1k, 100, 1000}, {via100k, 100, 100_000}, {via1m, 100, 1_000_000}} {
 		if !needed[w.name] {
 			continue
 		}

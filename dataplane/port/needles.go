@@ -91,13 +91,24 @@ func lowerASCII(r rune) rune {
 }
 
 // rarest returns the run of n bytes of text that messages hold least likely: one
-// that the usual ones do not, else the last.
+// that the usual ones do not, and if possible with an end that they have not
+// either, since at each such end the whole run is looked up; else the last.
 func rarest(text string, n int) string {
-	best := text[len(text)-n:]
+	best := ""
 	for i := len(text) - n; i >= 0; i-- {
-		if !strings.Contains(usual, text[i:i+n]) {
-			return text[i : i+n]
+		run := text[i : i+n]
+		if strings.Contains(usual, run) {
+			continue
 		}
+		if n < 2 || !strings.Contains(usual, run[n-2:]) {
+			return run
+		}
+		if best == "" {
+			best = run
+		}
+	}
+	if best == "" {
+		return text[len(text)-n:]
 	}
 	return best
 }

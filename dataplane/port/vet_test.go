@@ -231,18 +231,28 @@ func TestTriggersGoUp(t *testing.T) {
 // TestEveryMessageGoesUp: rules that do not say what to look for, or look back
 // from the response to its request, keep what they may be about from going on.
 func TestEveryMessageGoesUp(t *testing.T) {
+	const hosted = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 	for _, c := range []struct {
 		name, rule string
 		went       int
 	}{
 		{"no rule", ruleTexts[0], 2},
-		{"a length", `  - {at: request.header, when: 'size(value) > 100', do: {remove: element}}`, 0},
+		{"a length", `  - {at: request.header, when: 'size(value) > 100', do: {remove: element}}`, 2},
+		{"a length that it has", `  - {at: request.header, when: 'octets(value) >= 3', do: {remove: element}}`, 0},
+		{"a length to be below", `  - {at: request.header, when: 'size(value) < 100', do: {remove: element}}`, 0},
 		{"no condition", `  - {at: response.header, do: report}`, 1},
-		{"a map", `  - {at: request.line, when: '"a" in request.headers', do: {remove: element}}`, 0},
+		{"a map", `  - {at: request.line, when: '"a" in request.headers', do: {remove: element}}`, 2},
+		{"a map that has it", `  - {at: request.line, when: '"host" in request.headers', do: {reject: {status: 400}}}`, 0},
+		{"an element that requests have not", `  - {at: request.part, do: report}`, 2},
+		{"another method", `  - {at: request.line, when: 'method != "GET"', do: {reject: {status: 400}}}`, 2},
+		{"this method", `  - {at: request.line, when: 'method != "POST"', do: {reject: {status: 400}}}`, 0},
+		{"a status", `  - {at: response.line, when: 'status == 415', do: report}`, 2},
+		{"this status", `  - {at: response.line, when: 'status in [415, 200]', do: report}`, 1},
 		{"an empty value", `  - {at: request.line, when: 'query == ""', do: {reject: {status: 400}}}`, 0},
 		{"an address", `  - {at: request.line, when: 'client.address == "192.0.2.1"', do: {reject: {status: 400}}}`, 0},
-		{"bodies of requests, which these have not", ruleTexts[7], 0},
-		{"a response that looks back", `  - {at: response.header, when: 'name == "x-b" && request.path == "/"', do: {remove: element}}`, 0},
+		{"bodies of requests, which these have not", ruleTexts[7], 2},
+		{"a response that looks back", `  - {at: response.header, when: 'name == "x-b" && request.path == "/"', do: {remove: element}}`, 2},
+		{"a response that looks back, and has it", `  - {at: response.header, when: 'name == "content-length" && request.path == "/"', do: {remove: element}}`, 1},
 		{"bodies of responses", `  - {at: response.body, when: 'value.contains("zz")', do: {set: {field: value, to: ""}}}`, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -256,7 +266,7 @@ func TestEveryMessageGoesUp(t *testing.T) {
 			}
 			j := newJudge(t)
 			j.vets(set)
-			if got := j.compare(t, set, 5000, []string{goodRequests[0], goodResponses[0]}); got != c.went {
+			if got := j.compare(t, set, 5000, []string{hosted, goodResponses[0]}); got != c.went {
 				t.Errorf("%d messages went on; want %d", got, c.went)
 			}
 		})

@@ -33,6 +33,8 @@ func (c *client) do(o Order) (Result, error) {
 		return c.roundTrips(to, o, bytes.Repeat([]byte("p"), 64), 64)
 	case Exchange:
 		return c.roundTrips(to, o, shortRequest, len(shortest))
+	case Packets:
+		return c.packets(to, o)
 	case Idle:
 		return c.hold(to, o.Connections)
 	}

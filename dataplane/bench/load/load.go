@@ -22,12 +22,14 @@ const (
 	Connects = "connects" // a connection for each request
 	PingPong = "pingpong" // 64 bytes there and back, on one connection, one at a time
 	Exchange = "exchange" // the same as HTTP
+	Packets  = "packets"  // datagrams of 64 bytes one way, as many as go
 	Idle     = "idle"     // Connections that stay open, each after one request; 0 closes them
 )
 
 // Ports of the server.
 const (
 	EchoPort  = 7
+	SinkPort  = 9    // UDP, which no box looks into
 	PlainPort = 8080 // HTTP that no box looks into
 	HTTPPort  = 80
 	NginxPort = 81 // nginx's, not the server's here
@@ -46,7 +48,7 @@ type Order struct {
 
 // Result is what came of it.
 type Result struct {
-	Count    int64         // requests, connections or round trips that were completed
+	Count    int64         // requests, connections or round trips that were completed, or packets that arrived
 	Bytes    int64         // of bodies
 	Elapsed  time.Duration //
 	P50, P99 time.Duration // of round trips

@@ -65,7 +65,7 @@ func newServer() (*server, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, sink()
 }
 
 func (s *server) run() error {
@@ -135,7 +135,7 @@ func (s *server) receive(c *conn) {
 }
 
 // answer sets what the request is answered with: /n/N with N bytes, /s with 64
-// bytes in all, else with a word on whether the mark is there.
+// bytes in all, /arrived with a count, else with a word on whether the mark is there.
 func (s *server) answer(c *conn, request []byte) {
 	path, _, _ := bytes.Cut(request[4:], []byte(" "))
 	c.closes = bytes.Contains(request, []byte("\r\nConnection: close"))
@@ -144,6 +144,9 @@ func (s *server) answer(c *conn, request []byte) {
 	case bytes.HasPrefix(path, []byte("/n/")):
 		c.left, _ = strconv.ParseInt(string(path[3:]), 10, 64)
 		c.out = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n", c.left)
+	case string(path) == arrivedPath:
+		n, _ := arrived() // without it the client sees that nothing came
+		c.out = arrivedAnswer(n)
 	case string(path) == "/s":
 		c.out = shortest
 	case bytes.Contains(request, []byte(Mark)):
