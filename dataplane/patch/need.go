@@ -1,8 +1,6 @@
 package patch
 
 import (
-	"regexp"
-
 	"wirepatch/dataplane/protocol"
 )
 
@@ -160,11 +158,7 @@ func (c *claim) guard() guard {
 	return out
 }
 
-// testRegexp is a test for claims about matches.
-func testRegexp(re *regexp.Regexp) func(any) bool {
-	return testText(re.MatchString)
-}
-
+// testText is a test of texts; what is none may be anything.
 func testText(f func(string) bool) func(any) bool {
 	return func(v any) bool {
 		s, ok := v.(string)
