@@ -41,6 +41,7 @@ import (
 	"wirepatch/mgmt/jail"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
+	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
@@ -145,9 +146,10 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 		return d.Status, d.Answers
 	}}
 	feeds := &feed.Puller{DB: db, Inventory: servers, Folder: o.data, Audit: trail, Now: time.Now}
+	reports := &report.Keeper{DB: db, Now: time.Now}
 	site, err := web.New(web.Config{
 		Users: users, Sessions: auth.NewSessions(time.Now), Throttle: auth.NewThrottle(time.Now),
-		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: servers, Exposures: exposures, Feeds: feeds, Cycles: &cycle.Store{DB: db, Now: time.Now}, Outputs: outputs, System: sampler, Settings: o.settings,
+		Wire: poller, Events: kept, Audit: trail, Changes: changes, Inventory: servers, Exposures: exposures, Feeds: feeds, Cycles: &cycle.Store{DB: db, Now: time.Now}, Reports: reports, Outputs: outputs, System: sampler, Settings: o.settings,
 		Command: command.Client{Path: o.command}, Update: update.Program{Socket: o.update}, Control: o.control,
 		Certs: certs.NewLive(o.data, cert, func() certs.Names { return certs.Own(boxAt(o.box)) }, time.Now), Now: time.Now, Log: log,
 	})
@@ -169,7 +171,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err := outputs.Start(ctx); err != nil {
 		log.Error("nothing goes out to other systems", "cause", err)
 	}
-	changes.Check = site.Check
+	changes.Check, reports.Make = site.Check, site.MakeReport
+	go reports.Run(ctx, func(err error) { log.Warn("reports are not made", "cause", err) })
 	go feeds.Run(ctx)
 	go site.Remind(ctx)
 	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })

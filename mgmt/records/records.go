@@ -12,13 +12,14 @@ import (
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
+	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/store"
 )
 
 // File is its name in the data folder.
 const File = "records.db"
 
-var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema}}
+var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema, report.Schema}}
 
 // Open opens the file in the folder dir.
 func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }

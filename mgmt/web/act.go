@@ -20,6 +20,7 @@ import (
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
+	"wirepatch/mgmt/report"
 )
 
 // Outcomes in the audit log.
@@ -120,7 +121,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, auth.ErrBusy):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, auth.ErrNone), errors.Is(err, change.ErrNone), errors.Is(err, inventory.ErrNone), errors.Is(err, feed.ErrNone), errors.Is(err, cycle.ErrNone), errors.Is(err, out.ErrNone):
+	case errors.Is(err, auth.ErrNone), errors.Is(err, change.ErrNone), errors.Is(err, inventory.ErrNone), errors.Is(err, feed.ErrNone), errors.Is(err, cycle.ErrNone), errors.Is(err, report.ErrNone), errors.Is(err, out.ErrNone):
 		return http.StatusNotFound
 	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrLast), errors.Is(err, auth.ErrMany),
 		errors.Is(err, change.ErrState), errors.Is(err, change.ErrOutdated), errors.Is(err, change.ErrPlan), errors.Is(err, change.ErrTwice),
@@ -133,7 +134,7 @@ func statusOf(err error) int {
 	if errors.As(err, &refusal) {
 		return http.StatusUnprocessableEntity
 	}
-	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
+	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, report.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

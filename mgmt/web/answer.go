@@ -52,6 +52,7 @@ var navigation = []struct {
 	{"/vulnerabilities", "Vulnerabilities", all},
 	{"/patches", "Inline patches", all},
 	{"/corrections", "Corrections", all},
+	{"/reports", "Reports", all},
 	{"/changes", "Changes", all},
 	{"/updates", "Updates", all},
 	{"/settings", "Settings", all},

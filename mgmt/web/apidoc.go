@@ -10,6 +10,7 @@ import (
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
+	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/wire"
 )
 
@@ -42,6 +43,7 @@ var (
 	fText    = need("text", "the file's text")
 	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass")}
 	fFilter  = []field{may("q", "words"), may("definition", "id"), may("service", "name"), may("client", "address"), may("mode", "mode", "shadow", "correct"), may("from", "time in UTC"), may("to", "time in UTC"), may("show", "which", "corrections", "events")}
+	fReport  = []field{may("kind", "kind", "exposure", "compliance", "effect", "changes"), may("from", "time in UTC"), may("to", "time in UTC"), may("cve", "vulnerability"), may("product", "product"), may("group", "group of servers")}
 	fExposed = []field{may("q", "words"), may("state", "state", "exposed", "possible", "shadow", "corrected", "patched")}
 )
 
@@ -121,4 +123,11 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/users/remove":                 {summary: "remove a user", in: []field{fName}},
 	"POST /api/v1/tokens/add":                   {summary: "make a token", in: []field{fName, fRole, need("days", "1 to 400")}, out: NewToken{}},
 	"POST /api/v1/tokens/drop":                  {summary: "make a token invalid", in: []field{fName}},
+	"GET /api/v1/csaf":                          {summary: "the exposures as CSAF 2.0 VEX", query: fExposed, out: inventory.CSAF{}},
+	"GET /api/v1/report":                        {summary: "a report, made now", query: fReport, out: report.Report{}},
+	"GET /api/v1/reports":                       {summary: "reports that are kept, and schedules", out: ReportsInfo{}},
+	"GET /api/v1/reports/{id}/{form}":           {summary: "a kept report as json, csv or pdf", out: report.Report{}},
+	"POST /api/v1/reports/keep":                 {summary: "make a report and keep it", in: append([]field{may("kind", "kind", "exposure", "compliance", "effect", "changes")}, fReport[1:]...), out: report.Kept{}},
+	"POST /api/v1/reports/schedules/add":        {summary: "have a report be made each period", in: append([]field{fName, need("kind", "kind", "exposure", "compliance", "effect", "changes"), need("every", "period", report.Periods...), may("target", "webhook that gets it, https://…"), may("secret", "to sign with"), may("ca", "authority of its certificate, PEM")}, fReport[3:]...)},
+	"POST /api/v1/reports/schedules/remove":     {summary: "remove a schedule; its reports stay", in: []field{fName}},
 }

@@ -32,6 +32,7 @@ import (
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
+	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/store"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
@@ -62,6 +63,7 @@ type lab struct {
 	inventory *inventory.Store
 	exposures *inventory.Tracker
 	box       *boxBehind
+	reports   *report.Keeper
 	log       *control.Log
 	server    *control.Server
 
@@ -94,14 +96,15 @@ func newLab(t testing.TB) *lab {
 		d := l.poller.State().Dataplane
 		return d.Status, d.Answers
 	}}
+	l.reports = &report.Keeper{DB: l.db, Now: l.now}
 	l.site, err = New(Config{
 		Users: users, Sessions: auth.NewSessions(l.now), Throttle: auth.NewThrottle(l.now),
-		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: l.inventory, Exposures: l.exposures, Feeds: &feed.Puller{DB: l.db, Inventory: l.inventory, Folder: dir, Audit: l.audit, Now: l.now}, Cycles: &cycle.Store{DB: l.db, Now: l.now}, Outputs: l.outputs, System: sampler, Settings: ini,
+		Wire: l.poller, Events: l.events, Audit: l.audit, Changes: l.changes, Inventory: l.inventory, Exposures: l.exposures, Feeds: &feed.Puller{DB: l.db, Inventory: l.inventory, Folder: dir, Audit: l.audit, Now: l.now}, Cycles: &cycle.Store{DB: l.db, Now: l.now}, Reports: l.reports, Outputs: l.outputs, System: sampler, Settings: ini,
 		Command: command.Client{Path: l.box.path("command")}, Update: update.Program{Socket: l.box.path("update")}, Control: l.socket(),
 		Certs: l.live, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
-	l.changes.Check = l.site.Check
+	l.changes.Check, l.reports.Make = l.site.Check, l.site.MakeReport
 	l.handler = l.site.Handler()
 	return l
 }

@@ -91,6 +91,8 @@ func TestOpenAPI(t *testing.T) {
 	l.change(1)
 	l.post("admin", "/draft/mode", "definition", "WP-2023-26125", "service", "portal", "mode", "shadow")
 	l.upload("admin", "/servers/csv", "address,name,product,version\n10.77.0.2,portal,gin,1.8.2\n")
+	l.post("admin", "/reports/keep", "kind", "compliance")
+	l.post("admin", "/cycles/add", "name", "monthly", "week", "2", "weekday", "2", "at", "22:00", "zone", "UTC", "minutes", "60", "remind", "3")
 	c, _ := l.session()
 	var doc map[string]any
 	l.must(json.Unmarshal(l.do("GET", "/api/v1/openapi.json", "", with(c)).Body.Bytes(), &doc))

@@ -43,8 +43,13 @@ var wantAnswers = map[string]answers{
 	"GET /audit":                  oversee,
 	"GET /users":                  oversee,
 	"GET /servers":                openPage, "GET /vulnerabilities": openPage, "GET /vulnerabilities/{cve}": openPage, "GET /vulnerabilities.csv": openPage, "GET /vulnerabilities.vex.json": openPage,
-	"GET /servers/{address}": {303, 303, 404, 404, 404, 404}, // none of this address
-	"GET /cycles.ics":        openPage, "GET /api/v1/found": openData, "GET /api/v1/feeds": openData, "GET /api/v1/cycles": openData,
+	"GET /servers/{address}":         {303, 303, 404, 404, 404, 404}, // none of this address
+	"GET /vulnerabilities.csaf.json": openPage, "GET /api/v1/csaf": openData, "GET /reports": openPage, "GET /api/v1/reports": openData,
+	"GET /reports/now": openPage, "GET /reports/now/{form}": openPage, "GET /api/v1/report": openData, // of the last month
+	"GET /reports/kept/{id}": openPage, "GET /reports/kept/{id}/{form}": openPage, "GET /api/v1/reports/{id}/{form}": openData,
+	"POST /reports/keep": {303, 303, 403, 403, 303, 303}, "POST /api/v1/reports/keep": {403, 401, 403, 403, 200, 200},
+	"POST /reports/schedules/add": adminForm, "POST /api/v1/reports/schedules/add": adminAPI, "POST /reports/schedules/remove": adminNone, "POST /api/v1/reports/schedules/remove": adminNoAPI,
+	"GET /cycles.ics": openPage, "GET /api/v1/found": openData, "GET /api/v1/feeds": openData, "GET /api/v1/cycles": openData,
 	"POST /servers/take": {303, 303, 403, 403, 404, 404}, "POST /api/v1/servers/take": {403, 401, 403, 403, 404, 404},
 	"POST /servers/check": editForm, "POST /api/v1/servers/check": editAPI,
 	"POST /feeds/add": adminForm, "POST /api/v1/feeds/add": adminAPI, "POST /feeds/remove": adminNone, "POST /api/v1/feeds/remove": adminNoAPI,
@@ -138,7 +143,7 @@ func samplePath(pattern string) string {
 	case "/api/":
 		return "/api/v9/nothing"
 	}
-	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125", "{address}", "192.0.2.1").Replace(pattern)
+	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125", "{address}", "192.0.2.1", "{form}", "json").Replace(pattern)
 }
 
 // asked sends what fits the route, as the user, "" for a stranger.
@@ -166,6 +171,7 @@ func TestEveryRouteByEveryRole(t *testing.T) {
 	set.poller.Poll(t.Context())
 	set.settle()
 	set.change(1)
+	set.post("admin", "/reports/keep", "kind", "exposure")
 	seen := 0
 	for _, r := range set.site.routes() {
 		name, path := r.method+" "+r.path, samplePath(r.path)

@@ -22,6 +22,7 @@ import (
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/out"
+	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/wire"
 )
@@ -50,6 +51,7 @@ type Config struct {
 	Exposures *inventory.Tracker
 	Feeds     *feed.Puller
 	Cycles    *cycle.Store
+	Reports   *report.Keeper
 	Outputs   *out.Sender
 	System    *system.Sampler
 	Command   command.Client // what only init may do
