@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"html"
 	"net/url"
@@ -59,6 +60,9 @@ var functions = []function{
 	{"htmlEscape", text1("htmlEscape", cel.StringType, func(s string) ref.Val { return types.String(html.EscapeString(s)) })},
 	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
 	{"base64Decode", text1("base64Decode", cel.StringType, func(s string) ref.Val { return types.String(base64Decode(s)) })},
+	{"base64Encode", text1("base64Encode", cel.StringType, func(s string) ref.Val {
+		return types.String(base64.StdEncoding.EncodeToString([]byte(s)))
+	})},
 	{"hex", text1("hex", cel.StringType, func(s string) ref.Val { return types.String(hex.EncodeToString([]byte(s))) })},
 	{"unhex", text1("unhex", cel.StringType, unhex)},
 	{"octets", text1("octets", cel.IntType, func(s string) ref.Val { return types.Int(len(s)) })},

@@ -253,6 +253,7 @@ func TestOctetFunctions(t *testing.T) {
 		`${jsonQuote('a"<\\')} ${htmlEscape('<a href="x">&')}`:                 `"a\"<\\" &lt;a href=&#34;x&#34;&gt;&amp;`,
 		`${urlDecode("%2e%2E/%zz%")}`:                                          "../%zz%",
 		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                      "ab? ab",
+		`${base64Encode("ab?")} ${base64Encode("ab")} ${base64Encode("")}`:     "YWI/ YWI= ",
 	} {
 		v := &Vector{Client: Text{Value: expr}}
 		b, err := fillVector(v)

@@ -71,6 +71,7 @@ type Decoder struct {
 	inner   session.Inspector // what has taken over behind an upgrade
 	ended   session.End
 	synced  bool // where messages begin is known
+	last    bool // the server ends the session behind the response that was over last
 
 	*scratch // during a turn
 	msg      protocol.Message

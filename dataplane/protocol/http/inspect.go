@@ -323,9 +323,13 @@ func (d *Decoder) endMessage() {
 }
 
 // insertReplies puts our own replies that are due into the stream to the
-// client, which is at a message boundary.
+// client, which is at a message boundary. Behind a response with which the server
+// ends the session there are none: nothing answers what came behind its request.
 func (d *Decoder) insertReplies() {
 	t := &d.turn
+	if d.last {
+		return
+	}
 	for e := d.queue.front(); e != nil && e.reply != nil && t.v.End == session.Continue; e = d.queue.front() {
 		if t.h.dir == session.ToClient {
 			t.edit(t.pos, t.pos, e.reply)

@@ -244,6 +244,7 @@ func (d *Decoder) response(o outcome, size int) {
 	h := t.h
 	e := d.queue.front()
 	h.final = h.head.status >= 200 || h.framing == tunnel
+	d.last = h.final && !h.head.persistent(t.rest()[:h.head.size])
 	h.late.keep(t.rest()[:h.head.size], h.framing == byChunks && h.want&wantFraming != 0)
 	if len(o.interim) > 0 {
 		t.edit(t.pos, t.pos, o.interim)
