@@ -63,7 +63,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 	g := &generation{settings: protected(s), wire: s.Wire, rules: map[string]*patch.Live{}}
 	decs, faults := decoders.Load(b.options.definitions)
 	g.set, g.faults = patch.Load(b.options.definitions, decs.ForDefinitions(), s.Modes,
-		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithAside(func(id, why string) { b.aside(id, why) }))
+		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithParameters(s.Parameters), patch.WithProducts(productsOf(s.Services)), patch.WithAside(func(id, why string) { b.aside(id, why) }))
 	g.faults = append(faults, g.faults...)
 	for _, v := range g.settings {
 		if b.rules[v.Name] == nil {
@@ -88,6 +88,15 @@ func protected(s *settings.Settings) []settings.Service {
 		return nil
 	}
 	return s.Services
+}
+
+// productsOf are the products that the owner says services run, by service.
+func productsOf(services []settings.Service) map[string][]string {
+	out := map[string][]string{}
+	for _, v := range services {
+		out[v.Name] = v.Products
+	}
+	return out
 }
 
 // vetting says which HTTP messages no rule of the set can concern, as far as the

@@ -35,6 +35,9 @@ type Settings struct {
 	Modes map[string]string
 	// ServiceModes holds those that are given one for single services: by id, by service.
 	ServiceModes map[string]map[string]string
+	// Parameters holds the values that definitions are given: by id, by service
+	// ("": all), by name.
+	Parameters map[string]map[string]map[string]string
 }
 
 // Management is how the management port gets its address.
@@ -76,8 +79,9 @@ type Service struct {
 	Port     uint16
 	Protocol string // decoder, "http"
 	Over     []Transport
-	Fail     string // "open", "closed": what the kernel does with its frames when the engine is gone
-	Exceed   string // "pass", "reset": what becomes of a session at a limit, or that cannot be decoded
+	Fail     string   // "open", "closed": what the kernel does with its frames when the engine is gone
+	Products []string // what it runs, where definitions are to know
+	Exceed   string   // "pass", "reset": what becomes of a session at a limit, or that cannot be decoded
 }
 
 // Protocols are what the firmware decodes. A service's protocol may also be
@@ -171,6 +175,10 @@ var modes = []string{"off", "shadow", "correct"}
 func (p *parser) patch(sec *ini.Section, id string) {
 	for _, k := range sec.KeyStrings() {
 		service, ok := strings.CutPrefix(k, "mode.")
+		if name, set := strings.CutPrefix(k, "set."); set && name != "" {
+			p.parameter(sec, id, k, name)
+			continue
+		}
 		switch {
 		case k == "mode":
 			p.s.Modes[id] = p.oneOf(sec, k, "correct", modes...)
@@ -180,17 +188,43 @@ func (p *parser) patch(sec *ini.Section, id string) {
 			}
 			p.s.ServiceModes[id][service] = p.oneOf(sec, k, "correct", modes...)
 		default:
-			p.fault(sec, k, "unknown key; known are mode, mode.SERVICE")
+			p.fault(sec, k, "unknown key; known are mode, mode.SERVICE, set.PARAMETER, set.PARAMETER.SERVICE")
 		}
 	}
 }
 
-// servicesOfModes reports modes for services that there are not.
+// parameter reads a value for one of a definition's parameters: in all services,
+// or in a single one.
+func (p *parser) parameter(sec *ini.Section, id, key, name string) {
+	name, service, _ := strings.Cut(name, ".")
+	if p.s.Parameters == nil {
+		p.s.Parameters = map[string]map[string]map[string]string{}
+	}
+	if p.s.Parameters[id] == nil {
+		p.s.Parameters[id] = map[string]map[string]string{}
+	}
+	if p.s.Parameters[id][service] == nil {
+		p.s.Parameters[id][service] = map[string]string{}
+	}
+	p.s.Parameters[id][service][name] = sec.Key(key).String()
+}
+
+// servicesOfModes reports modes and parameters for services that there are not.
 func (p *parser) servicesOfModes() {
+	known := func(name string) bool {
+		return slices.ContainsFunc(p.s.Services, func(s Service) bool { return s.Name == name })
+	}
 	for id, byService := range p.s.ServiceModes {
 		for name := range byService {
-			if !slices.ContainsFunc(p.s.Services, func(s Service) bool { return s.Name == name }) {
+			if !known(name) {
 				p.errs = append(p.errs, fmt.Errorf("[patch %s] mode.%s: there is no service %q", id, name, name))
+			}
+		}
+	}
+	for id, byService := range p.s.Parameters {
+		for name := range byService {
+			if name != "" && !known(name) {
+				p.errs = append(p.errs, fmt.Errorf("[patch %s] set.….%s: there is no service %q", id, name, name))
 			}
 		}
 	}
@@ -286,7 +320,7 @@ func (p *parser) protocol(sec *ini.Section) string {
 }
 
 func (p *parser) service(sec *ini.Section, name string) {
-	p.known(sec, "address", "port", "protocol", "transport", "fail", "exceed")
+	p.known(sec, "address", "port", "protocol", "transport", "fail", "exceed", "product")
 	v := Service{
 		Name:     name,
 		Protocol: p.protocol(sec),
@@ -294,6 +328,11 @@ func (p *parser) service(sec *ini.Section, name string) {
 		Exceed:   p.oneOf(sec, "exceed", "reset", "pass", "reset"),
 	}
 	v.Over = p.transports(sec, v.Protocol)
+	for _, product := range sec.Key("product").Strings(",") {
+		if product != "" {
+			v.Products = append(v.Products, product)
+		}
+	}
 	text := sec.Key("address").String()
 	var err error
 	if v.Address, err = netip.ParsePrefix(text); err != nil {

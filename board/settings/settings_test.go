@@ -32,6 +32,7 @@ bypass = yes
 [service web]
 address = 10.77.0.2
 port = 8080
+product = koa, http-proxy
 [service "all six"]
 address = ::/0
 port = 80
@@ -40,6 +41,8 @@ exceed = pass
 [patch WP-2023-29401]
 mode = shadow
 mode.web = off
+set.origins = https://a.example, https://b.example
+set.origins.web =
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +53,14 @@ mode.web = off
 			DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}, SSH: true},
 		Wire: Wire{Attach: "xdp", MTU: 9000, Fail: "closed", Bypass: true},
 		Services: []Service{
-			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Over: []Transport{TCP}, Fail: "closed", Exceed: "reset"},
+			{Name: "web", Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 8080, Protocol: "http", Over: []Transport{TCP}, Products: []string{"koa", "http-proxy"}, Fail: "closed", Exceed: "reset"},
 			{Name: "all six", Address: netip.MustParsePrefix("::/0"), Port: 80, Protocol: "http", Over: []Transport{TCP}, Fail: "open", Exceed: "pass"},
 		},
 		Modes:        map[string]string{"WP-2023-29401": "shadow"},
 		ServiceModes: map[string]map[string]string{"WP-2023-29401": {"web": "off"}},
+		Parameters: map[string]map[string]map[string]string{"WP-2023-29401": {
+			"": {"origins": "https://a.example, https://b.example"}, "web": {"origins": ""},
+		}},
 	}
 	if d := cmp.Diff(want, got, compare); d != "" {
 		t.Errorf("Parse (-want +got):\n%s", d)

@@ -19,7 +19,7 @@ func buildPion(t *testing.T, modfile string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "pion")
 	c := exec.Command("go", "build", "-modfile="+modfile, "-o", out, ".")
-	c.Dir = "testdata/pion"
+	c.Dir = "../../definitions/WP-2022-29190/proof"
 	run(t, c)
 	return out
 }
@@ -78,7 +78,7 @@ func TestPion(t *testing.T) { eachWay(t, testPion) }
 func testPion(t *testing.T, attach string) {
 	const settings = "[service dtls]\naddress = 10.77.0.2\nport = 4433\nprotocol = dtls\n"
 	b := newBoxWith(t, attach, settings, only(t, "WP-2022-29190"))
-	vulnerable, fixed := buildPion(t, "go.mod"), buildPion(t, "patched.mod")
+	vulnerable, fixed := buildPion(t, "go.mod"), buildPion(t, "fixed.mod")
 	behind := startPion(t, b.Server, vulnerable, "10.77.0.2", "4433")
 	startPion(t, b.Server, fixed, "10.77.0.2", "4434")
 	hello := clientHello()
@@ -128,8 +128,8 @@ func testPion(t *testing.T, attach string) {
 		}
 		opensslClient(t, b.Client, "hello over there\n", "hello over there", "-connect", "10.77.0.2:"+port, "-dtls1_2")
 	}
-	if e := b.event(t, "correction", "WP-2022-29190: remove client.handshake"); e.Evidence == nil || len(e.Evidence.After) != 0 {
-		t.Errorf("event = %+v; want the fragment that was taken out", e)
+	if e := b.event(t, "correction", "WP-2022-29190: set client.handshake"); e.Evidence == nil || bytes.Equal(e.Evidence.Before, e.Evidence.After) {
+		t.Errorf("event = %+v; want the fragment with another length", e)
 	}
 	// Without the box the vulnerable version ends at the first of them.
 	alone := startPion(t, b.Server, vulnerable, "10.77.0.2", "4435")

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A definition may take a fifth of a core for as long as it likes, and half a
@@ -14,8 +16,7 @@ import (
 const (
 	budgetShare = 5                      // one part in so many of the time that goes by
 	budgetBurst = 500 * time.Millisecond // beyond its share
-	// budgetMost is charged for one evaluation: CEL's bound keeps it below, and
-	// what is more was spent waiting for a processor.
+	// budgetMost is charged for one evaluation at most: CEL's bound keeps it below.
 	budgetMost = 100 * time.Millisecond
 )
 
@@ -32,22 +33,46 @@ type budget struct {
 	aside atomic.Pointer[string] // why it is set aside
 }
 
-// charge notes the time of one evaluation; true: now it is too much.
-func (b *budget) charge(from, to time.Time) bool {
-	spent := b.spent.Add(int64(min(to.Sub(from), budgetMost)))
-	if spent <= int64(b.burst) {
+// clock is a definition's clock for its next evaluation. Near its limit, that is
+// the processor time of this thread, so that nobody is set aside for having
+// waited for a processor; else the cheaper time of day.
+func (b *budget) clock() func() time.Duration {
+	if b.spent.Load() > int64(b.burst)/2 {
+		return threadTime
+	}
+	return dayTime
+}
+
+var began = time.Now()
+
+func dayTime() time.Duration { return time.Since(began) }
+
+func threadTime() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
+		return dayTime()
+	}
+	return time.Duration(t.Nano())
+}
+
+// charge notes the time of one evaluation; true: now it is too much. A negative
+// time is that of an evaluation that changed threads in its middle.
+func (b *budget) charge(took time.Duration) bool {
+	spent := b.spent.Add(int64(max(0, min(took, budgetMost))))
+	if spent <= int64(b.burst)/2 {
 		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now()
 	if b.at.IsZero() || b.aside.Load() != nil {
-		b.at = to
+		b.at = now
 		if b.aside.Load() != nil {
 			return false
 		}
 	}
-	earned := int64(to.Sub(b.at)) / budgetShare
-	b.at = to
+	earned := int64(now.Sub(b.at)) / budgetShare
+	b.at = now
 	spent = max(0, b.spent.Load()-earned)
 	b.spent.Store(spent)
 	if spent <= int64(b.burst) {

@@ -87,7 +87,9 @@ type Definition struct {
 	Default         string   // mode where the owner's settings name none: Off, Shadow or Correct
 	Protocol        string
 	Proof           string // how equivalence was shown; "vectors only" when it was not
+	Scope           string // ScopeProduct, or empty: every server that speaks the protocol
 	Session         []Variable
+	Parameters      []Parameter
 	Rules           []Rule
 	Tests           []Vector
 	protocolPos     Pos
@@ -106,6 +108,16 @@ type Variable struct {
 	Pos
 	Name    string
 	Initial any
+}
+
+// Parameter is a value that the owner gives a definition, for all servers or for
+// single ones. Default is a string, an int64, a bool or a []string, and the owner's
+// is of the same type.
+type Parameter struct {
+	Pos
+	Name    string
+	Default any
+	About   string
 }
 
 // Rule is one condition on one kind of element, and what to do then.
@@ -155,9 +167,10 @@ type Vector struct {
 	Response    *Text // what the server answers
 	ClientGets  *Text // what the client must get; nil: exactly what the server answered
 	Ends        string
-	Corrections int    // how many corrections must be reported; -1: at least one when something changes, else none
-	Over        string // "tcp", "udp", or empty: as the protocol goes; see Decoder.open
-	Steps       []Step // a conversation, instead of Client, Server, Response and ClientGets
+	Corrections int            // how many corrections must be reported; -1: at least one when something changes, else none
+	Over        string         // "tcp", "udp", or empty: as the protocol goes; see Decoder.open
+	Parameters  map[string]any // the owner's, where they are not the defaults
+	Steps       []Step         // a conversation, instead of Client, Server, Response and ClientGets
 }
 
 // Step is one thing that one side sends in a conversation, and what comes of it.

@@ -113,10 +113,10 @@ func typeOf(initial any) *cel.Type {
 }
 
 // env returns the environment of a definition's rules at kind: that of all
-// definitions, with its own session variables.
+// definitions, with its own session variables and parameters.
 func (c *compiler) env(kind string) (*cel.Env, error) {
 	env, err := c.envs.of(c.schema, kind)
-	if err != nil || c.def == nil || len(c.def.Session) == 0 {
+	if err != nil || c.def == nil || len(c.def.Session)+len(c.def.Parameters) == 0 {
 		return env, err
 	}
 	if own := c.own[kind]; own != nil {
@@ -125,6 +125,9 @@ func (c *compiler) env(kind string) (*cel.Env, error) {
 	var opts []cel.EnvOption
 	for _, v := range c.def.Session {
 		opts = append(opts, cel.Variable(sessionPrefix+v.Name, typeOf(v.Initial)))
+	}
+	for _, p := range c.def.Parameters {
+		opts = append(opts, cel.Variable(parameterPrefix+p.Name, parameterType(p.Default)))
 	}
 	if env, err = env.Extend(opts...); err != nil {
 		return nil, fmt.Errorf("make the CEL environment of %s: %w", kind, err)
@@ -247,6 +250,9 @@ func (c *compiler) explain(msg string) string {
 	if c.def != nil {
 		for _, v := range c.def.Session {
 			names = append(names, sessionPrefix+v.Name)
+		}
+		for _, p := range c.def.Parameters {
+			names = append(names, parameterPrefix+p.Name)
 		}
 	}
 	slices.Sort(names)

@@ -54,17 +54,24 @@ func wholeFrom(low, high int) map[string]any {
 
 func among(values ...string) map[string]any { return map[string]any{"enum": values} }
 
+// parameterSchema is a value of a parameter.
+var parameterSchema = map[string]any{"type": []string{"string", "integer", "boolean", "array"}, "items": map[string]any{"type": "string"}}
+
 func definitionProperties() map[string]any {
 	return map[string]any{
 		"id": map[string]any{"type": "string", "pattern": reID.String()}, "revision": wholeFrom(1, 1<<30), "title": text,
 		"vulnerabilities": texts(reVulnerability.String()), "behaviour": text, "sources": texts(reSource.String()),
-		"limits": map[string]any{"type": "array", "items": text}, "default": among(Off, Shadow, Correct), "protocol": text, "proof": text,
+		"limits": map[string]any{"type": "array", "items": text}, "default": among(Off, Shadow, Correct), "scope": among(ScopeProduct), "protocol": text, "proof": text,
 		"product": object(map[string]any{
 			"name": text, "cpe": map[string]any{"type": "string", "pattern": reCPE.String()}, "affected": texts(reRange.String()),
 		}, "name", "affected"),
 		"session": map[string]any{
 			"type": "object", "minProperties": 1, "maxProperties": MaxVariables, "propertyNames": map[string]any{"pattern": reVariable.String()},
 			"additionalProperties": map[string]any{"type": []string{"string", "integer", "boolean"}},
+		},
+		"parameters": map[string]any{
+			"type": "object", "minProperties": 1, "maxProperties": MaxVariables, "propertyNames": map[string]any{"pattern": reVariable.String()},
+			"additionalProperties": object(map[string]any{"default": parameterSchema, "about": text}, "default", "about"),
 		},
 		"rules": map[string]any{"type": "array", "minItems": 1, "maxItems": MaxRules, "items": map[string]any{"$ref": "#/$defs/rule"}},
 		"tests": map[string]any{"type": "array", "minItems": 2, "maxItems": MaxTests, "items": map[string]any{"$ref": "#/$defs/test"}},
@@ -117,6 +124,7 @@ func testSchemaOf() map[string]any {
 	properties := map[string]any{
 		"name": text, "client": text, "request": text, "server": text, "response": text, "client_gets": text,
 		"ends": among(endsOpen, endsClose, endsReset), "corrections": wholeFrom(0, 1000), "over": among("tcp", "udp"),
+		"parameters": map[string]any{"type": "object", "additionalProperties": parameterSchema},
 	}
 	step := map[string]any{"client": text, "server": text, "server_gets": text, "client_gets": text}
 	properties["steps"] = map[string]any{"type": "array", "minItems": 1, "maxItems": MaxSteps, "items": map[string]any{

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/common/types"
 
@@ -39,7 +38,7 @@ func (s *Set) match(m *protocol.Message, service string) []protocol.Correction {
 		sc.release()
 		s.pool.Put(sc)
 	}()
-	sc.act = activation{m: m, date: s.now, places: &sc.places, state: s.state}
+	sc.act = activation{m: m, date: s.now, places: &sc.places, state: s.state, service: service}
 	if needsPlaces(kinds) {
 		sc.places.find(m) // in any case: the next part counts on
 	}
@@ -116,12 +115,13 @@ func (s *Set) ask(r *rule, service string, sc *scratch, i int) (c protocol.Corre
 	if mode == Off || r.def.budget.aside.Load() != nil {
 		return c, false
 	}
-	start := time.Now()
+	clock := r.def.budget.clock()
+	start := clock()
 	sc.act.rule = r
 	if r.holds(&sc.act) {
 		c, ok = r.correction(&sc.act, i, mode == Shadow)
 	}
-	if r.def.budget.charge(start, time.Now()) && s.onAside != nil {
+	if r.def.budget.charge(clock()-start) && s.onAside != nil {
 		s.onAside(r.def.ID, *r.def.budget.aside.Load())
 	}
 	return c, ok

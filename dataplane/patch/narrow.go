@@ -106,7 +106,7 @@ var _ cel.Activation = (*earlyActivation)(nil)
 func (a *earlyActivation) ResolveName(name string) (any, bool) {
 	_, field := a.r.elem.Fields[name]
 	switch {
-	case field, a.r.held[name], name == stateVar, strings.HasPrefix(name, placePrefix), strings.HasPrefix(name, sessionPrefix):
+	case field, a.r.held[name], name == stateVar, strings.HasPrefix(name, placePrefix), strings.HasPrefix(name, sessionPrefix), strings.HasPrefix(name, parameterPrefix):
 		return types.NewUnknown(1, nil), true
 	case name == DateVar:
 		return a.date().UTC().Format(DateFormat), true

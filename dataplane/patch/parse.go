@@ -21,6 +21,7 @@ var (
 	reCPE           = regexp.MustCompile(`^cpe:2\.3:[aho]:[^:\s]+:[^:\s]+(:[^:\s]+){0,8}$`)
 	reRange         = regexp.MustCompile(`^(<|<=|>|>=|=)[0-9][0-9A-Za-z.+-]*( (<|<=|>|>=|=)[0-9][0-9A-Za-z.+-]*)*$`)
 	reMode          = regexp.MustCompile(`^(off|shadow|correct)$`)
+	reScope         = regexp.MustCompile(`^` + ScopeProduct + `$`)
 	reSource        = regexp.MustCompile(`^https://[^\s]+$`)
 )
 
@@ -135,9 +136,9 @@ func tooDeep(b []byte) (line int, ok bool) {
 	return 0, true
 }
 
-var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "protocol", "proof", "session", "rules", "tests"}
+var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "scope", "protocol", "proof", "session", "parameters", "rules", "tests"}
 
-var optionalKeys = []string{"limits", "default", "session"}
+var optionalKeys = []string{"limits", "default", "scope", "session", "parameters"}
 
 func (r *reader) definition(d *Definition, n ast.Node) {
 	found := map[string]bool{}
@@ -168,6 +169,10 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 			d.Protocol, d.protocolPos = t.Value, t.Pos
 		case "proof":
 			d.Proof = r.text(e.node, "proof").Value
+		case "scope":
+			d.Scope = r.matching(e.node, "scope", reScope, ScopeProduct).Value
+		case "parameters":
+			d.Parameters = r.parameters(e.node)
 		case "session":
 			d.Session = r.variables(e.node)
 		case "rules":

@@ -27,7 +27,7 @@ func (r *reader) tests(n ast.Node) []Vector {
 	return out
 }
 
-var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections", "over", "steps"}
+var vectorKeys = []string{"name", "client", "request", "server", "response", "client_gets", "ends", "corrections", "over", "parameters", "steps"}
 
 func (r *reader) vector(n ast.Node) Vector {
 	v := Vector{Pos: r.pos(n), Ends: endsOpen, Corrections: -1}
@@ -56,6 +56,8 @@ func (r *reader) vector(n ast.Node) Vector {
 			if v.Over = r.text(e.node, "over").Value; v.Over != overTCP && v.Over != overUDP {
 				r.fail(r.pos(e.node), "over: found %q; want %s or %s", clip(v.Over), overTCP, overUDP)
 			}
+		case "parameters":
+			v.Parameters = r.given(e.node)
 		case "steps":
 			v.Steps = r.steps(e.node)
 			from++

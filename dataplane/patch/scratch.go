@@ -57,13 +57,14 @@ func (sc *scratch) release() {
 
 // activation gives CEL the values of one element and its message.
 type activation struct {
-	m      *protocol.Message
-	e      *protocol.Element
-	index  int // of e in the message
-	date   func() time.Time
-	places *places
-	state  *State
-	rule   *rule
+	m       *protocol.Message
+	e       *protocol.Element
+	index   int // of e in the message
+	date    func() time.Time
+	places  *places
+	state   *State
+	rule    *rule
+	service string
 }
 
 var _ cel.Activation = (*activation)(nil)
@@ -89,6 +90,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.place(name)
 	case strings.HasPrefix(name, sessionPrefix) && a.rule != nil:
 		return a.remembered(name[len(sessionPrefix):])
+	case strings.HasPrefix(name, parameterPrefix) && a.rule != nil:
+		return a.parameter(name[len(parameterPrefix):])
 	case name == stateVar && a.rule != nil:
 		return &stateVal{a.state, a.rule.def.ID, a.date()}, true
 	}

@@ -34,6 +34,9 @@ type Set struct {
 	state     *State
 	early     map[string]*kindIndex        // by kind; see WantsOf
 	services  map[string]map[string]string // modes by definition and service
+	products  map[string][]string          // by service
+	scoped    bool                         // products are known
+	values    Values                       // of parameters
 	burst     time.Duration                // see budget
 	onAside   func(id, why string)
 }
@@ -58,8 +61,9 @@ func WithAside(f func(id, why string)) Option { return func(o *Set) { o.onAside 
 type loaded struct {
 	*Definition
 	mode        string
-	byService   map[string]string // modes in single services
-	err         string            // why it is set aside
+	byService   map[string]string         // modes in single services
+	parameters  map[string]map[string]any // by service ("": all others), by name
+	err         string                    // why it is set aside
 	budget      budget
 	remembered  []atomic.Bool // by rule: it has remembered something
 	corrections atomic.Uint64
@@ -105,8 +109,9 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	slices.SortStableFunc(sorted, byID)
 	for _, d := range sorted {
 		l := &loaded{Definition: d, mode: modeOf(modes, d), byService: s.services[d.ID], budget: budget{burst: s.burst}, remembered: make([]atomic.Bool, len(d.Rules))}
+		s.within(l)
 		s.defs = append(s.defs, l)
-		rules, err := compileDefinition(envs, l, schemas)
+		rules, err := compileDefinition(envs, l, schemas, s.values[d.ID])
 		if ids[d.ID] {
 			err = d.errorf("id %s is there twice; want each id once", d.ID)
 		}
@@ -132,7 +137,7 @@ func (l *loaded) inForce() bool {
 	return l.mode != Off
 }
 
-func compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema) ([]*rule, error) {
+func compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema, given map[string]map[string]string) (_ []*rule, err error) {
 	for _, m := range append(slices.Collect(maps.Values(l.byService)), l.mode) {
 		if m != Off && m != Shadow && m != Correct {
 			return nil, l.errorf("mode of %s is %q; want %s, %s or %s", l.ID, m, Off, Shadow, Correct)
@@ -142,6 +147,9 @@ func compileDefinition(envs *environments, l *loaded, schemas map[string]protoco
 	if !ok {
 		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
 	}
+	if l.parameters, err = parameterValues(l.Definition, given); err != nil {
+		return nil, err
+	}
 	c := &compiler{envs: envs, schema: &schema, def: l.Definition, held: heldVars(&schema)}
 	seen := map[string]bool{}
 	for _, v := range l.Session {
@@ -150,6 +158,7 @@ func compileDefinition(envs *environments, l *loaded, schemas map[string]protoco
 		}
 		seen[v.Name] = true
 	}
+	c.checkGiven()
 	var out []*rule
 	for i := range l.Rules {
 		if r := c.compileRule(&l.Rules[i], l, i); r != nil {

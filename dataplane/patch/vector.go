@@ -96,6 +96,7 @@ func (t *tester) vector(v *Vector) {
 var testConn = protocol.Conn{ClientAddress: "192.0.2.1", ClientPort: 40000, ServerAddress: "198.51.100.1", ServerPort: 80}
 
 func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error {
+	t.give(v)
 	t.set.state = NewState() // each test begins with nothing counted
 	f, err := t.decoder.open(v.Over, t.set)
 	if err != nil {

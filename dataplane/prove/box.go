@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,8 +32,17 @@ func newBox(h *netns.Host, program, definitions string, p *proof, logs string) *
 	dir := h.TempDir()
 	b := &box{Bed: netns.NewBed(h), done: make(chan struct{})}
 	text := fmt.Sprintf("[service proof]\naddress = %s\nport = %d\nprotocol = %s\n", netns.Server4, port, p.definition.Protocol)
+	if p.Over != "" {
+		text += "transport = " + p.Over + "\n"
+	}
 	for _, id := range append([]string{p.definition.ID}, p.Also...) {
 		text += fmt.Sprintf("[patch %s]\nmode.proof = correct\n", id)
+	}
+	if len(p.Parameters) > 0 {
+		text += fmt.Sprintf("[patch %s]\n", p.definition.ID)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
+		text += fmt.Sprintf("set.%s.proof = %s\n", name, p.Parameters[name])
 	}
 	ini := filepath.Join(dir, "appliance.ini")
 	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil {

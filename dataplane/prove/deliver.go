@@ -14,16 +14,27 @@ import (
 type delivery int
 
 const (
-	whole    delivery = iota // in one write
+	whole    delivery = iota // in one write; datagrams in their order
 	single                   // byte by byte
 	cuts                     // in random pieces
-	disorder                 // in random pieces that do not arrive in order
+	disorder                 // in random pieces, or datagrams, that do not arrive in order
 	overlap                  // in pieces that overlap, and say otherwise what was said before
-	deliveries
+	doubled                  // each datagram arrives twice
+	lost                     // some datagrams are lost, and all of them sent again
+	split                    // datagrams in IP fragments
 )
 
 func (d delivery) String() string {
-	return [...]string{"whole", "byte by byte", "in random cuts", "out of order", "with overlapping retransmission"}[d]
+	return [...]string{"whole", "byte by byte", "in random cuts", "out of order", "with overlapping retransmission",
+		"each twice", "with losses", "in IP fragments"}[d]
+}
+
+// ways are the deliveries that there are for a proof's exchanges.
+func (p *proof) ways() []delivery {
+	if p.Over == "udp" {
+		return []delivery{whole, disorder, doubled, lost, split}
+	}
+	return []delivery{whole, single, cuts, disorder, overlap}
 }
 
 // link is a TCP session to a server.

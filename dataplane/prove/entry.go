@@ -13,11 +13,14 @@ import (
 // entry is one exchange as a proof writes it down: requests that follow each
 // other on one session (mutable, for they are understood), or raw steps.
 type entry struct {
-	requests []request
-	steps    []step
-	why      string // why the two versions differ although it is harmless
-	once     bool   // it is not mutated
-	anyway   bool   // the proof has not said that it is harmless
+	texts    []string  // as it is written, where it is not steps; read makes of it
+	requests []request // HTTP, or
+	lines    []string  // commands of FTP, or
+	packets  [][]byte  // of a binary protocol
+	steps    []step    // else
+	why      string    // why the two versions differ although it is harmless
+	once     bool      // it is not mutated
+	anyway   bool      // the proof has not said that it is harmless
 }
 
 // request is an HTTP request whose parts can be changed.
@@ -33,10 +36,13 @@ type step struct {
 	send    []byte
 	methods []string       // so many responses, to these methods; nil: not HTTP
 	wait    *regexp.Regexp // until what has come in this step matches
+	calm    bool           // sent once the server has nothing to do any more
 }
 
 // UnmarshalYAML reads an entry: text is a request, a list are requests in one
-// session, one behind the other without waiting; a map has
+// session, one behind the other without waiting.
+// In proofs of other protocols text is a command that is answered, or a packet in
+// hexadecimal; those of a list follow each other. A map has
 //
 //	raw: bytes          answers: METHODS, one response is waited for each
 //	steps: [{send: bytes | hex: digits | frame: text, wait: pattern, methods: …}]
@@ -50,13 +56,13 @@ func (e *entry) UnmarshalYAML(unmarshal func(any) error) error {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return e.read(v)
+		return e.text(v)
 	}
 	for k, v := range m {
 		var err error
 		switch k {
 		case "request":
-			err = e.read(v)
+			err = e.text(v)
 		case "raw":
 			var s step
 			answers, _ := m["answers"].(string)
@@ -85,13 +91,13 @@ func (e *entry) UnmarshalYAML(unmarshal func(any) error) error {
 			return err
 		}
 	}
-	if len(e.requests)+len(e.steps) == 0 {
+	if len(e.texts)+len(e.steps) == 0 {
 		return fmt.Errorf("an exchange without request, raw or steps")
 	}
 	return nil
 }
 
-func (e *entry) read(v any) error {
+func (e *entry) text(v any) error {
 	list, ok := v.([]any)
 	if !ok {
 		list = []any{v}
@@ -99,15 +105,58 @@ func (e *entry) read(v any) error {
 	for _, one := range list {
 		text, ok := one.(string)
 		if !ok {
-			return fmt.Errorf("found %v; want a request as text", one)
+			return fmt.Errorf("found %v; want text", one)
 		}
-		r, err := parseRequest(text)
-		if err != nil {
-			return err
-		}
-		e.requests = append(e.requests, r)
+		e.texts = append(e.texts, text)
 	}
 	return nil
+}
+
+// read makes of the texts what they are in the protocol.
+func (e *entry) read(protocol string) error {
+	for _, text := range e.texts {
+		switch protocol {
+		case "http", "websocket":
+			r, err := parseRequest(text)
+			if err != nil {
+				return err
+			}
+			e.requests = append(e.requests, r)
+		case "ftp":
+			e.lines = append(e.lines, text)
+		default:
+			b, err := unhex(text)
+			if err != nil {
+				return err
+			}
+			e.packets = append(e.packets, b)
+		}
+	}
+	return nil
+}
+
+// unhex reads octets in hexadecimal, with blanks anywhere; templates are filled in.
+func unhex(text string) ([]byte, error) {
+	text, err := patch.Fill(text)
+	if err != nil {
+		return nil, err
+	}
+	b, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w; want octets in hexadecimal", text, err)
+	}
+	return b, nil
+}
+
+// UnmarshalYAML reads a step.
+func (s *step) UnmarshalYAML(unmarshal func(any) error) error {
+	var m map[string]any
+	if err := unmarshal(&m); err != nil {
+		return err
+	}
+	var err error
+	*s, err = stepOf(m)
+	return err
 }
 
 // stepOf reads one step.
@@ -122,7 +171,7 @@ func stepOf(m map[string]any) (s step, err error) {
 			s.send = append(s.send, text...)
 		case "hex":
 			var b []byte
-			if b, err = hex.DecodeString(strings.ReplaceAll(text, " ", "")); err == nil {
+			if b, err = unhex(text); err == nil {
 				s.send = append(s.send, b...)
 			}
 		case "text", "binary", "close":

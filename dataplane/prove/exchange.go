@@ -25,6 +25,8 @@ type world struct {
 	own    *ownHost
 	proof  *proof
 	limit  time.Duration // what does not come within it has not come
+
+	exchanges, repeated int // over UDP: how many there were, and how many of them were tried again
 }
 
 // trial is one exchange, in one form.
@@ -52,6 +54,10 @@ const (
 // exchange has one trial with the server, and sees to it that the server lives
 // behind it.
 func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err error) {
+	if w.proof.Over == "udp" {
+		w.exchanges++
+		return w.datagrams(t, how, seed)
+	}
 	well := false
 	l, err := w.dial(how)
 	if err != nil {
@@ -64,12 +70,16 @@ func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err err
 		a.dead = !w.lives()
 	}
 	a.exited = !w.server.alive()
+	return a, w.mend(&a)
+}
+
+// mend starts a server anew that an exchange has ended.
+func (w *world) mend(a *answer) error {
+	var err error
 	if a.dead || a.exited {
 		err = w.server.again(w.ctx)
-	} else {
-		err = nil
 	}
-	return a, errors.Join(err, w.ctx.Err())
+	return errors.Join(err, w.ctx.Err())
 }
 
 // talk sends the steps of a trial and reads what comes. It says whether the
@@ -78,7 +88,13 @@ func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) 
 	for i := range t.steps {
 		s := &t.steps[i]
 		begin := len(a.got)
+		if s.calm {
+			w.server.rest(w.ctx)
+		}
 		l.deliver(s.send, how, rng) // who closes early is read all the same
+		if len(s.methods) == 0 && s.wait == nil && i < len(t.steps)-1 {
+			continue // what comes is read with the answer to what follows
+		}
 		enough := func() bool { return false }
 		switch {
 		case len(s.methods) > 0:
@@ -129,12 +145,12 @@ func (w *world) lives() bool {
 		return false
 	}
 	defer l.Close()
-	first := w.proof.Harmless[0].steps
-	if len(first) == 0 {
-		first = []step{{send: w.probe(), methods: []string{"GET"}}}
+	t := &trial{steps: []step{{send: w.probe(), methods: []string{"GET"}}}}
+	if h := &w.proof.Harmless[0]; len(h.requests) == 0 {
+		t = w.proof.trial("", h, nil)
 	}
 	var a answer
-	w.talk(l, &trial{steps: first[:1]}, whole, rand.New(rand.NewPCG(0, 0)), &a)
+	w.talk(l, t, whole, rand.New(rand.NewPCG(0, 0)), &a)
 	return len(a.got) > 0
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -169,8 +170,11 @@ func (i *installer) run(dir string, env []string, name string, args ...string) e
 	return nil
 }
 
+// direct is a line of a go.mod with what its program itself asks for.
+var direct = regexp.MustCompile(`(?m)^(?:require )?\s*([^\s/]+\.[^\s/]+/\S+?)(?:/v[0-9]+)? v(\S+)$`)
+
 // describe names a version for people.
-func (v version) describe() string {
+func (p *proof) describe(v version) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(v.NPM)) {
 		parts = append(parts, name+" "+v.NPM[name])
@@ -178,11 +182,14 @@ func (v version) describe() string {
 	if v.Node != "" {
 		parts = append(parts, "Node.js "+v.Node)
 	}
-	if v.ModFile != "" && v.Go == "" {
-		parts = append(parts, v.ModFile)
-	}
 	if v.Go != "" {
 		parts = append(parts, v.Go)
+	} else if v.ModFile != "" {
+		b, _ := os.ReadFile(filepath.Join(p.folder, v.ModFile)) // one that is not there is told by its installation
+		for _, m := range direct.FindAllStringSubmatch(string(b), -1) {
+			_, name, _ := strings.Cut(m[1], "/")
+			parts = append(parts, name+" "+m[2])
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -19,16 +19,20 @@ const FileName = "proof.yaml"
 
 // proof is what FileName says.
 type proof struct {
-	Vulnerable version  `yaml:"vulnerable"`
-	Fixed      version  `yaml:"fixed"`
-	Start      string   `yaml:"start"`    // command line; see serverCommand for its variables
-	Prepare    string   `yaml:"prepare"`  // command line, once after the installation
-	Probe      string   `yaml:"probe"`    // target of the request that shows whether session and server live
-	Volatile   []string `yaml:"volatile"` // patterns of what differs from answer to answer, beyond the Date
-	Without    []string `yaml:"without"`  // mutations that make no sense here
-	Also       []string `yaml:"also"`     // definitions that are on beside this one
-	Harmless   []entry  `yaml:"harmless"`
-	Triggers   []entry  `yaml:"triggers"`
+	Vulnerable version           `yaml:"vulnerable"`
+	Fixed      version           `yaml:"fixed"`
+	Start      string            `yaml:"start"`      // command line; see serverCommand for its variables
+	Prepare    string            `yaml:"prepare"`    // command line, once after the installation
+	Over       string            `yaml:"over"`       // "tcp", also when empty, or "udp": each step is a datagram then
+	Probe      string            `yaml:"probe"`      // target of the request that shows whether session and server live
+	Volatile   []string          `yaml:"volatile"`   // patterns of what differs from answer to answer, beyond the Date
+	Without    []string          `yaml:"without"`    // mutations that make no sense here
+	Also       []string          `yaml:"also"`       // definitions that are on beside this one
+	Parameters map[string]string `yaml:"parameters"` // of the definition, as appliance.ini has them
+	Before     []step            `yaml:"before"`     // what goes before every exchange of lines or packets
+	After      []step            `yaml:"after"`      // and behind, once the server has come to rest
+	Harmless   []entry           `yaml:"harmless"`
+	Triggers   []entry           `yaml:"triggers"`
 
 	definition *patch.Definition
 	folder     string
@@ -65,10 +69,24 @@ func load(dir string) (*proof, error) {
 	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
 	}
-	if err := errors.Join(p.withCommon(), p.check()); err != nil {
+	if err := errors.Join(p.read(), p.withCommon(), p.check()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return p, nil
+}
+
+// read makes of the exchanges what they are in the protocol.
+func (p *proof) read() error {
+	var errs []error
+	for i := range p.After {
+		p.After[i].calm = true // what it asks for is to be told from what comes before
+	}
+	for _, list := range [][]entry{p.Triggers, p.Harmless} {
+		for i := range list {
+			errs = append(errs, list[i].read(p.definition.Protocol))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (p *proof) check() error {
@@ -87,8 +105,11 @@ func (p *proof) check() error {
 	if len(p.Triggers) == 0 || len(p.Harmless) < leastHarmless {
 		errs = append(errs, fmt.Errorf("found %d triggers and %d harmless exchanges; want some, and at least %d", len(p.Triggers), len(p.Harmless), leastHarmless))
 	}
+	if p.Over != "" && p.Over != "tcp" && p.Over != "udp" {
+		errs = append(errs, fmt.Errorf("over: found %q; want tcp or udp", p.Over))
+	}
 	for _, w := range p.Without {
-		if !known(w) {
+		if !known(p.definition.Protocol, w) {
 			errs = append(errs, fmt.Errorf("without: no mutation %q", w))
 		}
 	}

@@ -93,7 +93,7 @@ func (r *runner) pair(ctx context.Context, dir string) *Result {
 	if err != nil {
 		return &Result{ID: filepath.Base(dir), failed: err}
 	}
-	res := &Result{ID: p.definition.ID, versions: [2]string{p.Vulnerable.describe(), p.Fixed.describe()}}
+	res := &Result{ID: p.definition.ID, versions: [2]string{p.describe(p.Vulnerable), p.describe(p.Fixed)}}
 	res.failed = r.one(ctx, p, res)
 	return res
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -31,6 +32,7 @@ type server struct {
 	start  string
 	path   string // PATH, with the right Node.js first
 	logs   string
+	over   string // "udp", else TCP
 	probe  *net.TCPAddr
 	c      *exec.Cmd
 	exited chan struct{}
@@ -69,20 +71,37 @@ func (s *server) ready(ctx context.Context) error {
 		if !s.alive() {
 			return fmt.Errorf("the %s server ended at its start; see %s", s.name, s.logs)
 		}
-		err := s.bed.Server.Do(func() error {
-			c, err := net.DialTCP("tcp4", nil, s.probe)
-			if err == nil {
-				c.SetLinger(0)
-				c.Close()
-			}
-			return err
-		})
-		if err == nil {
+		if s.bed.Server.Do(s.listens) == nil {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond) // between two questions; the answer is what is waited for
 	}
 	return errors.Join(ctx.Err(), fmt.Errorf("the %s server did not take connections within %v; see %s", s.name, patience, s.logs))
+}
+
+// listens returns nil when somebody waits for what comes in at the port.
+func (s *server) listens() error {
+	if s.over == "udp" {
+		return bound("/proc/thread-self/net/udp")
+	}
+	c, err := net.DialTCP("tcp4", nil, s.probe)
+	if err == nil {
+		c.SetLinger(0)
+		c.Close()
+	}
+	return err
+}
+
+// bound returns nil when a socket in the kernel's list has the servers' port.
+func bound(list string) error {
+	b, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(b), fmt.Sprintf(":%04X ", port)) {
+		return errors.New("no socket is bound to the port")
+	}
+	return nil
 }
 
 // alive says whether the process runs.
@@ -114,7 +133,7 @@ func (s *server) again(ctx context.Context) error {
 
 // newServer describes a server of the proof.
 func newServer(i *installer, p *proof, name string, v version, dir string, bed *netns.Bed) (*server, error) {
-	s := &server{name: name, bed: bed, dir: dir, start: p.Start, path: os.Getenv("PATH"),
+	s := &server{name: name, bed: bed, dir: dir, start: p.Start, path: os.Getenv("PATH"), over: p.Over,
 		logs:  filepath.Join(i.cache, p.definition.ID+"-"+name+".log"),
 		probe: &net.TCPAddr{IP: net.ParseIP(netns.Server4), Port: port}}
 	if err := os.RemoveAll(s.logs); err != nil {

@@ -9,6 +9,8 @@ package dtls
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/hello"
@@ -113,12 +115,20 @@ func (d *Decoder) split(b []byte) error {
 	return nil
 }
 
-// codec takes records, and messages out of records.
+// codec takes records out, messages out of records, and changes lengths of messages.
 type codec struct{ records []record }
 
-// Set implements whole.Codec.
-func (codec) Set(*protocol.Message, *protocol.Element, string, string) ([]session.Edit, string) {
-	return nil, "not done: both ends count on what the other sent"
+// Set implements whole.Codec. Of a handshake message in the clear the length
+// can be set, to what its fragment reaches at least.
+func (codec) Set(_ *protocol.Message, e *protocol.Element, field, value string) ([]session.Edit, string) {
+	if field != "length" {
+		return nil, "not done: both ends count on what the other sent"
+	}
+	least := e.Field("fragment_offset").Value.(int64) + e.Field("fragment_length").Value.(int64)
+	if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < least {
+		return nil, fmt.Sprintf("not done: the length of a message is a number, here not less than %d", least)
+	}
+	return whole.SetInt(e.Field(field).Span, value)
 }
 
 // Remove implements whole.Codec.
@@ -139,7 +149,7 @@ func (c codec) Finish(_ *protocol.Message, edits []session.Edit, _ []int) ([]ses
 		gone, from := 0, len(out)
 		for _, e := range edits {
 			if e.Start >= r.span.Start && e.End <= r.span.End {
-				gone += e.End - e.Start
+				gone += e.End - e.Start - len(e.With)
 				out = append(out, e)
 			}
 		}

@@ -127,6 +127,24 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+func TestSetLength(t *testing.T) {
+	in := rec(22, 0, 1, msg(1, 10, 0, 4, ""), hello1())
+	for value, want := range map[string][]byte{
+		"4": rec(22, 0, 1, msg(1, 4, 0, 4, ""), hello1()), "300": rec(22, 0, 1, msg(1, 300, 0, 4, ""), hello1()), "3": nil, "-1": nil, "16777216": nil, "x": nil,
+	} {
+		set := wholetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+			if e.Kind == "client.handshake" && e.Field("fragment_length").Value == int64(0) {
+				return &protocol.Correction{Action: protocol.Set, Field: "length", Value: value}
+			}
+			return nil
+		})
+		v := decoder(set).Datagram(session.ToServer, in)
+		if got := whole.Apply(in, v.Edits); want != nil && !bytes.Equal(got, want) || want == nil && len(v.Edits) > 0 || len(v.Evidence) != 1 {
+			t.Errorf("length set to %s: %x; want %x", value, got, want)
+		}
+	}
+}
+
 func FuzzDatagram(f *testing.F) {
 	f.Add(rec(22, 0, 1, hello1(), msg(1, 10, 0, 0, "")), false)
 	f.Add(append(rec(22, 0, 2, msg(2, len(serverHello), 1, 0, serverHello)), rec(24, 0, 3, []byte("\x01\x40\x00"))...), true)
@@ -139,6 +157,12 @@ func FuzzDatagram(f *testing.F) {
 		was := bytes.Clone(b)
 		if v := decoder(wholetest.Fits(t, Schema())).Datagram(dir, b); v.Drop || len(v.Edits) > 0 || !bytes.Equal(b, was) {
 			t.Fatalf("a harmless datagram: %+v", v)
+		}
+		set := protocol.Correction{Action: protocol.Set, Field: "length", Value: "16777215"}
+		if v := decoder(wholetest.At(kind, set)).Datagram(dir, b); len(v.Edits) > 0 {
+			if v := decoder(wholetest.Harmless).Datagram(dir, whole.Apply(b, v.Edits)); v.Undecodable != "" && !strings.Contains(v.Undecodable, "hello") {
+				t.Fatalf("with another length: %s", v.Undecodable)
+			}
 		}
 		for i, k := range []string{kind, names[dir].record, names[dir].heartbeat} {
 			v := decoder(wholetest.At(k, protocol.Correction{Action: protocol.Remove})).Datagram(dir, b)

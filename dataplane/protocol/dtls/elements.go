@@ -80,7 +80,7 @@ func (d *Decoder) messages(dir session.Direction, r *record) error {
 		}
 		span := protocol.Span{Start: at, End: at + handshakeLen + size}
 		d.add(protocol.Element{Kind: names[dir].handshake, Span: span, Fields: []protocol.Field{
-			whole.Int("type", b[0]), whole.Int("length", length), whole.Int("message_seq", binary.BigEndian.Uint16(b[4:])),
+			whole.Int("type", b[0]), whole.IntAt("length", length, at+1, at+4), whole.Int("message_seq", binary.BigEndian.Uint16(b[4:])),
 			whole.Int("fragment_offset", offset), whole.Int("fragment_length", size),
 		}})
 		if err := d.hello(dir, b, span, size == length); err != nil {
@@ -124,7 +124,7 @@ func Schema() protocol.Schema {
 		}}
 		s.Elements[n.handshake] = protocol.ElementType{Doc: "one handshake message, or a fragment of one, before encryption", Dir: d, Fields: whole.Fields{
 			"type":            {Type: protocol.Int, Doc: "1 ClientHello, 2 ServerHello, 11 Certificate, …"},
-			"length":          {Type: protocol.Int, Doc: "octets of the whole message"},
+			"length":          {Type: protocol.Int, Doc: "octets of the whole message", Settable: true},
 			"message_seq":     {Type: protocol.Int, Doc: "its number in the handshake"},
 			"fragment_offset": {Type: protocol.Int, Doc: "where in the message the fragment stands"},
 			"fragment_length": {Type: protocol.Int, Doc: "octets of the fragment"},

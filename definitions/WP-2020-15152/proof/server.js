@@ -1,5 +1,6 @@
-// ftp-srv over an empty folder. It takes what one read brings for whole commands;
-// here a command may come in pieces, so that the proof can cut it anywhere.
+// ftp-srv over an empty folder. It takes what one read brings for whole commands,
+// and does not wait for those of the read before; here a command may come in
+// pieces, and they are done in their order, so that the proof can cut them anywhere.
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -11,7 +12,9 @@ Connection.prototype._handleData = function (data) {
   const all = (this.left || '') + data.toString('latin1');
   const end = all.lastIndexOf('\r\n');
   this.left = all.slice(end < 0 ? 0 : end + 2);
-  if (end >= 0) handle.call(this, Buffer.from(all.slice(0, end + 2), 'latin1'));
+  if (end < 0) return;
+  const commands = Buffer.from(all.slice(0, end + 2), 'latin1');
+  this.done = Promise.resolve(this.done).then(() => handle.call(this, commands)).catch(() => {});
 };
 
 const quiet = {child() { return quiet; }, info() {}, debug() {}, trace() {}, warn() {}, error() {}};

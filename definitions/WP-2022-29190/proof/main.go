@@ -1,5 +1,4 @@
-// Pion is an echo server over DTLS for tests, built once with a vulnerable and
-// once with the fixed version of pion/dtls. HOST and PORT say where it listens.
+// Repeats what comes over DTLS.
 package main
 
 import (
@@ -8,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -23,6 +23,7 @@ func main() {
 }
 
 func run() error {
+	debug.SetMaxStack(32 << 20) // a recursion without end ends the process sooner
 	port, err := strconv.Atoi(os.Getenv("PORT"))
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func run() error {
 	}
 	l, err := dtls.Listen("udp", &net.UDPAddr{IP: net.ParseIP(os.Getenv("HOST")), Port: port}, &dtls.Config{
 		Certificates:        []tls.Certificate{cert},
-		ConnectContextMaker: func() (context.Context, func()) { return context.WithTimeout(context.Background(), 30*time.Second) },
+		ConnectContextMaker: func() (context.Context, func()) { return context.WithTimeout(context.Background(), 5*time.Second) },
 	})
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func run() error {
 	return nil
 }
 
-const acceptors = 64
+const acceptors = 2000
 
 func accept(l net.Listener) {
 	for {

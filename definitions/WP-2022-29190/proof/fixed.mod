@@ -1,4 +1,4 @@
-module wirepatch/dataplane/e2e/testdata/pion
+module server
 
 go 1.26.3
 
