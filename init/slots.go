@@ -52,7 +52,15 @@ func (b *box) readSlot() error {
 	if want := (slot.Slot{Version: b.release.Version}).ID(); boot.Entry != want {
 		return fmt.Errorf("the boot loader says that it started %s; what runs is %s", boot.Entry, want)
 	}
-	return slot.With(boot.Partition, func(d slot.Dir) error {
+	// Before it is mounted: what a power cut left must not be built upon.
+	mended, err := slot.Mend(boot.Partition)
+	for _, m := range mended {
+		b.journal.Logf("firmware: EFI system partition mended: %s", m)
+	}
+	if err != nil {
+		b.journal.Logf("firmware: EFI system partition: %v", err)
+	}
+	return slot.Read(boot.Partition, func(d slot.Dir) error {
 		s, err := d.Find(boot.Entry)
 		if err != nil {
 			return err

@@ -144,11 +144,12 @@ func (d Dir) readBack(path string, check func(io.Reader) error) error {
 	return check(f)
 }
 
-// sync brings everything of the partition onto the disk.
+// sync brings everything of the partition onto the disk. On FAT only fsync has
+// the disk empty its cache, syncfs does not.
 func (d Dir) sync() error {
-	f, err := os.Open(string(d))
+	f, err := os.Open(filepath.Join(string(d), Folder))
 	if err != nil {
 		return err
 	}
-	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+	return errors.Join(unix.Syncfs(int(f.Fd())), f.Sync(), f.Close())
 }

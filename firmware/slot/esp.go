@@ -1,6 +1,7 @@
 package slot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/partition/gpt"
 	"golang.org/x/sys/unix"
+
+	"wirepatch/firmware/fat"
 )
 
 // Partition is one partition of a disk.
@@ -92,7 +95,12 @@ const mountFolder = "/run/wirepatch/esp"
 // With mounts the EFI system partition with that GUID, calls do and unmounts it.
 // It is mounted no longer than that, and every change of a name is on the disk
 // before the next one: what is not mounted cannot be torn by a power cut.
-func With(guid string, do func(Dir) error) error {
+func With(guid string, do func(Dir) error) error { return mounted(guid, 0, do) }
+
+// Read is With for who changes nothing: then mounting writes nothing either.
+func Read(guid string, do func(Dir) error) error { return mounted(guid, unix.MS_RDONLY, do) }
+
+func mounted(guid string, flags uintptr, do func(Dir) error) error {
 	p, err := Find(guid)
 	if err != nil {
 		return err
@@ -101,9 +109,40 @@ func With(guid string, do func(Dir) error) error {
 	if err := os.MkdirAll(mountFolder, 0o700); err != nil {
 		return err
 	}
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_DIRSYNC
+	flags |= unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_DIRSYNC
 	if err := unix.Mount(device, mountFolder, "vfat", flags, "umask=0077"); err != nil {
 		return fmt.Errorf("mount EFI system partition %s: %w", device, err)
 	}
 	return errors.Join(do(mountFolder), unix.Unmount(mountFolder, 0))
+}
+
+// Mend repairs what a power cut left of the EFI system partition with that GUID,
+// which must not be mounted. It says what it did.
+func Mend(guid string) (done []string, err error) {
+	p, err := Find(guid)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(p.Device, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	done, err = fat.Mend(f, Folder, Weigh)
+	return done, errors.Join(err, f.Close())
+}
+
+// Weigh orders names in the folder by how much they count when two of them claim
+// the same bytes: confirmed before on trial, newer before older, the name that a
+// rename leads to before the one that it comes from, what is no slot last.
+func Weigh(a, b string) int {
+	x, xok := Parse(a)
+	y, yok := Parse(b)
+	number := func(yes bool) int {
+		if yes {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(number(xok), number(yok)), cmp.Compare(number(!x.Counting), number(!y.Counting)),
+		Compare(y.Version, x.Version), cmp.Compare(y.Done, x.Done), cmp.Compare(x.Left, y.Left))
 }

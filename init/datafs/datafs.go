@@ -21,9 +21,15 @@ import (
 //go:embed template.ext4.zst
 var template []byte
 
-// block is what is written last: without the superblock in it there is no file
-// system yet, and the next start begins anew.
-const block = 4096
+// block is what is written first and last: first with a mark, then, once all else
+// is there, with the superblock, and the mark is taken away. A start that finds
+// the mark begins anew.
+const (
+	block  = 4096
+	sector = 512
+)
+
+const mark = "wirepatch: a file system is being made\n"
 
 // Make makes the file system on the device at path, and all of what was there
 // before is gone.
@@ -46,10 +52,12 @@ func Make(path string) error {
 	if err != nil || size < int64(len(all)) {
 		return errors.Join(fmt.Errorf("make file system: the partition has %d bytes; want at least %d", size, len(all)), err)
 	}
+	begun := make([]byte, block)
+	copy(begun, mark)
 	for _, piece := range []struct {
 		at    int64
 		bytes []byte
-	}{{0, make([]byte, block)}, {block, all[block:]}, {0, all[:block]}} {
+	}{{0, begun}, {block, all[block:]}, {sector, all[sector:block]}, {0, all[:sector]}} {
 		if _, err := f.WriteAt(piece.bytes, piece.at); err != nil {
 			return fmt.Errorf("make file system: %w", err)
 		}
@@ -60,8 +68,8 @@ func Make(path string) error {
 	return nil
 }
 
-// Fresh says whether the device has never been written to: its first megabyte is
-// all zeros.
+// Fresh says whether the device has never had a file system: its first megabyte
+// is all zeros, or Make did not come to its end.
 func Fresh(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -72,7 +80,7 @@ func Fresh(path string) bool {
 	if _, err := io.ReadFull(f, b); err != nil {
 		return false
 	}
-	return len(bytes.Trim(b, "\x00")) == 0
+	return bytes.HasPrefix(b, []byte(mark)) || len(bytes.Trim(b, "\x00")) == 0
 }
 
 // resize is EXT4_IOC_RESIZE_FS of the kernel's fs/ext4/ext4.h.

@@ -3,6 +3,7 @@ package datafs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,14 @@ func TestMake(t *testing.T) {
 	if Fresh(path) {
 		t.Error("Fresh of a file system = true; want false")
 	}
+	// The power went before the superblock was there.
+	half := device(t, 64<<20)
+	if err := errors.Join(Make(half), overwrite(half, mark)); err != nil {
+		t.Fatal(err)
+	}
+	if !Fresh(half) {
+		t.Error("Fresh of half a file system = false; want true")
+	}
 	if l, err := superblock.Label(path); err != nil || l != "wirepatch-data" {
 		t.Errorf("label = %q, %v; want wirepatch-data", l, err)
 	}
@@ -44,6 +53,15 @@ func TestMake(t *testing.T) {
 	if err := Make(device(t, 1<<20)); err == nil {
 		t.Error("Make on a partition that is too small = nil; want an error")
 	}
+}
+
+func overwrite(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(text), 0)
+	return errors.Join(err, f.Close())
 }
 
 // TestCheck repairs a file system with a hole, and says what cannot be repaired.
