@@ -46,7 +46,7 @@ func (d *daemon) schedule(ctx context.Context) {
 	if d.settings.Repository == "" {
 		return
 	}
-	wait := time.Duration(rand.Int64N(int64(min(d.settings.Every, 10*time.Minute))))
+	wait := firstWait(d.settings)
 	for {
 		d.note(func(s *update.Status) { s.NextCheck = time.Now().Add(wait) })
 		select {
@@ -56,13 +56,24 @@ func (d *daemon) schedule(ctx context.Context) {
 			return
 		}
 		d.pull(ctx)
-		// A tenth more or less each time.
-		wait = d.settings.Every + time.Duration((rand.Float64()-0.5)*0.2*float64(d.settings.Every))
-		if until := d.settings.Window.Until(now()); d.settings.Install == "window" && until > 0 && d.offers() {
-			// It waits for the window: be there in its first minutes.
-			wait = min(wait, until+time.Duration(rand.Int64N(int64(5*time.Minute))))
-		}
+		wait = nextWait(d.settings, d.offers(), now())
 	}
+}
+
+// firstWait is how long a box waits after its start: not all of a site look at
+// once after a power cut.
+func firstWait(s settings.Firmware) time.Duration {
+	return time.Duration(rand.Int64N(int64(min(s.Every, 10*time.Minute))))
+}
+
+// nextWait is how long it waits from then on: a tenth more or less each time. One
+// that has firmware to put in is there in the window's first minutes.
+func nextWait(s settings.Firmware, offers bool, now time.Time) time.Duration {
+	wait := s.Every + time.Duration((rand.Float64()-0.5)*0.2*float64(s.Every))
+	if until := s.Window.Until(now); s.Install == "window" && until > 0 && offers {
+		wait = min(wait, until+time.Duration(rand.Int64N(int64(5*time.Minute))))
+	}
+	return wait
 }
 
 // offers says whether there is firmware that was not put in yet.

@@ -1,0 +1,120 @@
+package update
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// TestProxy: a box that reaches nothing but its proxy finds and fetches updates
+// through it.
+func TestProxy(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	files := http.FileServer(http.Dir(a.Dir))
+	var asked atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A client of a proxy names the whole address.
+		if r.URL.Host != "repository.test" {
+			http.Error(w, "not asked as a proxy", http.StatusBadRequest)
+			return
+		}
+		asked.Add(1)
+		files.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	w, err := NewWeb("http://repository.test", proxy.URL)
+	a.must("", err)
+	c := a.box()
+	o, err := c.Check(t.Context(), w)
+	a.must("", err)
+	if _, err := c.Download(t.Context(), w, o.Firmware, func(int64) {}); err != nil {
+		t.Errorf("Download through the proxy = %v", err)
+	}
+	if asked.Load() == 0 {
+		t.Error("the proxy was not asked")
+	}
+	proxy.Close()
+	if _, err := a.box().Check(t.Context(), w); code(err) != Unreachable || !strings.Contains(err.Error(), "proxy") {
+		t.Errorf("Check with a proxy that is gone = %v; want %s, and the proxy named", err, Unreachable)
+	}
+	if _, err := NewWeb("http://repository.test", "://"); err == nil {
+		t.Error("NewWeb with a proxy that is no address = nil; want an error")
+	}
+}
+
+// TestProxyTunnel: to a repository with TLS the proxy leads by a tunnel.
+func TestProxyTunnel(t *testing.T) {
+	var asked atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.Method + " " + r.Host)
+		http.Error(w, "not here", http.StatusForbidden)
+	}))
+	defer proxy.Close()
+	a := newAuthor(t)
+	w, err := NewWeb("https://repository.test", proxy.URL)
+	a.must("", err)
+	if _, err := a.box().Check(t.Context(), w); code(err) != Unreachable {
+		t.Errorf("Check through a proxy that refuses = %v; want %s", err, Unreachable)
+	}
+	if asked.Load() != "CONNECT repository.test:443" {
+		t.Errorf("the proxy was asked %v; want a tunnel to repository.test:443", asked.Load())
+	}
+}
+
+// TestNoRanges: a server that sends every file from its beginning is good enough
+// to go on from.
+func TestNoRanges(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	files := http.FileServer(http.Dir(a.Dir))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Range")
+		files.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	w, err := NewWeb(s.URL, "")
+	a.must("", err)
+	c := a.box()
+	o, err := c.Check(t.Context(), w)
+	a.must("", err)
+	if _, err := c.Download(t.Context(), &breaking{Source: w, after: 300_000}, o.Firmware, func(int64) {}); code(err) != Unreachable {
+		t.Fatalf("Download over a line that breaks = %v; want %s", err, Unreachable)
+	}
+	if _, err := c.Download(t.Context(), w, o.Firmware, func(int64) {}); err != nil {
+		t.Errorf("Download goes on with %v", err)
+	}
+}
+
+// TestProgress: how far a download is can be told at any time, and never goes
+// back.
+func TestProgress(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	c, w := a.box(), a.web()
+	o, err := c.Check(t.Context(), w)
+	a.must("", err)
+	var told []int64
+	_, err = c.Download(t.Context(), w, o.Firmware, func(n int64) { told = append(told, n) })
+	a.must("", err)
+	if len(told) < 5 || !slices.IsSorted(told) || told[len(told)-1] != o.Firmware.Bytes {
+		t.Errorf("told %d times, last of %d bytes; want often, up to %d", len(told), told[len(told)-1], o.Firmware.Bytes)
+	}
+}
+
+// TestRoomFirst: what has no room is refused before a byte is fetched.
+func TestRoomFirst(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	c, w := a.box(), a.web()
+	o, err := c.Check(t.Context(), w)
+	a.must("", err)
+	o.Firmware.Bytes = 1 << 60
+	asked := &breaking{Source: w, from: -1}
+	if _, err := c.Download(t.Context(), asked, o.Firmware, func(int64) {}); code(err) != NoRoom || asked.from != -1 {
+		t.Errorf("Download = %v, asked from %d; want %s before anything is asked", err, asked.from, NoRoom)
+	}
+}
