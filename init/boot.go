@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,7 @@ type box struct {
 	// settingsFile is the one that is in force, for the dataplane.
 	settingsFile string
 	keeper       *keeper.Keeper
+	children     sync.Mutex // one of the program settings at a time
 	// manageAs tells the management port of changed settings.
 	manageAs chan *settings.Settings
 	// timeFrom tells the clock of changed time servers.
@@ -36,6 +38,9 @@ type box struct {
 	ports    ports
 	running  running
 	pulse    pulse
+	// faultySettings: the owner's settings are not in force, and firmware on trial
+	// that cannot use them does not stay.
+	faultySettings bool
 	// missingModules are those that the board needs and that did not load.
 	missingModules []string
 	stopPrograms   context.CancelFunc

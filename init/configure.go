@@ -5,14 +5,22 @@ import (
 	"io/fs"
 	"strings"
 
+	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
 )
 
 // readSettings reads appliance.ini.
 func (b *box) readSettings() {
+	b.step("settings", func() error {
+		err := keeper.Adopt(settings.DataFolder, b.journal.Logf)
+		b.faultySettings = err != nil
+		return err
+	})
 	b.step("settings", b.keeper.Recover)
+	b.takeImport(takeSettings)
 	set, file, faults := chooseSettings(settings.OwnerPath, settings.DefaultPath)
 	b.settings, b.settingsFile = set, b.chosen(file)
+	b.faultySettings = b.faultySettings || len(faults) > 0
 	for _, f := range faults {
 		b.journal.Logf("settings: %s", f)
 	}

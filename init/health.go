@@ -20,6 +20,7 @@ const linksFile = "/data/firmware/links.json"
 // vitals is what health is judged by.
 type vitals struct {
 	modules []string        // that did not load
+	faulty  bool            // the owner's settings are not in force
 	ports   ports           // that were found
 	wire    *control.Status // nil: the dataplane does not answer
 	page    bool            // the management page is served
@@ -31,6 +32,9 @@ func (v vitals) faults() (all []string) {
 	add := func(format string, a ...any) { all = append(all, fmt.Sprintf(format, a...)) }
 	for _, m := range v.modules {
 		add("module %s does not load", m)
+	}
+	if v.faulty {
+		add("the settings of this box cannot be used")
 	}
 	if !v.ports.wireA || !v.ports.wireB || !v.ports.management {
 		add("a port is missing")
@@ -54,7 +58,7 @@ func (v vitals) faults() (all []string) {
 }
 
 func (b *box) vitals(ctx context.Context) vitals {
-	v := vitals{modules: b.missingModules, ports: b.ports, page: serving() && fingerprint() != "", before: readLinks()}
+	v := vitals{modules: b.missingModules, faulty: b.faultySettings, ports: b.ports, page: serving() && fingerprint() != "", before: readLinks()}
 	if s, err := wireStatus(ctx); err == nil {
 		v.wire = s
 	}

@@ -28,6 +28,7 @@ func TestFaults(t *testing.T) {
 		{well(func(v *vitals) { v.before = before; v.wire = wire(true, false) }), ""},
 		{well(func(v *vitals) { v.before = before; v.wire = wire(false, true) }), "wire-a has no link and had one"},
 		{well(func(v *vitals) { v.modules = []string{"igb"} }), "module igb does not load"},
+		{well(func(v *vitals) { v.faulty = true }), "the settings of this box cannot be used"},
 		{well(func(v *vitals) { v.ports.management = false }), "a port is missing"},
 		{well(func(v *vitals) { v.wire = nil }), "the dataplane does not answer"},
 		{well(func(v *vitals) { v.wire.Ports[1].Attach = "" }), "the wire does not forward"},

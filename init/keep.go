@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,12 +14,10 @@ import (
 	"wirepatch/board/settings"
 )
 
-// settingsHistory holds earlier files and one that waits to be confirmed.
-const settingsHistory = dataFolder + "/settings"
-
 func (b *box) newKeeper() *keeper.Keeper {
-	return &keeper.Keeper{Owner: settings.OwnerPath, Default: settings.DefaultPath, Folder: settingsHistory,
-		Apply: b.applySettings, Now: time.Now, Logf: b.journal.Logf}
+	k := keeper.New(settings.DataFolder)
+	k.Apply, k.Logf, k.Box = b.applySettings, b.journal.Logf, whole{b}
+	return k
 }
 
 // keepSettings lets mgmt change appliance.ini, which it may not write.

@@ -4,7 +4,7 @@
 // and shows status and menu on the consoles. It touches no frame and serves no
 // page.
 //
-// Under the names poweroff, reboot, shell and confine it is a few small programs
+// Under the names poweroff, reboot, shell, settings and confine it is a few small programs
 // that only make sense beside it.
 package main
 
@@ -27,6 +27,8 @@ func main() {
 		err = tellInit(signalReboot)
 	case "confine":
 		err = confine.Main(os.Args[1:])
+	case "settings":
+		err = askSettings(os.Args[1:], os.Stdin, os.Stdout)
 	case "shell":
 		err = shell(os.Stdin, os.Stdout, os.Stderr)
 	default:

@@ -59,6 +59,7 @@ func (b *box) startPrograms(ctx context.Context) {
 		if _, err := os.Stat(release.RootPath); err == nil {
 			b.run(ctx, "updated", updated, updatedPath, "-settings", b.settingsFile)
 		}
+		b.takeImport(takePage)
 		b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", fmt.Sprintf(":%d", pagePort), "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)
 	})
 }

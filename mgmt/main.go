@@ -31,6 +31,7 @@ import (
 	"wirepatch/firmware/update"
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/carry"
 	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/connlimit"
@@ -79,9 +80,18 @@ func main() {
 	flag.StringVar(&o.definitions, "definitions", definitions(), "`folder` of the inline patches, to tell which products they are for")
 	verify := flag.String("verify-audit", "", "check the audit log in this `file` (records.db, or an exported one) and end")
 	head := flag.String("head", "", "with -verify-audit: an end of the log that was written down, as `SEQ:HASH`")
+	carried := flag.String("carry", "", "`export` what was set up here to standard output, import or check what comes in from standard input, and end")
+	who := flag.String("who", "wirepatch", "with -carry import: who asked for it")
 	flag.Parse()
 	if *verify != "" {
 		os.Exit(verifyAudit(os.Stdout, *verify, *head))
+	}
+	if *carried != "" {
+		if err := carryOver(*carried, o.data, *who); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -96,6 +106,19 @@ func main() {
 		log.Error("mgmt ends", "cause", err)
 		os.Exit(1)
 	}
+}
+
+// carryOver takes what was set up from box to box.
+func carryOver(how, data, who string) error {
+	switch how {
+	case "export":
+		return carry.Export(data, os.Stdout)
+	case "import":
+		return carry.Import(data, os.Stdin, who, time.Now)
+	case "check":
+		return carry.Check(os.Stdin)
+	}
+	return fmt.Errorf("-carry %s: want export, import or check", how)
 }
 
 // verifyAudit checks a log and says what it found; 1 when it was tampered with.

@@ -44,10 +44,22 @@ type Keeper struct {
 	Apply func(ctx context.Context, old, new *settings.Settings) error
 	Now   func() time.Time
 	Logf  func(format string, a ...any)
+	// Box does what concerns more than this one file; nil: it cannot be done.
+	Box Box
 
 	mu      sync.Mutex
 	waiting *waiting
 }
+
+// New returns the keeper of this firmware's settings in a data folder. Who runs
+// it gives it Apply and Logf.
+func New(data string) *Keeper {
+	p := settings.PlaceOf(data, settings.Format)
+	return &Keeper{Owner: p.Owner, Default: settings.DefaultPath, Folder: p.Folder, Now: time.Now}
+}
+
+// unconfirmedFile, beside the earlier files, is what an unconfirmed change ended.
+const unconfirmedFile = "unconfirmed.ini"
 
 // waiting is a change that is taken back unless it is confirmed.
 type waiting struct {
@@ -168,7 +180,7 @@ func (k *Keeper) exchange(ctx context.Context, now State, old, next *settings.Se
 	return nil
 }
 
-func (k *Keeper) unconfirmed() string { return filepath.Join(k.Folder, "unconfirmed.ini") }
+func (k *Keeper) unconfirmed() string { return filepath.Join(k.Folder, unconfirmedFile) }
 
 // await starts the clock of an unconfirmed change.
 func (k *Keeper) await(sum string) {

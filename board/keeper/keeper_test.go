@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -240,6 +242,6 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte("{\"op\":1}\n"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var q request
-		readLine(strings.NewReader(string(line)), &q)
+		readLine(bufio.NewReader(bytes.NewReader(line)), &q)
 	})
 }

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// One question and one answer, each one line of JSON, for a connection.
+// One question and one answer, each one line of JSON, for a connection. Behind
+// the line of an import, and behind that of an answer to export, comes the file.
 const (
 	maxLine    = 16 * MaxText // history with all its texts
 	answerTime = 150 * time.Second
@@ -21,8 +22,11 @@ const (
 
 // request is the question.
 type request struct {
-	Op     string `json:"op"` // "current", "write", "confirm", "history"
+	Op     string `json:"op"` // "current", "write", "confirm", "history", "reset", "export", "import"
 	Change Change `json:"change"`
+	// Of an export or import.
+	Passphrase string `json:"passphrase,omitempty"`
+	Bytes      int64  `json:"bytes,omitempty"` // of the file that follows
 }
 
 // response is the answer.
@@ -31,9 +35,10 @@ type response struct {
 	Kind    string     `json:"kind,omitempty"` // which of the errors that are told apart
 	State   State      `json:"state"`
 	History []Revision `json:"history,omitempty"`
+	Bytes   int64      `json:"bytes,omitempty"` // of the file that follows
 }
 
-var kinds = map[string]error{"base": ErrBase, "fault": ErrFault, "apply": ErrApply, "none": ErrNone}
+var kinds = map[string]error{"base": ErrBase, "fault": ErrFault, "apply": ErrApply, "none": ErrNone, "cannot": ErrCannot, "import": ErrImport}
 
 // Listen makes the socket at path, for those of group gid.
 func Listen(path string, gid int) (net.Listener, error) {
@@ -75,17 +80,32 @@ func (k *Keeper) serve(ctx context.Context, c net.Conn) {
 	c.SetDeadline(time.Now().Add(answerTime))
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	limited := &io.LimitedReader{R: c, N: maxLine}
+	in := bufio.NewReader(limited)
 	var q request
-	if err := readLine(c, &q); err != nil {
+	if err := readLine(in, &q); err != nil {
 		return
 	}
+	limited.N = q.Bytes // what is buffered counts too: never more than the client said
+	r, file := k.answer(ctx, q, io.LimitReader(in, q.Bytes))
+	if file != nil {
+		defer file.Close()
+	}
 	// An error here is a client that has gone away.
-	_ = json.NewEncoder(c).Encode(k.answer(ctx, q))
+	if json.NewEncoder(c).Encode(r) == nil && file != nil {
+		_, _ = io.Copy(c, file)
+	}
 }
 
-func (k *Keeper) answer(ctx context.Context, q request) (r response) {
+func (k *Keeper) answer(ctx context.Context, q request, follows io.Reader) (r response, file *os.File) {
 	var err error
 	switch q.Op {
+	case "reset":
+		err = k.reset(q.Change.Who)
+	case "export":
+		file, r.Bytes, err = k.export(ctx, q)
+	case "import":
+		err = k.importFile(ctx, q, follows)
 	case "current":
 		r.State, err = k.Current()
 	case "write":
@@ -105,11 +125,11 @@ func (k *Keeper) answer(ctx context.Context, q request) (r response) {
 			}
 		}
 	}
-	return r
+	return r, file
 }
 
-func readLine(r io.Reader, into any) error {
-	line, err := bufio.NewReader(io.LimitReader(r, maxLine)).ReadBytes('\n')
+func readLine(r *bufio.Reader, into any) error {
+	line, err := r.ReadBytes('\n')
 	if err != nil {
 		return err
 	}
@@ -143,7 +163,12 @@ func (c Client) History(ctx context.Context) ([]Revision, error) {
 	return r.History, err
 }
 
-func (c Client) ask(ctx context.Context, q request) (r response, _ error) {
+func (c Client) ask(ctx context.Context, q request) (response, error) {
+	return c.exchange(ctx, q, nil, nil)
+}
+
+// exchange asks, with a file behind the question or behind the answer.
+func (c Client) exchange(ctx context.Context, q request, send io.Reader, get io.Writer) (r response, _ error) {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := d.DialContext(ctx, "unix", c.Path)
 	if err != nil {
@@ -155,16 +180,26 @@ func (c Client) ask(ctx context.Context, q request) (r response, _ error) {
 	if err := json.NewEncoder(conn).Encode(q); err != nil {
 		return r, fmt.Errorf("ask for the settings: %w", err)
 	}
-	if err := readLine(conn, &r); err != nil {
+	if send != nil {
+		// A refusal may come before all was sent: what it says counts.
+		_, _ = io.Copy(conn, send)
+	}
+	in := bufio.NewReader(conn)
+	if err := readLine(in, &r); err != nil {
 		return r, fmt.Errorf("ask for the settings: %w", err)
 	}
-	if r.Error == "" {
-		return r, nil
+	if r.Error != "" {
+		if known := kinds[r.Kind]; known != nil {
+			return r, &told{r.Error, known}
+		}
+		return r, errors.New(r.Error)
 	}
-	if known := kinds[r.Kind]; known != nil {
-		return r, &told{r.Error, known}
+	if get != nil {
+		if _, err := io.CopyN(get, in, r.Bytes); err != nil {
+			return r, fmt.Errorf("get the export: %w", err)
+		}
 	}
-	return r, errors.New(r.Error)
+	return r, nil
 }
 
 // told is an error as the other side worded it.

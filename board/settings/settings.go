@@ -18,10 +18,10 @@ import (
 
 // Where appliance.ini is looked for, in this order: the owner's on the data
 // partition, then the one that came with the image.
-const (
-	OwnerPath   = "/data/appliance.ini"
-	DefaultPath = "/etc/wirepatch/appliance.ini"
-)
+const DefaultPath = "/etc/wirepatch/appliance.ini"
+
+// OwnerPath is the owner's, in this firmware's format.
+var OwnerPath = PlaceOf(DataFolder, Format).Owner
 
 // Settings is appliance.ini.
 type Settings struct {

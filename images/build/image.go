@@ -36,7 +36,7 @@ var commands = []string{
 var firmwareModules = []string{"vfat", "nls_cp437", "nls_ascii", "efivarfs", "ext4"}
 
 // aliases are further names of our programs.
-var aliases = map[string]string{"poweroff": "init", "reboot": "init", "confine": "init", "shell": "init"}
+var aliases = map[string]string{"poweroff": "init", "reboot": "init", "confine": "init", "shell": "init", "settings": "init"}
 
 // image is an image as it comes together, step by step.
 type image struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,6 +33,8 @@ type Keeper interface {
 	Write(context.Context, keeper.Change) (keeper.State, error)
 	Confirm(context.Context) error
 	History(context.Context) ([]keeper.Revision, error)
+	Export(ctx context.Context, passphrase string, to io.Writer) error
+	Import(ctx context.Context, who, passphrase string, file io.Reader, size int64) error
 }
 
 // Who takes a step, for the audit log.

@@ -41,6 +41,12 @@ func Open(path string, s Schema) (*DB, error) {
 		return db, nil
 	}
 	trouble := err.Error()
+	if errors.Is(err, errVersion) && goBack(path, s) == nil {
+		// Firmware with a later form did not stay.
+		if db, err := open(path, s); err == nil {
+			return db, nil
+		}
+	}
 	if Damaged(err) {
 		aside := path + ".damaged"
 		if err = PutAside(path, aside); err == nil {
@@ -114,6 +120,11 @@ func (db *DB) prepare(s Schema) error {
 	}
 	if version == len(s.Steps) {
 		return db.readable()
+	}
+	if s.Durable && db.Path != "" && version > 0 {
+		if err := db.keepAs(earlier(db.Path, version)); err != nil {
+			return fmt.Errorf("keep the file as it was before: %w", err)
+		}
 	}
 	tx, err := db.Write.Begin()
 	if err != nil {

@@ -96,3 +96,23 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 }
+
+// A durable file that later firmware has brought up to date is there for the
+// firmware before as that left it, and the later one begins from it again.
+func TestGoBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	old := Schema{Steps: schema.Steps, Durable: true}
+	later := Schema{Steps: append(schema.Steps, "CREATE TABLE later(n)"), Durable: true}
+	mustOpen(t, path, old).Close()
+	for i, s := range []Schema{later, later, old, later, old, old} {
+		db := mustOpen(t, path, s)
+		if db.Trouble != "" {
+			t.Errorf("opening %d: trouble %q", i, db.Trouble)
+		}
+		want := []int{2, 3, 2, 3, 3, 4}[i]
+		if got := count(t, db); got != want {
+			t.Errorf("opening %d: it holds %d rows; want %d", i, got, want)
+		}
+		db.Close()
+	}
+}

@@ -134,7 +134,7 @@ func statusOf(err error) int {
 	if errors.As(err, &refusal) {
 		return http.StatusUnprocessableEntity
 	}
-	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, report.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply} {
+	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, report.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply, keeper.ErrCannot, keeper.ErrImport} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

@@ -72,6 +72,8 @@ func (s *Site) routes() []route {
 		{path: "/vulnerabilities.vex.json", method: "GET", may: all, handle: s.exposureVEX},
 		{path: "/patches", method: "GET", may: all, handle: s.patchesPage},
 		{path: "/settings", method: "GET", may: all, handle: s.settingsPage},
+		{path: "/settings/export", method: "POST", may: admins, people: true, handle: s.exportSettings},
+		{path: "/settings/import", method: "POST", may: admins, people: true, large: true, handle: s.act("settings.import", "/settings", s.importSettings)},
 		{path: "/changes", method: "GET", may: all, handle: s.changesPage},
 		{path: "/changes/{id}", method: "GET", may: all, handle: s.changePage},
 		{path: "/updates", method: "GET", may: all, handle: s.updatesPage},
