@@ -86,12 +86,17 @@ func (a *author) offerDefinitions(revision int) {
 	a.Helper()
 	p, err := pack.Collect(os.DirFS(filepath.Join("..", "..", "..", "definitions")), revision)
 	a.must(err)
+	a.must(a.offerPack(p))
+}
+
+func (a *author) offerPack(p *pack.Pack) error {
+	a.Helper()
 	file := filepath.Join(a.TempDir(), "d.tar")
 	f, err := os.Create(file)
 	a.must(err)
 	a.must(errors.Join(p.Write(f), f.Close()))
 	_, err = a.AddDefinitions(file)
-	a.must(errors.Join(err, a.Publish()))
+	return errors.Join(err, a.Publish())
 }
 
 // file puts the newest state as one file beside the repository, changed by harm,

@@ -25,6 +25,8 @@ type variant struct {
 	sick    bool   // it is given up soon
 	board   string // "" for qemu
 	over    []cpio.Record
+	// initramfs is another than that of the image that was built; "" for that.
+	initramfs string
 }
 
 // settings confirm a firmware soon.
@@ -37,7 +39,11 @@ const (
 func (v variant) build(t testing.TB) []byte {
 	t.Helper()
 	read := func(name string) []byte {
-		b, err := os.ReadFile(image(t, name))
+		path := v.initramfs
+		if name != "initramfs.cpio.zst" || path == "" {
+			path = image(t, name)
+		}
+		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
