@@ -126,6 +126,10 @@ var elementTests = []struct {
 		chun + "1;a\r\nx\r\n0\r\nT: 1\r\nU: 2\r\n\r\n" + get, chun + "2\r\nyy\r\n0\r\nU: 2\r\n\r\n" + get},
 	{"extension and trailer of a held body", append(append(remove("request.trailer", "name", "t"), to("request.chunk", "extension", ";a", "extension", "")...), to("request.body", "value", "", "value", "yy")...),
 		chun + "1;a\r\nx\r\n0\r\nT: 1\r\n\r\n" + get, chun + "1\r\nx\r\n0\r\n\r\n" + get},
+	{"range removed", remove("request.range", "first", int64(5)), "GET / HTTP/1.1\r\nRange: bytes=0-1,  5-0 ,-9\r\n\r\n", "GET / HTTP/1.1\r\nRange: bytes=0-1 ,-9\r\n\r\n"},
+	{"last octets set, in the second field", to("request.range", "last", int64(9), "value", "0-9"), "GET / HTTP/1.1\r\nRange: bytes=0-1\r\nREQUEST-RANGE:0-3,, -9\r\n\r\n", "GET / HTTP/1.1\r\nRange: bytes=0-1\r\nREQUEST-RANGE:0-3,, 0-9\r\n\r\n"},
+	{"range out of form left alone", remove("request.range", "valid", true), "GET / HTTP/1.1\r\nRange: bytes=a-b,-, 1\r\nRanges: bytes=0-1\r\n\r\n", ""},
+	{"range not set to what is none", to("request.range", "first", int64(1), "value", "1-2,3-4"), "GET / HTTP/1.1\r\nRange: lines=1-\r\n\r\n", ""},
 	{"Expect removed and answered", remove("request.header", "name", "expect"), "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"},
 }
 

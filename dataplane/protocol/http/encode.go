@@ -166,6 +166,12 @@ func (p *plan) put(at *place, e *protocol.Element, in *protocol.Insertion) ([]ed
 			return nil, "refused: not a cookie that can be put there"
 		}
 		return besideItem(at, in.Before, key+"="+text), ""
+	case wantRange:
+		text := value("value")
+		if _, _, ok := rangeOf(text); !ok {
+			return nil, "refused: not a range"
+		}
+		return besideItem(at, in.Before, text), ""
 	case wantJSON:
 		return p.putJSON(at, e, in.Before, value)
 	}

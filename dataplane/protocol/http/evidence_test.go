@@ -133,7 +133,7 @@ func TestElementsMatchSchema(t *testing.T) {
 		}
 	}}
 	w := newWire(t, look, Options{})
-	post := "POST /p?a=1 HTTP/1.1\r\nCookie: a=1\r\nContent-Type: "
+	post := "POST /p?a=1 HTTP/1.1\r\nCookie: a=1\r\nRange: bytes=0-1\r\nContent-Type: "
 	for _, body := range []string{
 		"application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\nT: 1\r\n\r\n",
 		"application/json\r\nContent-Length: 2\r\n\r\n{}", "text/xml\r\nContent-Length: 4\r\n\r\n<a/>",

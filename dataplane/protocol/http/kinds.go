@@ -11,6 +11,7 @@ const (
 	wantParameter
 	wantHeader
 	wantCookie
+	wantRange
 	wantBody
 	wantForm
 	wantMultipart
@@ -34,6 +35,7 @@ const (
 // kindNames are the names of the kinds of one direction; "" it has none.
 type kindNames struct {
 	message, line, segment, parameter, header, cookie       string
+	ranges                                                  string
 	body, form, multipart, part, partHeader, document, json string
 	xml, chunk, trailer                                     string
 }
@@ -41,7 +43,7 @@ type kindNames struct {
 var kinds = [2]kindNames{
 	session.ToServer: {
 		message: "request", line: "request.line", segment: "request.segment", parameter: "request.parameter",
-		header: "request.header", cookie: "request.cookie", body: "request.body", form: "request.form",
+		header: "request.header", cookie: "request.cookie", ranges: "request.range", body: "request.body", form: "request.form",
 		multipart: "request.multipart", part: "request.part", partHeader: "request.part.header",
 		document: "request.document", json: "request.json", xml: "request.xml",
 		chunk: "request.chunk", trailer: "request.trailer",
@@ -62,7 +64,7 @@ var wanted = [2][]struct {
 func init() {
 	for dir := range kinds {
 		k := &kinds[dir]
-		for i, name := range []string{k.line, k.segment, k.parameter, k.header, k.cookie, k.body, k.form, k.multipart,
+		for i, name := range []string{k.line, k.segment, k.parameter, k.header, k.cookie, k.ranges, k.body, k.form, k.multipart,
 			k.part, k.partHeader, k.document, k.json, k.xml, k.chunk, k.trailer} {
 			if name != "" {
 				wanted[dir] = append(wanted[dir], struct {

@@ -25,7 +25,7 @@ func pick[T any](r *rand.Rand, xs ...T) T { return xs[r.IntN(len(xs))] }
 func randomFields(r *rand.Rand) string {
 	var b strings.Builder
 	for range r.IntN(5) {
-		b.WriteString(pick(r, "Via: 1.1 h\r\n", "X-Bad: 1\r\n", "X-Bad:\t2 \r\n", "X-Set: some value\r\n", "Accept:*/*\r\n", "Cookie: a=b; c=d\r\n", "Empty:\r\n"))
+		b.WriteString(pick(r, "Via: 1.1 h\r\n", "X-Bad: 1\r\n", "X-Bad:\t2 \r\n", "X-Set: some value\r\n", "Accept:*/*\r\n", "Cookie: a=b; c=d\r\n", "Range: bytes=0-1, -5\r\n", "Empty:\r\n"))
 	}
 	return b.String()
 }

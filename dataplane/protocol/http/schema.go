@@ -65,6 +65,12 @@ func requestTypes() map[string]protocol.ElementType {
 			"key": settable("name, case as it came"), "value": settable("value as it came"),
 			"raw": settable("the cookie as it came"), "index": number("its place in its field, from 0"),
 		}},
+		"request.range": {Doc: "one range of a Range field, or of a Request-Range field", Fields: fields{
+			"value": settable("the range as it came"), "unit": text("in lower case, mostly bytes"), "index": number("its place in its field, from 0"),
+			"first": number("its first octet; -1 where it is the last octets that are asked for"),
+			"last":  number("its last octet; -1 where it goes to the end; of a range without a first one, how many"),
+			"valid": truth("it is in form"),
+		}},
 		"request.multipart": {Doc: "a multipart body as a whole", Fields: fields{
 			"boundary": text("the boundary"), "count": number("parts"), "complete": truth("the closing delimiter is there"),
 			"preamble": text("what is before the first delimiter"), "epilogue": text("what is behind the last"),

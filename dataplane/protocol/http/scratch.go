@@ -12,7 +12,7 @@ type scratch struct {
 	elems [2]elements // by direction
 
 	segments, parameters, form items
-	cookies                    []*items
+	cookies, ranges            []*items
 }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}

@@ -90,6 +90,9 @@ func (d *Decoder) showHead() {
 	if h.want&wantCookie != 0 {
 		d.showCookies()
 	}
+	if h.want&wantRange != 0 {
+		d.showRanges()
+	}
 }
 
 // text is a part of the message as a string.

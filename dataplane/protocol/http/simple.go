@@ -74,6 +74,8 @@ var written = map[[2]string]protocol.Writing{
 	{"request.cookie", "value"}:       protocol.AsIs,
 	{"request.cookie", "raw"}:         protocol.AsIs,
 	{"request.cookie", "index"}:       protocol.Octets,
+	{"request.range", "value"}:        protocol.AsIs,
+	{"request.range", "index"}:        protocol.Octets,
 	{"response.line", "reason"}:       protocol.AsIs,
 	{"response.line", "version"}:      protocol.AsIs,
 	{"response.line", "status"}:       protocol.Status,

@@ -81,6 +81,8 @@ func (p *plan) encode(at *place, e *protocol.Element, f *protocol.Field, value s
 		return encodePair(at, e, f, value)
 	case wantCookie:
 		return encodeCookie(e, f, value)
+	case wantRange:
+		return encodeRange(f, value)
 	case wantPart:
 		return encodePart(e, f, value)
 	case wantJSON:
