@@ -1,10 +1,12 @@
 package firmware
 
-// shell opens the debug shell from the menu.
+// shell opens the debug shell from the menu, and waits until it reads: what is
+// typed before goes to neither.
 func (m *machine) shell() {
 	m.Helper()
 	m.typed("5")
 	m.wait(`exit leaves it`)
+	m.wait(`# `)
 }
 
 func (m *machine) typed(line string) {
