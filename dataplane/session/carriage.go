@@ -222,5 +222,7 @@ func (e *Engine) forgetLegacies() {
 // added to the stream.
 func (h *half) shiftOutput(delta int64) {
 	h.edits.base = delta
-	h.snd, h.sent, h.una = h.snd+delta, h.sent+delta, h.una+delta
+	for _, out := range []*int64{&h.snd, &h.sent, &h.fast, &h.una, &h.edge, &h.reach, &h.raw, &h.answer, &h.recover, &h.again} {
+		*out += delta
+	}
 }

@@ -189,6 +189,9 @@ func (s *Session) lateFIN(h *half, q *held) {
 		h.fin = q.end
 		return
 	}
+	if s.midStream && h.fin < 0 && q.end == 0 && h.top == 1 && h.next == 1 {
+		return // picked up behind the end of the stream, of which the receiver has not heard
+	}
 	q.fin = false
 	q.f.Flags &^= packet.FIN
 	word := [2]byte{q.f.Data[q.f.L4+12], q.f.Flags}

@@ -77,6 +77,8 @@ func (s *Session) await(h *half, v packet.VNet, f *packet.Frame) bool {
 	w.f, w.v = *f, v
 	w.f.Data = bytes.Clone(f.Data)
 	v, probe := Probe(f)
+	// What it acknowledges the receiver has sent, by its own count.
+	binary.BigEndian.PutUint32(probe[f.L4+8:], f.Ack()-uint32(s.deltas[h.dir.Other()]))
 	s.e.cfg.Output.Send(h.to, v, probe)
 	return true
 }

@@ -158,6 +158,10 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 		s.answerReset(h, r, f) // it has missed our reset
 		return
 	}
+	if !same && h.dir == ToClient && !s.synSeen && !h.known && !r.known {
+		s.e.cfg.Output.Send(h.to, v, f.Data) // its SYN went by before we came
+		return
+	}
 	if !same {
 		if h.dir != ToClient || !s.synSeen || f.Ack() != s.synSeq+1 {
 			return // answers no SYN of this session

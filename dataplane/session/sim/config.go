@@ -57,6 +57,9 @@ type Config struct {
 	Policy  session.Policy
 	Shrink  int64 // when the path gets narrower; 0: never
 	Path    int   // the size it then carries, IP header included
+	Halts   [2]Halt
+	Closed  bool // while the engine does nothing, nothing passes
+	Reload  Reload
 }
 
 // FromSeed draws a configuration.
@@ -145,6 +148,7 @@ func FromSeed(seed uint64) Config {
 	if chance(.5) && c.Inject == 0 { // lanes do not look for forgeries: the ends do
 		c.Carry = pick(1, 100, 2000)
 	}
+	c.drawHalts(r)
 	return c
 }
 

@@ -193,11 +193,22 @@ func (p *inspector) onEvent(ev session.Event) {
 		if p.s.cfg.Held == 0 && p.s.cfg.Total == 0 {
 			p.s.fail("the engine passes: %s", ev.Reason)
 		}
-		for i := range p.dirs {
-			d := &p.dirs[i]
-			d.expected = append(d.expected, p.s.ends[i].script[d.pos:]...)
-			d.pos, d.forever, d.shown = len(p.s.ends[i].script), true, 0
-		}
+		p.pass()
+	}
+}
+
+// begun says whether it was asked before.
+func (p *inspector) begun() bool {
+	return p.passed || p.dirs[0].pos+p.dirs[0].shown+p.dirs[1].pos+p.dirs[1].shown > 0
+}
+
+// pass has all that is not decided pass.
+func (p *inspector) pass() {
+	p.passed = true
+	for i := range p.dirs {
+		d := &p.dirs[i]
+		d.expected = append(d.expected, p.s.ends[i].script[d.pos:]...)
+		d.pos, d.forever, d.shown = len(p.s.ends[i].script), true, 0
 	}
 }
 

@@ -10,17 +10,19 @@ import (
 // slot is a session's place in the ports of the simulation, which carry
 // segments as the BPF program does.
 type slot struct {
-	s *run
-	c session.Carriage
-	n uint64
+	s    *run
+	conn session.Conn
+	vlan uint32
+	c    session.Carriage
+	n    uint64
 }
 
 // New implements session.Slots.
-func (s *run) New(session.Conn, uint32) session.Slot {
+func (s *run) New(c session.Conn, vlan uint32) session.Slot {
 	if s.slot != nil {
 		s.fail("a second slot is asked for")
 	}
-	s.slot = &slot{s: s}
+	s.slot = &slot{s: s, conn: c, vlan: vlan}
 	return s.slot
 }
 

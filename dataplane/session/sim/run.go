@@ -35,6 +35,7 @@ type run struct {
 	passing [2][][]byte // frames that must pass bit for bit
 	strict  bool
 	slot    *slot
+	halts   halts
 
 	shrinkAt int64
 	shrinkTo int
@@ -115,7 +116,7 @@ func newRun(c Config, trace bool) *run {
 	s.insp = &inspector{s: s, rng: rand.New(rand.NewPCG(c.Seed, 2))}
 	s.shrinkAt, s.shrinkTo = c.Shrink, c.Path
 	clean := Link{}
-	s.strict = c.Choices == Choices{} && c.Hostile == 0 && c.Inject == 0 && c.Total == 0 && c.Shrink == 0
+	s.strict = c.Choices == Choices{} && c.Hostile == 0 && c.Inject == 0 && c.Total == 0 && c.Shrink == 0 && !c.halting() && c.Reload.At == 0
 	for i := range s.ends {
 		in := c.In[i]
 		in.Delay, in.Dup = 0, 0
@@ -134,14 +135,22 @@ func newRun(c Config, trace bool) *run {
 		s.ends[i] = e
 	}
 	server, _ := netip.AddrFromSlice(s.ends[1].addr.ip)
-	svc := &session.Service{Name: "toy", Address: netip.PrefixFrom(server, server.BitLen()), Port: 80, Exceed: c.Policy,
+	s.service = &session.Service{Name: "toy", Address: netip.PrefixFrom(server, server.BitLen()), Port: 80, Exceed: c.Policy,
 		New: func(_ session.Conn, midStream bool) session.Inspector {
-			if midStream {
-				return idle{} // what is left of a session that was reset and forgotten
+			if !midStream && (!c.halting() || !s.insp.begun()) {
+				return s.insp
 			}
-			return s.insp
+			if c.halting() { // else it is what is left of a session that was reset and forgotten
+				s.insp.pass()
+			}
+			return idle{}
 		}}
-	s.service = svc
+	s.newEngine()
+	return s
+}
+
+func (s *run) newEngine() {
+	c := &s.cfg
 	limits := session.DefaultLimits
 	if c.Held > 0 {
 		limits.Held = c.Held
@@ -149,18 +158,21 @@ func newRun(c Config, trace bool) *run {
 	if c.Total > 0 {
 		limits.Total = c.Total
 	}
-	cfg := session.Config{Output: s, Services: []*session.Service{svc}, Limits: limits, Event: s.insp.onEvent}
-	if c.Carry > 0 {
+	cfg := session.Config{Output: s, Services: []*session.Service{s.service}, Limits: limits, Event: s.insp.onEvent}
+	if c.Carry > 0 || c.halting() {
 		cfg.Slots, cfg.Limits.Carry = s, c.Carry
 	}
+	if c.Carry == 0 {
+		cfg.Limits.Carry = 1 << 30
+	}
 	s.engine = session.NewEngine(cfg)
-	return s
 }
 
 func (s *run) loop() {
 	for _, e := range s.ends {
 		s.schedule(e)
 	}
+	s.planHalts()
 	s.ends[0].start()
 	for len(s.events) > 0 && s.failure == "" && !s.done() {
 		ev := heap.Pop(&s.events).(event)
@@ -249,6 +261,9 @@ func (s *run) done() bool { return s.ends[0].done() && s.ends[1].done() }
 
 // tick runs the engine's timers.
 func (s *run) tick() {
+	if s.halts.on {
+		return
+	}
 	s.tickAt = s.engine.Tick(s.now)
 	at := s.tickAt
 	s.after(at-s.now, func() {
@@ -327,14 +342,17 @@ func (s *run) emit(e *endpoint, f []byte, gso int) {
 		if d == session.ToClient {
 			from = session.B
 		}
-		if s.ride(d, f, v) {
+		handle := func() {
+			s.engine.Handle(from, v, f, s.now)
+			s.tick()
+		}
+		if s.stopped(d, f, v, handle) || s.ride(d, f, v) {
 			return
 		}
-		s.engine.Handle(from, v, f, s.now)
+		handle()
 		if held := s.engine.Stats().Held; s.cfg.Total > 0 && s.cfg.Policy == session.PolicyReset && held > uint64(s.cfg.Total) {
 			s.fail("engine keeps %d bytes; limit %d", held, s.cfg.Total)
 		}
-		s.tick()
 	})
 }
 

@@ -26,8 +26,11 @@ var simpler = func() []func(*Config) {
 		func(c *Config) { c.Choices.Part = 0 }, func(c *Config) { c.Choices.Unseen = 0 }, func(c *Config) { c.Choices.Forever = 0 },
 		func(c *Config) { c.Choices.Delete = 0 }, func(c *Config) { c.Choices.Edit = 0 }, func(c *Config) { c.Choices.Hold = 0 },
 	}
+	out = append(out, func(c *Config) { c.Reload = Reload{} }, func(c *Config) { c.Closed = false })
 	for i := range 2 {
 		out = append(out,
+			func(c *Config) { c.Halts[i] = Halt{} }, func(c *Config) { c.Halts[i].Kill = false }, func(c *Config) { c.Halts[i].For /= 2 },
+			func(c *Config) { c.Halts[i].At -= c.Halts[i].At / 4 },
 			func(c *Config) { c.Ends[i].Bytes = 0 }, func(c *Config) { c.Ends[i].Bytes /= 2 }, func(c *Config) { c.Ends[i].Bytes -= (c.Ends[i].Bytes + 9) / 10 },
 			func(c *Config) { c.Ends[i].AbortAt = 0 }, func(c *Config) { c.Ends[i].Urgent = 0 }, func(c *Config) { c.Ends[i].SYNData = 0 },
 			func(c *Config) { c.Ends[i].IPOptions = false }, func(c *Config) { c.Ends[i].Garbage = false }, func(c *Config) { c.Ends[i].GSO = false },
