@@ -56,6 +56,7 @@ func (c *Config) drawHalts(r *rand.Rand) {
 	c.Closed = chance(.3)
 	c.Hostile, c.Inject, c.Held, c.Total = 0, 0, 0, 0 // what is not inspected is not protected
 	c.Ends[0].Urgent, c.Ends[1].Urgent, c.Ends[0].SYNData = 0, 0, 0
+	c.Choices.Close, c.Reload.Then.Close = 0, 0 // perhaps only one end hears of it
 }
 
 func (c *Config) halting() bool { return c.Halts[0].At > 0 || c.Halts[1].At > 0 }
@@ -117,9 +118,6 @@ func (s *run) goOn() {
 			s.doom()
 		}
 		waiting = nil
-	}
-	if (h.kill || late && h.bypassed) && s.insp.end == session.Close {
-		s.doom() // it was being ended: perhaps only one end has heard so
 	}
 	h.beat = s.now
 	s.engine.Beat()
