@@ -10,7 +10,7 @@ import (
 func (p *plan) finish() outcome {
 	t := &p.d.turn
 	edits := p.settle()
-	if p.held && !p.over && t.h.unmended(edits) {
+	if p.held && !p.over && !p.o.spoil && t.h.unmended(edits) {
 		return outcome{kind: broken}
 	}
 	for i := range p.told {

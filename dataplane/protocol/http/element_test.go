@@ -104,6 +104,7 @@ var elementTests = []struct {
 	{"JSON item removed", remove("request.json", "path", "/0/a/1"), with(jsn, `[{"a":[1,2,3]}]`), with(jsn, `[{"a":[1,3]}]`)},
 	{"JSON value set", to("request.json", "path", "/a/b", "value", `x"y`), with(jsn, `{"a":{"b":17}}`), with(jsn, `{"a":{"b":"x\"y"}}`)},
 	{"JSON raw set", to("request.json", "key", "a", "raw", `[1]`), with(jsn, `{"\u0061":17}`), with(jsn, `{"\u0061":[1]}`)},
+	{"JSON raw of a member without a value", to("request.json", "type", "missing", "raw", `]`), with(jsn, `{"a":}`), with(jsn, `{"a":]}`)},
 	{"JSON raw refused", to("request.json", "key", "a", "raw", `[1`), with(jsn, `{"a":17}`), ""},
 	{"JSON duplicate removed", remove("request.json", "duplicate", true), with(jsn, `{"a":1,"b":2,"a":3}`), with(jsn, `{"a":1,"b":2}`)},
 	{"JSON member inserted", put("request.json", "key", "a", false, [2]string{"key", "n"}, [2]string{"raw", "true"}), with(jsn, `{"a":1}`), with(jsn, `{"a":1,"n":true}`)},
@@ -255,6 +256,10 @@ func TestSpoil(t *testing.T) {
 		{pickOne("request.line", "", nil, protocol.Spoil, protocol.Correction{}), chun + "1\r\nx\r\n0\r\n\r\n", chun + "!\r\n", false},
 		{append(pickOne("request.line", "", nil, protocol.Spoil, protocol.Correction{}), to("request.body", "", nil, "value", "y")...), chun + "1\r\nx\r\n0\r\n\r\n", chun + "!\r\n", false},
 		{pickOne("request.line", "", nil, protocol.Spoil, protocol.Correction{}), get, get, true},
+		// At a line of the framing what is in front of it stays, held or not.
+		{pickOne("request.chunk", "lf", true, protocol.Spoil, protocol.Correction{}), chun + "1\r\nx\r\n1;a\ny\r\n0\r\n\r\n", chun + "1\r\nx\r\n!\r\n", false},
+		{append(pickOne("request.chunk", "lf", true, protocol.Spoil, protocol.Correction{}), to("request.body", "value", "never", "value", "y")...), chun + "1\r\nx\r\n1;a\ny\r\n0\r\n\r\n", chun + "1\r\nx\r\n!\r\n", false},
+		{append(pickOne("request.chunk", "lf", true, protocol.Spoil, protocol.Correction{}), to("request.body", "", nil, "value", "yy")...), chun + "1\r\nx\r\n1;a\ny\r\n0\r\n\r\n", chun + "!\r\n", false},
 	} {
 		w := newWire(t, tc.rules, Options{})
 		play(w, []part{c(tc.b)}, bytewise)

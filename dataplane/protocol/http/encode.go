@@ -110,12 +110,12 @@ func partHeaders(s string) bool {
 }
 
 // encodeJSON sets a field of a value; a text takes the place of a number, too,
-// as a string.
+// as a string. Where a member has no value the text is no JSON, and need not become it.
 func encodeJSON(e *protocol.Element, f *protocol.Field, value string) (string, protocol.Span, string) {
 	switch {
 	case f.Name == "value":
 		return jsontext.Quote(value), f.Span, ""
-	case f.Name == "raw" && jsontext.Valid(value):
+	case f.Name == "raw" && (jsontext.Valid(value) || e.Field("type").Value == jsontext.Missing.String()):
 		return value, f.Span, ""
 	case f.Name == "raw":
 		return "", none, "refused: not JSON"

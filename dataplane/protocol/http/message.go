@@ -167,8 +167,12 @@ func (d *Decoder) carryOut(o outcome, size int, held bool) bool {
 	}
 	h.discard = o.kind != forwarded
 	if o.spoil && held && !h.discard {
-		d.turn.v.Edits = dropEdits(d.turn.v.Edits, d.turn.pos+h.hold.raw.Start)
-		d.turn.edit(d.turn.pos+h.hold.raw.Start, d.turn.pos+h.hold.raw.End, []byte(spoiledChunk))
+		from, edits := h.hold.raw.Start, dropEdits(d.turn.v.Edits, d.turn.pos+h.hold.raw.Start)
+		if len(edits) == len(d.turn.v.Edits) && o.from > from {
+			from = o.from // nothing in front of the bad line is changed: it may be read
+		}
+		d.turn.v.Edits = edits
+		d.turn.edit(d.turn.pos+from, d.turn.pos+h.hold.raw.End, []byte(spoiledChunk))
 	}
 	if h.dir == session.ToServer {
 		d.request(o, size)

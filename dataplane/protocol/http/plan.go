@@ -16,6 +16,7 @@ type outcome struct {
 	said100 bool   // a 100 (Continue) is in it: the server's own is not wanted any more
 	late    protocol.Late
 	spoil   bool
+	from    int // spoil: where the held body is still good up to; 0: its beginning
 }
 
 type kindOfOutcome uint8
@@ -246,5 +247,13 @@ func (p *plan) spoil(c *protocol.Correction) {
 		return
 	}
 	p.tell(c, []byte(spoiledChunk), "")
-	p.o.spoil = p.o.spoil || !c.Shadow
+	if c.Shadow || p.o.spoil {
+		return
+	}
+	p.o.spoil = true
+	for _, l := range p.d.turn.h.hold.lines {
+		if p.held && l.at == p.element(c).Span.Start {
+			p.o.from = l.raw
+		}
+	}
 }

@@ -1,0 +1,5 @@
+module server
+
+go 1.22
+
+require google.golang.org/protobuf v1.32.0
