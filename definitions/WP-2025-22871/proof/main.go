@@ -21,7 +21,9 @@ func main() {
 		io.WriteString(w, "ok\n")
 	})
 	http.HandleFunc("/unread", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "unread\n") })
-	http.HandleFunc("/form", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "name=%q err=%v\n", r.FormValue("name"), r.ParseForm()) })
+	http.HandleFunc("/form", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "name=%q err=%v\n", r.FormValue("name"), r.ParseForm())
+	})
 	if err := http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil); err != nil {
 		panic(err)
 	}
