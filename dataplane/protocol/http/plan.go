@@ -123,6 +123,9 @@ func (p *plan) interim(c *protocol.Correction) {
 	if note == "" && p.d.turn.h.dir == session.ToServer && p.d.turn.h.head.minor == 0 {
 		note = "refused: an HTTP/1.0 client knows no interim replies"
 	}
+	if c.Reply.Status == 100 && (p.d.turn.h.said100 || p.o.said100) && note == "" {
+		note = "not done: it has been said" // to have the client send a body that rules ask for
+	}
 	if note != "" {
 		p.tell(c, nil, note)
 		return
