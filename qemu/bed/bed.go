@@ -26,14 +26,16 @@ var Settings string
 
 // Config says what a test bed is made of.
 type Config struct {
-	Root       string // the repository's top: where the portal's source is
-	Out        string // where the image is and the portals are built
-	Image      string // folder with vmlinux and initramfs.cpio.zst; "" means Out
-	Straight   string // wanted address of the vulnerable server; port 0 or taken: a free one
-	Through    string // wanted address of the way through the appliance, likewise
-	Management string // wanted address of the appliance's HTTPS page, likewise
-	Pcap       string // folder for captures of both wires; "" for none
-	Settings   string // appliance.ini; "" means Settings
+	Root       string                 // the repository's top: where the portal's source is
+	Out        string                 // where the image is and the portals are built
+	Image      string                 // folder with vmlinux and initramfs.cpio.zst; "" means Out
+	Straight   string                 // wanted address of the vulnerable server; port 0 or taken: a free one
+	Through    string                 // wanted address of the way through the appliance, likewise
+	Management string                 // wanted address of the appliance's HTTPS page, likewise
+	Pcap       string                 // folder for captures of both wires; "" for none
+	Settings   string                 // appliance.ini; "" means Settings
+	Fill       func(dir string) error // puts more on the data disk; nil: nothing
+	DiskMB     int                    // size of the data disk; 0: the usual
 	Log        io.Writer
 	Say        func(phase, format string, a ...any) // told what is being done
 }
@@ -151,7 +153,7 @@ func (b *Bed) boot(ctx context.Context) error {
 	if b.Management, err = freePort(b.config.Management); err != nil {
 		return err
 	}
-	c := vm.Config{Dir: b.Dir, Settings: b.config.Settings, Management: b.Management, WireA: b.socket(0), WireB: b.socket(1)}
+	c := vm.Config{Dir: b.Dir, Settings: b.config.Settings, Fill: b.config.Fill, DiskMB: b.config.DiskMB, Management: b.Management, WireA: b.socket(0), WireB: b.socket(1)}
 	c.Kernel, c.Initrd = b.image()
 	b.VM, err = vm.Start(ctx, c, b.config.Log, func(format string, a ...any) { b.config.Say("boot", format, a...) })
 	if err != nil {

@@ -12,7 +12,16 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"wirepatch/mgmt/web"
+	"wirepatch/qemu/browser"
 )
+
+type css = browser.CSS
+
+// openBrowser opens the shared appliance's page.
+func openBrowser(t *testing.T) *browser.Browser {
+	t.Helper()
+	return browser.Open(t, appliance.Management, appliance.Manage(t.Context()).Fingerprint)
+}
 
 // form sends a form of a page, with the token that the page came with, and
 // returns where that leads.
@@ -96,21 +105,21 @@ func TestChangeApprovedInTheBrowser(t *testing.T) {
 	const password = "four plain words again"
 	m.form("/users", "/users/add", "name", "paula", "role", "approver", "password", "another one's words")
 	b := openBrowser(t)
-	b.signIn("paula", "another one's words")
-	b.do("own password", chromedp.WaitVisible(css("#p1")), chromedp.SendKeys(css("#p1"), "another one's words"), chromedp.SendKeys(css("#p2"), password),
+	b.SignIn("paula", "another one's words")
+	b.Do("own password", chromedp.WaitVisible(css("#p1")), chromedp.SendKeys(css("#p1"), "another one's words"), chromedp.SendKeys(css("#p2"), password),
 		chromedp.SendKeys(css("#p3"), password+"\r"), chromedp.WaitVisible(css("#wire")))
 
 	on := set("correct")
 	leads("before the approval", toEvil)
-	b.do("look at the change", chromedp.Navigate(b.base+"/changes/"+on), chromedp.WaitVisible(css("#approve")))
-	b.shot("approve")
-	b.do("approve", chromedp.Click(css("#approve")), chromedp.WaitVisible(css("#verified")))
-	b.shot("approved")
+	b.Do("look at the change", chromedp.Navigate(b.Base+"/changes/"+on), chromedp.WaitVisible(css("#approve")))
+	b.Shot("approve")
+	b.Do("approve", chromedp.Click(css("#approve")), chromedp.WaitVisible(css("#verified")))
+	b.Shot("approved")
 	leads("approved,", corrected)
 
-	b.signOut()
-	b.signIn("admin", "four plain words here")
-	b.do("undo", chromedp.Navigate(b.base+"/changes/"+on), chromedp.Click(css("#undo")), chromedp.WaitNotPresent(css("#undo")))
+	b.SignOut()
+	b.SignIn("admin", "four plain words here")
+	b.Do("undo", chromedp.Navigate(b.Base+"/changes/"+on), chromedp.Click(css("#undo")), chromedp.WaitNotPresent(css("#undo")))
 	leads("undone,", toEvil)
 
 	m.form("/settings", "/settings/approvals", "approvals", "0")

@@ -40,6 +40,11 @@ func start(ctx context.Context, pcap string) (*bed.Bed, error) {
 }
 
 func startWith(ctx context.Context, pcap, settings string) (*bed.Bed, error) {
+	return startAs(ctx, bed.Config{Pcap: pcap, Settings: settings})
+}
+
+// startAs starts a test bed of these settings on free ports.
+func startAs(ctx context.Context, c bed.Config) (*bed.Bed, error) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	root := filepath.Join("..", "..")
@@ -51,11 +56,10 @@ func startWith(ctx context.Context, pcap, settings string) (*bed.Bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bed.Start(ctx, bed.Config{
-		Root: root, Out: image, Pcap: pcap,
-		Straight: "127.0.0.1:0", Through: "127.0.0.1:0", Management: "127.0.0.1:0", Settings: settings,
-		Say: func(phase, format string, a ...any) {
-			fmt.Printf("%s: %s\n", phase, fmt.Sprintf(format, a...))
-		},
-	})
+	c.Root, c.Out = root, image
+	c.Straight, c.Through, c.Management = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.Say = func(phase, format string, a ...any) {
+		fmt.Printf("%s: %s\n", phase, fmt.Sprintf(format, a...))
+	}
+	return bed.Start(ctx, c)
 }

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +17,7 @@ import (
 
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
+	"wirepatch/qemu/browser"
 )
 
 var formToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
@@ -39,7 +38,7 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &http.Client{Jar: jar, Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: pinned(box.Fingerprint)}}
+	c := &http.Client{Jar: jar, Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: browser.Pinned(box.Fingerprint)}}
 	base := "https://" + appliance.Management
 	page, err := get(c, base+"/setup")
 	if err != nil {
@@ -69,19 +68,6 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	}
 	return c, nil
 })
-
-// pinned accepts the one certificate that the serial console names.
-func pinned(sum string) *tls.Config {
-	return &tls.Config{
-		InsecureSkipVerify: true, // VerifyConnection does
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if got := fmt.Sprintf("%x", sha256.Sum256(s.PeerCertificates[0].Raw)); got != sum {
-				return fmt.Errorf("certificate SHA-256 is %s; the console says %s", got, sum)
-			}
-			return nil
-		},
-	}
-}
 
 func get(c *http.Client, url string) (string, error) {
 	resp, err := c.Get(url)

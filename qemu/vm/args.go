@@ -11,9 +11,12 @@ type Config struct {
 	Kernel, Initrd string // out/vmlinux, out/initramfs.cpio.zst
 	Dir            string // folder for sockets and the disk; its path must be short enough for sockets
 	Settings       string // appliance.ini for the data disk
-	WireA, WireB   string // paths of unix sockets on which the lab listens
-	Management     string // TCP address of this computer that leads to the appliance's HTTPS port
-	MemoryMB       int    // 512 if 0
+	// Fill puts more into the folder that the data disk is made from; nil: nothing.
+	Fill         func(dir string) error
+	DiskMB       int    // size of the data disk; 64 if 0
+	WireA, WireB string // paths of unix sockets on which the lab listens
+	Management   string // TCP address of this computer that leads to the appliance's HTTPS port
+	MemoryMB     int    // 512 if 0
 	// Disk is a disk image that the machine starts by itself, through UEFI, in
 	// place of Kernel, Initrd and Settings; in QEMU's words, with its format, as
 	// driver=qcow2,file.driver=file,file.filename=PATH.

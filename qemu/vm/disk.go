@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 )
 
-// diskBytes is the size of the data disk; the file is sparse.
-const diskBytes = 64 << 20
+// diskMB is the size of the data disk, unless the Config says another; the file
+// is sparse.
+const diskMB = 64
 
 func (c *Config) disk() string { return filepath.Join(c.Dir, "data.img") }
 
@@ -24,11 +25,20 @@ func (c *Config) makeDisk(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(content, "appliance.ini"), []byte(c.Settings), 0o644); err != nil {
 		return err
 	}
+	if c.Fill != nil {
+		if err := c.Fill(content); err != nil {
+			return err
+		}
+	}
+	size := c.DiskMB
+	if size == 0 {
+		size = diskMB
+	}
 	f, err := os.Create(c.disk())
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Truncate(diskBytes), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(int64(size)<<20), f.Close()); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, tool("mkfs.ext4"), "-q", "-F", "-L", "wirepatch-data", "-E", "root_owner=0:0", "-d", content, c.disk())

@@ -1,0 +1,107 @@
+package firmware
+
+import (
+	"bytes"
+	"crypto/rand"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"wirepatch/qemu/browser"
+)
+
+// address keeps the machine's page at one address, over restarts.
+func (m *machine) address() string {
+	m.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		m.Fatal(err)
+	}
+	defer l.Close()
+	m.config.Management = l.Addr().String()
+	return m.config.Management
+}
+
+// TestUpdateOnThePage: an update file is uploaded in Chromium, refused when it is
+// not signed, put in when it is; then the page starts the older slot again.
+func TestUpdateOnThePage(t *testing.T) {
+	t.Parallel()
+	a := newAuthor(t)
+	over := a.trusting("")
+	m := newMachine(t)
+	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: over}.build(t)})
+	address := m.address()
+	m.on()
+	sum := m.wait(`management https://\S+\s+certificate SHA-256 ([0-9a-f]{64})`)[1]
+	m.at = 0
+	code := m.wait(`setup_code=(\S+)`)[1]
+	m.at = 0
+	m.wait(`updated: ready`)
+	const password = "four plain words here"
+	b := browser.Open(t, address, sum)
+	b.SetUp(code, "admin", password)
+	upload := func(content []byte, restart bool) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "site.update")
+		a.must(os.WriteFile(file, content, 0o644))
+		b.Go("/updates")
+		steps := []browser.Step{chromedp.SetUploadFiles(browser.CSS("#file"), []string{file})}
+		if restart {
+			steps = append(steps, chromedp.Click(browser.CSS("#upload input[type=checkbox]")))
+		}
+		b.Do("upload", append(steps, chromedp.Click(browser.CSS("#upload button")))...)
+	}
+	text := func() string { return b.Text("#main") }
+	until := func(want string) {
+		t.Helper()
+		for end := time.Now().Add(3 * time.Minute); !strings.Contains(text(), want); time.Sleep(200 * time.Millisecond) {
+			if time.Now().After(end) {
+				b.Shot("failure")
+				t.Fatalf("the page never says %q:\n%s", want, text())
+			}
+		}
+	}
+
+	t.Log("what is no update, and what another has signed, is refused")
+	nonsense := make([]byte, 3<<20)
+	rand.Read(nonsense)
+	upload(nonsense, true)
+	until("Not done")
+	foreign := newAuthor(t)
+	foreign.offer(variant{version: "0.3.0"})
+	var bundle bytes.Buffer
+	a.must(foreign.Bundle(&bundle))
+	upload(bundle.Bytes(), true)
+	until("not signed by keys that this box trusts")
+
+	t.Log("a good one is put in, tried and confirmed")
+	a.offer(variant{version: "0.2.0", over: over})
+	bundle.Reset()
+	a.must(a.Bundle(&bundle))
+	upload(bundle.Bytes(), true)
+	m.wait(`firmware 0.2.0 is installed; restarting into it`)
+	m.wait(`slot 0.2.0 runs, on trial`)
+	m.wait(`firmware: 0.2.0 is confirmed`)
+	m.wait(`management https://`)
+	b.SignIn("admin", password)
+	b.Go("/updates")
+	until("0.2.0 runs")
+	b.Shot("updates-in-two-slots")
+	for _, want := range []string{"firmware 0.2.0", "bad-signature", "damaged", "0.1.0\tconfirmed"} {
+		if !strings.Contains(text(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, text())
+		}
+	}
+
+	t.Log("and the older one is started again")
+	b.Do("start 0.1.0", chromedp.Click(browser.CSS(`form[action="/updates/slot"] input[type=checkbox]`)), chromedp.Click(browser.CSS(`form[action="/updates/slot"] button`)))
+	m.wait(`firmware 0.1.0 chosen by admin on the page`)
+	m.wait(`slot 0.1.0 runs, confirmed`)
+	m.wait(`management https://`)
+	m.wantSlots("wirepatch_0.1.0.efi", "wirepatch_0.2.0+0-1.efi")
+}

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"wirepatch/dataplane/control"
+	wireSession "wirepatch/dataplane/session"
+	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/wire"
+	"wirepatch/qemu/bed"
+	"wirepatch/qemu/browser"
+)
+
+// manyEvents are on the box whose pages are walked through.
+const manyEvents = 100_000
+
+// slow is what no page may take, on an emulated processor that others use, too.
+// What is promised, 300 ms, is logged: docs/performance.md.
+const slow = 5 * time.Second
+
+// mgmtUser owns mgmt's folder on the data disk (init).
+const mgmtUser = 900
+
+// TestWalk: Chromium walks through every page of the booted image, whose store
+// has 100,000 events: set-up, a correction of its own, the pages, signing in again.
+func TestWalk(t *testing.T) {
+	b, err := startAs(t.Context(), bed.Config{Settings: bed.Settings, DiskMB: 1024, Fill: func(dir string) error { return fillEvents(t.Context(), filepath.Join(dir, "mgmt")) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	box := b.Manage(t.Context())
+	const password = "four plain words here"
+	w := browser.Open(t, b.Management, box.Fingerprint)
+	w.SetUp(strings.ToLower(box.SetupCode), "admin", password)
+	through(t, b, corrected)
+	w.Do("see the correction of it", func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Poll[bool](`document.querySelector("#corrections")?.innerText.includes("WP-2023-26125")`)(ctx, tab)
+		return chromedp.Void{}, err
+	})
+	pages := browser.Ask[[]string](w, `[...document.querySelectorAll(".top nav a")].map(a => a.getAttribute("href"))`)
+	if len(pages) < 12 {
+		t.Errorf("the pages are %q; want all of them", pages)
+	}
+	for _, page := range append(pages, "/account") {
+		w.Go(page)
+		w.Shot("walk-" + strings.Trim(strings.ReplaceAll(page, "/", "-"), "-"))
+		if said := w.Complaints(); len(said) > 0 {
+			t.Errorf("%s: the browser complains: %q", page, said)
+		}
+	}
+	w.Go("/corrections?definition=WP-2023-26125")
+	if text := w.Text("#main"); !strings.Contains(text, "WP-2023-26125") {
+		t.Errorf("a search finds %.500q; want corrections", text)
+	}
+	w.SignOut()
+	w.SignIn("admin", password)
+	timePages(t, b, box.Fingerprint, password, pages)
+}
+
+// timePages asks for each page a few times on one connection, as a browser does,
+// and logs the median.
+func timePages(t *testing.T, b *bed.Bed, fingerprint, password string, pages []string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: browser.Pinned(fingerprint)}}
+	base := "https://" + b.Management
+	resp, err := c.Post(base+"/api/v1/login", "application/json", strings.NewReader(fmt.Sprintf(`{"user":"admin","password":%q}`, password)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for _, page := range append(pages, "/corrections?q=content-disposition", "/live", "/api/v1/status") {
+		var took []time.Duration
+		size := 0
+		for range 5 {
+			begun := time.Now()
+			text, err := get(c, base+page)
+			if err != nil {
+				t.Fatalf("GET %s: %v", page, err)
+			}
+			took, size = append(took, time.Since(begun)), len(text)
+		}
+		slices.Sort(took)
+		t.Logf("%-40s %4d ms, %d bytes", page, took[2].Milliseconds(), size)
+		if took[0] > slow {
+			t.Errorf("%s takes %v at best; want far less", page, took[0])
+		}
+	}
+}
+
+// fillEvents makes a store with many events, as mgmt does.
+func fillEvents(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	s, err := events.Open(filepath.Join(dir, "events.db"), events.DefaultLimits, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancel(ctx)
+	go s.Run(ctx)
+	first := time.Now().Add(-manyEvents * time.Second)
+	for i := range manyEvents {
+		for i%1000 == 0 && s.Health().Waiting > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		e := control.Event{ID: uint64(i + 1), Time: first.Add(time.Duration(i) * time.Second), Kind: "correction", Text: "WP-2023-29401 set response.header", Service: "portal",
+			Client: fmt.Sprintf("10.77.0.%d:%d", i%200+1, 1024+i%60000), Server: "10.77.0.2:80",
+			Evidence: &wireSession.Evidence{Definition: "WP-2023-29401", Revision: 1, Mode: "correct", Action: "set", Element: "response.header",
+				Before: []byte(fmt.Sprintf("Content-Disposition: attachment; filename=\"x%d.sh\";dummy=.txt\"\r\n", i)), After: []byte(fmt.Sprintf("Content-Disposition: attachment; filename=\"x%d.sh\\\";dummy=.txt\"\r\n", i))}}
+		if i%10 == 0 {
+			e = control.Event{ID: uint64(i + 1), Time: e.Time, Kind: "link", Text: "wire-b has link"}
+		}
+		s.Keep(wire.Record{Seq: uint64(i + 1), Source: "earlier", Event: e}, "earlier", uint64(i+1))
+	}
+	end()
+	s.Wait()
+	if h := s.Health(); h.Records != manyEvents {
+		return fmt.Errorf("%d events are kept; want %d", h.Records, manyEvents)
+	}
+	return errors.Join(filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, mgmtUser, mgmtUser))
+	}))
+}
