@@ -215,7 +215,7 @@ func (b *bench) wantDone(want ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if strings.Join(b.did, "; ") != strings.Join(want, "; ") {
-		b.Errorf("it had done %q; want %q", b.did, want)
+		b.Errorf("it had done %q; want %q; shown: %q", b.did, want, b.shown[max(0, len(b.shown)-700):])
 	}
 	b.did = nil
 }

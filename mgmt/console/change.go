@@ -17,6 +17,10 @@ func (m *Menu) change(ctx context.Context, reason string, edit func(*settings.Ed
 	if err != nil {
 		return err
 	}
+	if !now.Confirm.IsZero() {
+		// A further change would let it stay, and who is here may not see what it cut off.
+		return errors.New("a change of the management port waits to be confirmed: choose 12 to keep it, or wait until it is taken back")
+	}
 	e := settings.Edit(now.Text)
 	if err := edit(e); err != nil {
 		return err
@@ -104,19 +108,18 @@ func (m *Menu) management(ctx context.Context) error {
 	}
 	g := m.box.State().Management
 	m.line("management   %s, %s by %s, gateway %s", g.MAC, or(g.Address, "no address"), g.Mode, or(g.Gateway, "none"))
-	if m.waits(ctx) != "" {
-		n, err := m.pick(ctx, "The change", 0, "keep it", "change it further")
-		if err != nil {
+	if w := m.waits(ctx); w != "" {
+		m.wrapped("%s", w)
+		n, err := m.pick(ctx, "The change", 0, "keep it", "nothing")
+		if err != nil || n == 1 {
 			return err
 		}
-		if n == 0 {
-			err := m.box.Keeper.Confirm(ctx)
-			m.audit("settings.confirm", "management port", "", err)
-			if err == nil {
-				m.printf("It stays.\n")
-			}
-			return err
+		err = m.box.Keeper.Confirm(ctx)
+		m.audit("settings.confirm", "management port", "", err)
+		if err == nil {
+			m.printf("It stays.\n")
 		}
+		return err
 	}
 	w, err := m.askManagement(ctx, text, s)
 	if err != nil {

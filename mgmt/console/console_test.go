@@ -30,7 +30,8 @@ func TestItems(t *testing.T) {
 		tried[n] = true
 		_, err := fmt.Fprintf(b.master, "%d\n", n)
 		b.must(err)
-		b.talk(append(pairs, `> $`)...)
+		b.talk(pairs...)
+		b.wait(`> $`)
 	}
 	item(1, `host name rack7\n(?s:.*)dataplane running, restarts 2, last at 00:00:00: signal: killed\n(?s:.*)wire-a: link up, 1000 Mbit/s, attached: tcx`)
 	item(2, `management: mgmt, 10.0.2.15/24`)
@@ -46,6 +47,7 @@ func TestItems(t *testing.T) {
 	item(8, `slot         0.2.0: confirmed, runs\nslot         0.1.0: confirmed\nupdates      none: updated does not answer`, "", `number`, "1")
 	item(12, `by DHCP  2 by hand`, "2", `Address with`, "192.0.2.300/24", `got "192.0.2.300/24", want an address with prefix\n`, "192.0.2.10/24", `Gateway`, "192.0.2.1", `Name servers`, "", `in force`)
 	b.wantDone("apply fresh")
+	item(13, `Type yes`, "yes", `waits to be confirmed`)
 	item(12, `keep it`, "1", `It stays`)
 	item(13, `Type yes`, "yes", `in force`)
 	b.wantDone("apply fresh")

@@ -90,9 +90,11 @@ func TestSerialConsole(t *testing.T) {
 	if said := b.VM.Serial.Tail(2000); strings.Contains(said, password) {
 		t.Error("the password stands on the console")
 	}
+	c.cutOff()
 	c.choose(1, `host name rack7(?s:.*)process      dataplane running`)
 	c.choose(2, `wire-a: link up(?s:.*)driver virtio_net(?s:.*)offloads: .*rx-checksum`)
 	c.choose(14, `Type yes`, "yes", `stopped +[0-9]+ ms(?s:.*)fail open`)
+	c.comesBack()
 	through(t, b, corrected)
 	c.choose(13, `Type yes`, "yes", `in force`)
 	through(t, b, toEvil)
@@ -123,6 +125,45 @@ func TestSerialConsole(t *testing.T) {
 	signIn(password, http.StatusOK)
 	c.fewRights(page)
 	c.recover(page, password, signIn)
+}
+
+// cutOff gives the management port an address that nobody reaches.
+func (c *terminal) cutOff() {
+	c.Helper()
+	if err := c.reachable(); err != nil {
+		c.Errorf("before, the page is not reached: %v", err)
+	}
+	c.choose(12, `number \[1\]: `, "2", `prefix length.*: `, "192.168.99.9/24", `Gateway.*: `, "", `Name servers.*: `, "", `in force`)
+	if err := c.reachable(); err == nil {
+		c.Error("with an address that nobody reaches the page is reached")
+	}
+	c.choose(13, `Type yes`, "yes", `waits to be confirmed`)
+}
+
+// comesBack waits until that is taken back, since nobody has confirmed it.
+func (c *terminal) comesBack() {
+	c.Helper()
+	c.wait(`was not confirmed and is taken back`)
+	c.wait(`management: address 10\.0\.2\.15/24 by DHCP`)
+	var err error
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if err = c.reachable(); err == nil {
+			return
+		}
+	}
+	c.Errorf("taken back, the page is not reached: %v", err)
+}
+
+// reachable asks for the page's certificate.
+func (c *terminal) reachable() error {
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Second}, Config: &tls.Config{InsecureSkipVerify: true}}
+	ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+	defer cancel()
+	conn, err := d.DialContext(ctx, "tcp", c.bed.Management)
+	if err == nil {
+		conn.Close()
+	}
+	return err
 }
 
 // overSSH switches SSH on and opens the menu with Debian's client.
