@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wirepatch/board/settings"
@@ -268,6 +269,40 @@ func TestWithoutNeighbours(t *testing.T) {
 	b.Box.Keeper.Path, b.Box.Command.Path = none, none
 	b.open()
 	b.talk(`> $`, "4", `ask the box's first process`, "12", `ask for the settings`, "6", `Type yes`, "yes", `ask the box's first process`, "1", `host name`)
+}
+
+// silent is a terminal at which nobody types.
+type silent struct {
+	bytes.Buffer
+	ended chan struct{}
+}
+
+func (s *silent) Read([]byte) (int, error) { <-s.ended; return 0, io.EOF }
+func (s *silent) Echo(bool)                {}
+
+// TestIdle: whoever stays away is signed out.
+func TestIdle(t *testing.T) {
+	dir := t.TempDir()
+	users, err := auth.Open(dir, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := users.SetUp(t.Context(), users.SetupCode(), "anna", password); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, state: testState()}
+		none := dir + "/none"
+		b.Box = Box{User: "anna", Place: "192.0.2.7 by SSH", Users: users, Throttle: auth.NewThrottle(time.Now), Now: time.Now, State: b.stateOf, Wire: nobody(none), Fingerprint: b.none, HostKey: b.none, Audit: b.ignore}
+		b.Box.Keeper.Path = none
+		term := &silent{ended: make(chan struct{})}
+		begun := time.Now()
+		err := New(b.Box, term).Run(t.Context())
+		if took := time.Since(begun); !errors.Is(err, errIdle) || took != idleTime || !strings.Contains(term.String(), "Signed out") {
+			t.Errorf("Run = %v after %v; want the user signed out after %v", err, took, idleTime)
+		}
+		close(term.ended)
+	})
 }
 
 func TestWrap(t *testing.T) {
