@@ -130,11 +130,14 @@ func fillEvents(ctx context.Context, dir string) error {
 		}
 		s.Keep(wire.Record{Seq: uint64(i + 1), Source: "earlier", Event: e}, "earlier", uint64(i+1))
 	}
+	for s.Health().Records < manyEvents {
+		if lost := s.Health().Lost; lost > 0 || ctx.Err() != nil {
+			return fmt.Errorf("%d events are lost: %w", lost, ctx.Err())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	end()
 	s.Wait()
-	if h := s.Health(); h.Records != manyEvents {
-		return fmt.Errorf("%d events are kept; want %d", h.Records, manyEvents)
-	}
 	return errors.Join(filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 		return errors.Join(err, os.Chown(path, mgmtUser, mgmtUser))
 	}))
