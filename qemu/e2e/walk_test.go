@@ -115,6 +115,7 @@ func fillEvents(ctx context.Context, dir string) error {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
+	defer end()
 	go s.Run(ctx)
 	first := time.Now().Add(-manyEvents * time.Second)
 	for i := range manyEvents {
