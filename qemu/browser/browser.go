@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds one walk through the pages of an emulated machine.
-const patience = 8 * time.Minute
+const patience = 20 * time.Minute
 
 // Browser is Chromium with one tab.
 type Browser struct {
