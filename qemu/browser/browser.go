@@ -95,6 +95,9 @@ func (b *Browser) listen(ev any) {
 	case *runtime.EventExceptionThrown:
 		text = e.ExceptionDetails.Text
 	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelVerbose {
+			return // advice
+		}
 		text = e.Entry.Text + " " + e.Entry.URL
 	}
 	if text != "" {
