@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"wirepatch/board/settings"
 	"wirepatch/firmware/release"
 )
 
@@ -47,6 +48,26 @@ func TestReplace(t *testing.T) {
 	replace(c, 2)
 	if got := <-c; got != 2 {
 		t.Errorf("the channel has %d; want the last", got)
+	}
+}
+
+func TestConcernsWire(t *testing.T) {
+	parse := func(text string) *settings.Settings {
+		t.Helper()
+		s, err := settings.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	const base = "[service web]\naddress = 10.0.0.1\nport = 80\n"
+	for text, want := range map[string]bool{
+		base: false, "[appliance]\nhostname = x\n[management]\nmode = static\naddress = 192.0.2.1/24\n[time]\nservers = a\n[firmware]\nevery = 1h\n" + base: false,
+		base + "[patch WP-1]\nmode = off\n": true, "[wire]\nbypass = yes\n" + base: true, "[wire]\nfail = closed\n" + base: true, "": true,
+	} {
+		if got := concernsWire(parse(base), parse(text)); got != want {
+			t.Errorf("concernsWire(…, %q) = %v; want %v", text, got, want)
+		}
 	}
 }
 

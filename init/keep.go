@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -47,8 +48,10 @@ func (b *box) applySettings(ctx context.Context, old, new *settings.Settings) er
 	if err := putInForce(settings.OwnerPath, keeper.InForce); err != nil {
 		return err
 	}
-	// A dataplane that does not run reads the file when it starts.
-	if _, err := wireStatus(ctx); err == nil {
+	// A dataplane that does not run reads the file when it starts; and one that it
+	// does not concern need not test its definitions anew, while somebody waits for
+	// the management port to come back.
+	if _, err := wireStatus(ctx); err == nil && concernsWire(old, new) {
 		if err := dataplaneClient.Reload(ctx); err != nil {
 			return err
 		}
@@ -67,6 +70,15 @@ func (b *box) applySettings(ctx context.Context, old, new *settings.Settings) er
 		b.programs.Renew("updated")
 	}
 	return nil
+}
+
+// concernsWire says whether there is a change for the dataplane.
+func concernsWire(old, new *settings.Settings) bool {
+	a, b := *old, *new
+	for _, s := range []*settings.Settings{&a, &b} {
+		s.Hostname, s.Management, s.Firmware, s.Time = "", settings.Management{}, settings.Firmware{}, settings.Time{}
+	}
+	return !reflect.DeepEqual(a, b)
 }
 
 // replace puts v into a channel of one place, over what was not taken yet.

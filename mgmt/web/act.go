@@ -125,7 +125,7 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrLast), errors.Is(err, auth.ErrMany),
 		errors.Is(err, change.ErrState), errors.Is(err, change.ErrOutdated), errors.Is(err, change.ErrPlan), errors.Is(err, change.ErrTwice),
-		errors.Is(err, change.ErrNoDraft), errors.Is(err, keeper.ErrBase), errors.Is(err, keeper.ErrNone):
+		errors.Is(err, change.ErrNoDraft), errors.Is(err, keeper.ErrBase), errors.Is(err, keeper.ErrCannot), errors.Is(err, keeper.ErrNone):
 		return http.StatusConflict
 	case errors.Is(err, change.ErrOwn):
 		return http.StatusForbidden
@@ -134,7 +134,7 @@ func statusOf(err error) int {
 	if errors.As(err, &refusal) {
 		return http.StatusUnprocessableEntity
 	}
-	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, report.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply, keeper.ErrCannot, keeper.ErrImport} {
+	for _, known := range []error{errInput, certs.ErrInput, auth.ErrName, auth.ErrKey, auth.ErrPassword, auth.ErrFactor, auth.ErrLife, auth.ErrRefused, auth.ErrClock, change.ErrInput, inventory.ErrInput, feed.ErrInput, cycle.ErrInput, report.ErrInput, out.ErrInput, keeper.ErrFault, keeper.ErrApply, keeper.ErrImport, keeper.ErrCannot, keeper.ErrImport} {
 		if errors.Is(err, known) {
 			return http.StatusUnprocessableEntity
 		}

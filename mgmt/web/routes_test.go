@@ -69,6 +69,7 @@ var wantAnswers = map[string]answers{
 	"POST /updates/install": editForm, "POST /api/v1/updates/install": editAPI, "POST /updates/slot": editForm, "POST /api/v1/updates/slot": editAPI,
 	"POST /system/rehearse": editForm, "POST /api/v1/system/rehearse": editAPI, "POST /system/blink": editForm, "POST /api/v1/system/blink": editAPI,
 	"POST /system/restart": editForm, "POST /api/v1/system/restart": editAPI,
+	"POST /settings/export": adminForm, "POST /api/v1/settings/export": adminAPI, "POST /settings/import": adminForm, "POST /api/v1/settings/import": adminAPI,
 	"POST /settings/certificate/renew": adminForm, "POST /api/v1/settings/certificate/renew": adminAPI,
 	"POST /settings/certificate/request": adminForm, "POST /api/v1/settings/certificate/request": adminAPI,
 	"POST /settings/certificate/install": adminForm, "POST /api/v1/settings/certificate/install": adminAPI,

@@ -2,15 +2,15 @@ package web
 
 import (
 	"bytes"
-	"errors"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// errRepeat is a passphrase that was mistyped once: nobody could open the file.
-var errRepeat = errors.New("the two passphrases differ; type the same one twice")
+// leastPassphrase is how long an export's passphrase is at least, in bytes.
+const leastPassphrase = 10
 
 // exportSettings sends all that was set up on the box as one sealed file.
 func (s *Site) exportSettings(w http.ResponseWriter, r *http.Request, v visit) {
@@ -19,13 +19,18 @@ func (s *Site) exportSettings(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	var file bytes.Buffer
-	err := errRepeat
-	if in.Get("passphrase") == in.Get("repeat") {
+	var err error
+	switch {
+	case in.Get("passphrase") != in.Get("repeat"):
+		err = faulty("the two passphrases differ; type the same one twice")
+	case len(in.Get("passphrase")) < leastPassphrase:
+		err = faulty("the passphrase is too short: take %d characters or more", leastPassphrase)
+	default:
 		err = s.Changes.Keeper.Export(r.Context(), in.Get("passphrase"), &file)
 	}
 	if err != nil {
 		s.audit(r, v, "settings.export", "", err.Error(), outcomeFailed)
-		s.show(w, v, http.StatusBadRequest, "error", "Not done", failure{"Not done", sentence(err), "Go back and correct it.", "/settings"})
+		s.answerAction(w, r, v, done{Back: "/settings"}, err)
 		return
 	}
 	s.audit(r, v, "settings.export", "", fmt.Sprintf("%d bytes", file.Len()), outcomeDone)
@@ -34,11 +39,19 @@ func (s *Site) exportSettings(w http.ResponseWriter, r *http.Request, v visit) {
 	w.Write(file.Bytes())
 }
 
-// importSettings takes such a file; the box restarts with it.
+// importSettings takes such a file, from programs in base64; the box restarts with
+// it.
 func (s *Site) importSettings(r *http.Request, v visit, in url.Values) (done, error) {
 	file := in.Get("text")
 	if in.Get("sure") != "yes" || file == "" {
 		return done{}, faulty("choose a file, and tick that you are sure: the box restarts")
+	}
+	if v.form == data {
+		text, err := base64.StdEncoding.DecodeString(file)
+		if err != nil {
+			return done{}, faulty("text is not base64: %v", err)
+		}
+		file = string(text)
 	}
 	err := s.Changes.Keeper.Import(r.Context(), v.who, in.Get("passphrase"), strings.NewReader(file), int64(len(file)))
 	return done{Object: fmt.Sprintf("%d bytes", len(file))}, err

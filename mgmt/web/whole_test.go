@@ -3,6 +3,8 @@ package web
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -52,14 +54,14 @@ func TestExportImport(t *testing.T) {
 	l.addUsers()
 	const passphrase = "correct horse"
 	w := l.post("admin", "/settings/export", "passphrase", passphrase, "repeat", passphrase)
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "keeps no settings beyond power-off") {
+	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "keeps no settings beyond power-off") {
 		t.Errorf("export of a box that keeps nothing: %d", w.Code)
 	}
 	box := &sealing{word: "first"}
 	l.keeper.Box = box
 	for _, tt := range []struct{ passphrase, repeat, want string }{{"short", "short", "too short"}, {passphrase, "other horses", "passphrases differ"}} {
 		w := l.post("admin", "/settings/export", "passphrase", tt.passphrase, "repeat", tt.repeat)
-		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), tt.want) {
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), tt.want) {
 			t.Errorf("export with %q, %q: %d; want it refused, %s", tt.passphrase, tt.repeat, w.Code, tt.want)
 		}
 	}
@@ -87,5 +89,13 @@ func TestExportImport(t *testing.T) {
 	}
 	if w := l.upload("admin", "/settings/import", string(file), "passphrase", passphrase, "sure", "yes"); w.Code != http.StatusSeeOther || box.word != "first" || box.who != "admin" {
 		t.Errorf("import: %d, the box has %q by %q; want the exported one", w.Code, box.word, box.who)
+	}
+	// The same for a program, which sends the file in base64.
+	box.word = "third"
+	c, _ := l.session()
+	in, err := json.Marshal(map[string]string{"passphrase": passphrase, "sure": "yes", "text": base64.StdEncoding.EncodeToString(file)})
+	l.must(err)
+	if w := l.do("POST", "/api/v1/settings/import", string(in), with(c)); w.Code != http.StatusOK || box.word != "first" {
+		t.Errorf("import by a program: %d %s", w.Code, w.Body)
 	}
 }

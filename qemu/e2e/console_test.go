@@ -29,7 +29,7 @@ type terminal struct {
 }
 
 // terminalTime bounds one wait at an emulated machine's console.
-const terminalTime = 4 * time.Minute
+const terminalTime = 8 * time.Minute
 
 // wait waits for what the pattern matches. Lines of the log may stand between
 // the menu's.
