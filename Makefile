@@ -8,7 +8,7 @@ export WIREPATCH_RUN := $(if $(wildcard out/initramfs.cpio.zst),later,first)
 BOARD ?= qemu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo console test soak check prove bench setup image test-image reproducible generated clean
+.PHONY: help run demo console test soak fuzz check prove bench setup image test-image reproducible generated clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ soak: setup test-image ## hours of what make test does for minutes: the simulato
 	go test -count=1 -timeout 0 ./dataplane/e2e/soak -args -sessions 100000 -kills 300
 	go test -count=1 -timeout 0 -run 'TestUpdatesInARow|TestPowerCuts' ./qemu/e2e/firmware -args -updates 50 -cut-boots 100 -cut-all
 	qemu/fuzz.sh 10m
+
+fuzz: ## every parser's fuzz target, for TIME each (make fuzz TIME=1h; 1m when nothing is said)
+	qemu/fuzz.sh $(or $(TIME),1m)
 
 check: generated ## formatting, vet, staticcheck, generated files
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not formatted with gofmt:" $$bad; exit 1; }

@@ -77,6 +77,11 @@ func (j *judge) entry(name string, e *entry, trigger bool) error {
 	if err := j.try(j.p.trial(name, e, nil), e, trigger, nil); err != nil {
 		return err
 	}
+	if !trigger {
+		if err := j.curl(name, e); err != nil {
+			return err
+		}
+	}
 	if e.once || j.quick {
 		return nil
 	}
