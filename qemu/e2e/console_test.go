@@ -130,9 +130,7 @@ func TestSerialConsole(t *testing.T) {
 // cutOff gives the management port an address that nobody reaches.
 func (c *terminal) cutOff() {
 	c.Helper()
-	if err := c.reachable(); err != nil {
-		c.Errorf("before, the page is not reached: %v", err)
-	}
+	c.untilReachable("before")
 	c.choose(12, `number \[1\]: `, "2", `prefix length.*: `, "192.168.99.9/24", `Gateway.*: `, "", `Name servers.*: `, "", `in force`)
 	if err := c.reachable(); err == nil {
 		c.Error("with an address that nobody reaches the page is reached")
@@ -144,14 +142,19 @@ func (c *terminal) cutOff() {
 func (c *terminal) comesBack() {
 	c.Helper()
 	c.wait(`was not confirmed and is taken back`)
-	c.wait(`management: address 10\.0\.2\.15/24 by DHCP`)
+	c.untilReachable("taken back")
+}
+
+// untilReachable waits until the page answers.
+func (c *terminal) untilReachable(when string) {
+	c.Helper()
 	var err error
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(terminalTime); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if err = c.reachable(); err == nil {
 			return
 		}
 	}
-	c.Errorf("taken back, the page is not reached: %v", err)
+	c.Errorf("%s, the page is not reached: %v", when, err)
 }
 
 // reachable asks for the page's certificate.
@@ -257,7 +260,7 @@ func (c *terminal) fewRights(page *http.Client) {
 	if said := run("confine -user 0 -group 0 -write /data/mgmt -- /bin/touch /run/wirepatch/x"); !strings.Contains(said, "permission denied") {
 		c.Errorf("confined, touch outside of the folder says:\n%s", said)
 	}
-	if said := run("confine -user 0 -group 0 -write /data/mgmt -- /bin/touch /data/mgmt/x"); !strings.Contains(said, "status=0=") {
+	if said := run("confine -user 900 -group 900 -write /data/mgmt -- /bin/touch /data/mgmt/x"); !strings.Contains(said, "status=0=") {
 		c.Errorf("confined, touch in the folder says:\n%s", said)
 	}
 	c.bed.VM.Serial.Type("exit\n")

@@ -2,7 +2,9 @@ package firmware
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,6 +27,24 @@ func (m *machine) address() string {
 	defer l.Close()
 	m.config.Management = l.Addr().String()
 	return m.config.Management
+}
+
+// untilServed waits until the machine's page answers.
+func (m *machine) untilServed() {
+	m.Helper()
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Second}, Config: &tls.Config{InsecureSkipVerify: true}}
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(m.Context(), 5*time.Second)
+		c, err := d.DialContext(ctx, "tcp", m.config.Management)
+		cancel()
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(end) {
+			m.Fatalf("the page is not served: %v", err)
+		}
+	}
 }
 
 // TestUpdateOnThePage: an update file is uploaded in Chromium, refused when it is
@@ -87,7 +107,7 @@ func TestUpdateOnThePage(t *testing.T) {
 	m.wait(`firmware 0.2.0 is installed; restarting into it`)
 	m.wait(`slot 0.2.0 runs, on trial`)
 	m.wait(`firmware: 0.2.0 is confirmed`)
-	m.wait(`management https://`)
+	m.untilServed()
 	b.SignIn("admin", password)
 	b.Go("/updates")
 	until("0.2.0 runs")
@@ -102,6 +122,6 @@ func TestUpdateOnThePage(t *testing.T) {
 	b.Do("start 0.1.0", chromedp.Click(browser.CSS(`form[action="/updates/slot"] input[type=checkbox]`)), chromedp.Click(browser.CSS(`form[action="/updates/slot"] button`)))
 	m.wait(`firmware 0.1.0 chosen by admin on the page`)
 	m.wait(`slot 0.1.0 runs, confirmed`)
-	m.wait(`management https://`)
+	m.wait(`forwarding, `)
 	m.wantSlots("wirepatch_0.1.0.efi", "wirepatch_0.2.0+0-1.efi")
 }
