@@ -1,0 +1,2 @@
+// The same name for each build.
+module.exports = { generateBuildId: () => 'build', poweredByHeader: true }
