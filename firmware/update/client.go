@@ -82,6 +82,9 @@ func (c *Client) check(ctx context.Context, s Source) (*Offer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := dropTorn(dir); err != nil {
+		return nil, err
+	}
 	u, err := updater.New(cfg)
 	if err != nil {
 		return nil, err
@@ -99,6 +102,27 @@ func (c *Client) check(ctx context.Context, s Source) (*Offer, error) {
 		}
 	}
 	return c.offer(u.GetTrustedMetadataSet())
+}
+
+// dropTorn removes metadata that a power cut left half written. TUF's client would
+// stumble over it for good; without it, it gets it anew.
+func dropTorn(dir string) error {
+	all, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		if !json.Valid(text) {
+			if err := os.Remove(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // trusted returns the newest root that the box has come to trust.

@@ -3,6 +3,8 @@ package update
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -116,5 +118,30 @@ func TestRoomFirst(t *testing.T) {
 	asked := &breaking{Source: w, from: -1}
 	if _, err := c.Download(t.Context(), asked, o.Firmware, func(int64) {}); code(err) != NoRoom || asked.from != -1 {
 		t.Errorf("Download = %v, asked from %d; want %s before anything is asked", err, asked.from, NoRoom)
+	}
+}
+
+// TestTorn: metadata of which a power cut left a part, or nothing, does not keep a
+// box from its updates.
+func TestTorn(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	c := a.box()
+	_, err := c.Check(t.Context(), a.web())
+	a.must("", err)
+	all, err := filepath.Glob(filepath.Join(c.Dir, "metadata", "*.json"))
+	a.must("", err)
+	if len(all) < 5 {
+		t.Fatalf("metadata kept: %q; want that of every role", all)
+	}
+	for _, f := range all {
+		whole, err := os.ReadFile(f)
+		a.must("", err)
+		for _, left := range [][]byte{nil, whole[:len(whole)/2], make([]byte, len(whole))} {
+			a.must("", os.WriteFile(f, left, 0o600))
+			if o, err := c.Check(t.Context(), a.web()); err != nil || o.Firmware == nil {
+				t.Errorf("Check with %d bytes of %s = %+v, %v; want what there is", len(left), filepath.Base(f), o, err)
+			}
+		}
 	}
 }
