@@ -39,7 +39,6 @@ func record(m *machine, a *author) (before string, ops []cut.Op, images map[stri
 	m.config.Disk = "driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=" + m.disk + ",log.driver=raw,log.file.driver=file,log.file.filename=" + log
 	// QEMU mixes these up with other writes in its log.
 	m.config.More = []string{"-global", "driver=virtio-blk-pci,property=write-zeroes,value=off", "-global", "driver=virtio-blk-pci,property=discard,value=off"}
-	a.must(a.offerPack(smallPack(m)))
 
 	m.on()
 	m.wait(`updated: ready`)
@@ -57,6 +56,8 @@ func record(m *machine, a *author) (before string, ops []cut.Op, images map[stri
 	m.wait(`updated: ready`)
 	m.shell()
 	m.run("echo marker-4 > /data/marker; sync")
+	// Not sooner: a box looks by itself, too, some minutes after its start.
+	a.must(a.offerPack(smallPack(m)))
 	m.typed("updated check")
 	m.wait(`updated: definitions 7 are in force`)
 	images["0.2.0"] = a.offer(variant{version: "0.2.0", over: over})
