@@ -39,13 +39,19 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	return newBenchOf(t, events.DefaultLimits)
+}
+
+// newBenchOf is newBench with other bounds of what is kept.
+func newBenchOf(t *testing.T, limits events.Limits) *bench {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	dir := t.TempDir()
 	db, err := store.Open(filepath.Join(dir, "r.db"), store.Schema{Steps: []string{audit.Schema, Schema}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ev, err := events.Open(filepath.Join(dir, "e.db"), events.DefaultLimits, quiet)
+	ev, err := events.Open(filepath.Join(dir, "e.db"), limits, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

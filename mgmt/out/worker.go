@@ -134,7 +134,7 @@ func (w *worker) next(ctx context.Context) (all []message, event, aud, lost uint
 	w.mu.Lock()
 	event, aud = w.event, w.audit
 	w.mu.Unlock()
-	if oldest := w.sender.Events.Health().Oldest; oldest > event+1 && event > 0 {
+	if oldest := w.sender.Events.Health().Oldest; oldest > event+1 {
 		lost = oldest - event - 1
 		all = append(all, gap(lost, w.sender.Now()))
 		event = oldest - 1

@@ -141,9 +141,9 @@ func (s *Site) reminderText(n cycle.Reminder) string {
 		counts[e.Advice]++
 	}
 	var todo []string
-	for _, k := range verdictKinds {
-		if c := counts[k.advice]; c > 0 {
-			todo = append(todo, fmt.Sprintf("%d to %s", c, k.advice))
+	for _, advice := range []string{"switch on again", "switch on", "patch", "retire", "find out"} {
+		if c := counts[advice]; c > 0 {
+			todo = append(todo, fmt.Sprintf("%d to %s", c, advice))
 		}
 	}
 	if len(todo) == 0 {

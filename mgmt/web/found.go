@@ -90,15 +90,19 @@ type verdict struct {
 	Rows               []exposureRow
 }
 
-// verdictKinds sort exposures by what there is to do about the inline patch.
+// verdictKinds sort exposures by what there is to do about the inline patch; of
+// the state "" where that does not matter.
 var verdictKinds = []struct {
-	advice, title, class, hint string
+	advice             string
+	state              inventory.State
+	title, class, hint string
 }{
-	{"switch on again", "Switched off too early", "bad", "An inline patch stood in and was switched off, and the server still has an affected version."},
-	{"switch on", "Should be on", "warn", "There is an inline patch, and it does not correct."},
-	{"retire", "Can retire", "good", "The version is one that is not affected: the inline patch is not needed any more."},
-	{"patch", "Stands in, or nothing does", "quiet", "The vendor's patch is still to be installed."},
-	{"find out", "Not known", "warn", "The version has to be found out: import a bill of materials, or ask the server."},
+	{"switch on again", "", "Switched off too early", "bad", "An inline patch stood in and was switched off, and the server still has an affected version."},
+	{"switch on", "", "Should be on", "warn", "There is an inline patch, and it does not correct."},
+	{"patch", inventory.Exposed, "Open", "bad", "No inline patch stands in: the vendor's patch is what helps."},
+	{"patch", inventory.Corrected, "On, and needed", "good", "An inline patch stands in: it stays on until the vendor's patch is installed."},
+	{"retire", "", "Can retire", "good", "The version is one that is not affected: the inline patch is not needed any more."},
+	{"find out", "", "Not known", "warn", "The version has to be found out: import a bill of materials, or ask the server."},
 }
 
 func (s *Site) serverPage(w http.ResponseWriter, r *http.Request, v visit) {
@@ -148,17 +152,22 @@ func (s *Site) viewServer(r *http.Request, a netip.Addr) (serverView, error) {
 	}
 	view.Services = s.servicesOf(a)
 	counted := s.countTallies(r)
-	byAdvice := map[string][]exposureRow{}
+	sorted := make([][]exposureRow, len(verdictKinds))
 	for _, e := range now.Exposures {
-		if e.Address == a {
-			row := s.rowOfExposure(e, counted)
-			view.Rows = append(view.Rows, row)
-			byAdvice[e.Advice] = append(byAdvice[e.Advice], row)
+		if e.Address != a {
+			continue
+		}
+		row := s.rowOfExposure(e, counted)
+		view.Rows = append(view.Rows, row)
+		for i, k := range verdictKinds {
+			if k.advice == e.Advice && (k.state == "" || k.state == e.State) {
+				sorted[i] = append(sorted[i], row)
+			}
 		}
 	}
-	for _, k := range verdictKinds {
-		if list := byAdvice[k.advice]; len(list) > 0 {
-			view.Verdicts = append(view.Verdicts, verdict{k.title, k.class, k.hint, list})
+	for i, k := range verdictKinds {
+		if len(sorted[i]) > 0 {
+			view.Verdicts = append(view.Verdicts, verdict{k.title, k.class, k.hint, sorted[i]})
 		}
 	}
 	view.Approvals, _ = s.Changes.Approvals() // 2 where it cannot be read

@@ -72,8 +72,10 @@ type lab struct {
 	status control.Status
 }
 
-func newLab(t testing.TB) *lab {
-	dir := t.TempDir()
+func newLab(t testing.TB) *lab { return newLabIn(t, t.TempDir()) }
+
+// newLabIn is newLab with its files in a folder.
+func newLabIn(t testing.TB, dir string) *lab {
 	l := &lab{TB: t, dir: dir, clock: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), status: testStatus()}
 	l.writeBox(testBox())
 	l.startDataplane("one")

@@ -25,6 +25,7 @@ type overview struct {
 	Services    []serviceRow
 	Definitions []definitionRow
 	Corrections correctionList
+	Minutes     bars
 	Events      []eventRow
 	Box         boxView
 }
@@ -49,6 +50,7 @@ func (s *Site) lookAround() overview {
 		Sessions:    sessionFigures(st.Dataplane),
 		Services:    serviceRows(st.Dataplane, set),
 		Definitions: definitionRows(st.Dataplane),
+		Minutes:     drawMinutes(st.Dataplane.Minutes),
 		Corrections: corrections(s.Wire.Corrections(shownCorrections)),
 		Events:      eventRows(s.Wire.Events(shownEvents)),
 		Box:         s.boxView(st),

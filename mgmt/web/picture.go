@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/visible"
@@ -94,6 +95,37 @@ func drawChart(h []wire.Sample) chart {
 		Top:       bitRate(top),
 		Span:      span(wire.HistoryLength * wire.Interval),
 	}
+}
+
+// bars is corrections per minute, a bar each.
+type bars struct {
+	Path    string
+	Top     string // count at the upper edge
+	Now, In string // in this minute, and in all that are shown
+	Span    string
+}
+
+func drawMinutes(list []wire.Minute) bars {
+	top, sum := uint64(1), uint64(0)
+	for _, m := range list {
+		top = max(top, m.N)
+		sum += m.N
+	}
+	b := bars{Top: count(top), In: count(sum), Now: "0", Span: span(wire.MinutesKept * time.Minute)}
+	var path strings.Builder
+	const width = chartWidth / wire.MinutesKept
+	for _, m := range list {
+		// Minutes without the dataplane have no entry: they leave a gap.
+		x := chartWidth - width*(list[len(list)-1].At.Sub(m.At).Minutes()+1)
+		if m.N > 0 && x >= 0 {
+			fmt.Fprintf(&path, "M%.1f %.1fv%.1fh%.1fv%.1fz", x, chartHeight, -chartHeight*float64(m.N)/float64(top), width*0.8, chartHeight*float64(m.N)/float64(top))
+		}
+	}
+	if n := len(list); n > 0 {
+		b.Now = count(list[n-1].N)
+	}
+	b.Path = path.String()
+	return b
 }
 
 // curve draws one line; where nothing is known it is broken.

@@ -109,6 +109,7 @@ func (p *Poller) State() State {
 	s := p.state
 	s.Time = p.now()
 	s.Dataplane.History = slices.Clone(s.Dataplane.History)
+	s.Dataplane.Minutes = slices.Clone(s.Dataplane.Minutes)
 	return s
 }
 
@@ -198,6 +199,11 @@ func (p *Poller) takeAnswer(status *control.Status, events []control.Event, anot
 		d.Answers, d.Error, d.Since = true, "", now
 	}
 	p.takeEvents(events)
+	before := uint64(0)
+	if d.Status != nil {
+		before = d.Status.Corrections
+	}
+	d.Minutes = countMinute(d.Minutes, before, status.Corrections, d.Status != nil, now)
 	d.Seen, d.Status, d.Rates = now, status, rates
 	if rates != nil {
 		d.History = pushSample(d.History, sample(rates))

@@ -28,6 +28,7 @@ type Dataplane struct {
 	Status  *control.Status `json:"status"`          // that answer; nil: none yet
 	Rates   []Rate          `json:"rates"`           // of the ports, in their order; empty: unknown
 	History []Sample        `json:"history"`         // oldest first, at most HistoryLength
+	Minutes []Minute        `json:"minutes"`         // corrections, oldest first, at most MinutesKept
 }
 
 // Rate is how much travels through one port, by its counters between two polls.
