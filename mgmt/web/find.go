@@ -24,6 +24,9 @@ type finding struct {
 	Events      []eventRow
 	More        string // address of the next page; "" when all was seen
 	Unseen      bool
+	Follow      bool   // it is kept up to date
+	Live, Past  string // addresses of the page that is, and that is not
+	Fragment    string // what is asked again and again
 	Kept        string // how much there is to search
 	Trouble     string
 	Definitions []string
@@ -72,6 +75,15 @@ func (f filter) visible() filter {
 }
 
 func (s *Site) findPage(w http.ResponseWriter, r *http.Request, v visit) {
+	s.show(w, v, http.StatusOK, "find", "Corrections", s.finding(r))
+}
+
+// findLive answers with what a page that follows exchanges.
+func (s *Site) findLive(w http.ResponseWriter, r *http.Request, _ visit) {
+	s.render(w, http.StatusOK, "found", s.finding(r))
+}
+
+func (s *Site) finding(r *http.Request) finding {
 	in := r.URL.Query()
 	f := finding{Filter: filterOf(in).visible()}
 	q, err := filterOf(in).query()
@@ -90,7 +102,13 @@ func (s *Site) findPage(w http.ResponseWriter, r *http.Request, v visit) {
 			f.Services = append(f.Services, visible.Line(d.Name))
 		}
 	}
-	s.show(w, v, http.StatusOK, "find", "Corrections", f)
+	f.Follow = in.Get("follow") != "" && in.Get("before") == ""
+	in.Del("before")
+	in.Del("follow")
+	f.Past = "/corrections?" + in.Encode()
+	in.Set("follow", "on")
+	f.Live, f.Fragment = "/corrections?"+in.Encode(), "/corrections/live?"+in.Encode()
+	return f
 }
 
 func (s *Site) find(r *http.Request, f *finding, q events.Query, in url.Values) error {

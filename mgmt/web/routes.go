@@ -54,6 +54,7 @@ func (s *Site) routes() []route {
 		{path: "/{$}", method: "GET", may: all, handle: s.overview},
 		{path: "/live", method: "GET", may: all, form: data, quiet: true, handle: s.live},
 		{path: "/corrections", method: "GET", may: all, handle: s.findPage},
+		{path: "/corrections/live", method: "GET", may: all, form: data, quiet: true, handle: s.findLive},
 		{path: "/corrections/{seq}", method: "GET", may: all, handle: s.recordPage},
 		{path: "/corrections/{seq}/json", method: "GET", may: all, handle: s.recordJSON},
 		{path: "/corrections/{seq}/pcap", method: "GET", may: all, handle: s.recordPcap},

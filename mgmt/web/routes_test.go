@@ -37,6 +37,7 @@ var wantAnswers = map[string]answers{
 	"GET /{$}":                    openPage,
 	"GET /live":                   openData,
 	"GET /corrections":            openPage,
+	"GET /corrections/live":       openData,
 	"GET /corrections/{seq}":      openPage,
 	"GET /corrections/{seq}/json": openPage,
 	"GET /corrections/{seq}/pcap": openPage,
@@ -133,6 +134,7 @@ var wantAnswers = map[string]answers{
 	"GET /":                          {303, 303, 404, 404, 404, 404},
 	"GET /static/page.css":           {200, 200, 200, 200, 200, 200},
 	"GET /static/refresh.js":         {200, 200, 200, 200, 200, 200},
+	"GET /static/htmx.min.js":        {200, 200, 200, 200, 200, 200},
 	"GET /static/icon.svg":           {200, 200, 200, 200, 200, 200},
 }
 

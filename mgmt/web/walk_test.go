@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 	b.do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
 
 	b.keepsPlace()
+	b.follows(base)
 
 	if got := b.complained(); len(got) > 0 {
 		t.Errorf("the browser complains: %q; want nothing", got)
@@ -93,6 +94,30 @@ func (b *browser) keepsPlace() {
 	if !ask(b, chromedp.Evaluate[bool](`document.querySelector("#ports").open && document.activeElement === document.querySelector("#ports summary")`)) {
 		b.Error("the list of ports is shut, or has lost the keyboard, after a refresh")
 	}
+}
+
+// follows has the page of corrections follow: what comes stands there without a
+// reload, filtered as the page is.
+func (b *browser) follows(base string) {
+	b.Helper()
+	b.do("follow", chromedp.Navigate(base+"/corrections?definition=WP-2023-26125"), chromedp.Click(css("p.links a")), chromedp.WaitVisible(css("#found[hx-get]")))
+	b.do("mark", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Evaluate[bool]("window.same = true")(ctx, t)
+		return chromedp.Void{}, err
+	})
+	for _, id := range []string{"WP-2025-24358", "WP-2023-26125"} {
+		b.log.Add(control.Event{Time: b.now(), Kind: "correction", Service: "portal", Client: "10.77.0.1:50399", Server: "10.77.0.2:80",
+			Evidence: &session.Evidence{Definition: id, Revision: 1, Mode: "correct", Action: "remove", Element: "request.header", Before: []byte("X-Forwarded-Prefix: //just-now.example/" + id)}})
+	}
+	b.poller.Poll(b.Context())
+	b.do("it comes", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Poll[bool](`document.querySelector("#found").innerText.includes("just-now.example/WP-2023-26125")`)(ctx, t)
+		return chromedp.Void{}, err
+	})
+	if !ask(b, chromedp.Evaluate[bool](`window.same === true && !document.querySelector("#found").innerText.includes("WP-2025-24358")`)) {
+		b.Error("the page was loaded anew, or what the filter leaves out came with it")
+	}
+	b.do("back", chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#wire")))
 }
 
 func (b *browser) signOutAndIn() {

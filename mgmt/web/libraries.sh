@@ -1,0 +1,12 @@
+#!/bin/sh
+# Fetches the libraries that libraries.json names from npm: one is embedded in
+# the program, the other is for the tests. The results are committed, so that a
+# build needs neither npm nor a network.
+set -eu
+cd "$(dirname "$0")"
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cp libraries.json "$dir/package.json"
+(cd "$dir" && npm install --silent --no-audit --no-fund --ignore-scripts)
+cp "$dir/node_modules/htmx.org/dist/htmx.min.js" static/htmx.min.js
+cp "$dir/node_modules/axe-core/axe.min.js" testdata/axe.min.js
