@@ -23,7 +23,7 @@ func loadDefinitions(t testing.TB) *patch.Set {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	set, errs := patch.Load(definitionsFolder, decs.ForDefinitions(), nil)
+	set, errs := patch.Load(definitionsFolder, decs.ForDefinitions(), nil, patch.WithProducts(nil))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
