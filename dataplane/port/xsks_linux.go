@@ -42,7 +42,8 @@ type xsks struct {
 	stuck    error // why the kernel took nothing when last told
 }
 
-// openXSKs opens a socket for each receive queue of an interface.
+// openXSKs opens a socket for each receive queue that an interface has now. Those
+// that it gets later have none: what comes in on them follows the policy.
 func openXSKs(name string, ifindex, mtu int) (*xsks, error) {
 	n, err := receiveQueues(name)
 	if err != nil {
