@@ -122,7 +122,10 @@ func TestChangeApprovedInTheBrowser(t *testing.T) {
 	b.Do("undo", chromedp.Navigate(b.Base+"/changes/"+on), chromedp.Click(css("#undo")), chromedp.WaitNotPresent(css("#undo")))
 	leads("undone,", toEvil)
 
-	m.form("/settings", "/settings/approvals", "approvals", "0")
+	fewer := m.form("/settings", "/settings/approvals", "approvals", "0") // which as many as before must approve
+	b.SignOut()
+	b.SignIn("paula", password)
+	b.Do("approve that fewer must", chromedp.Navigate(b.Base+fewer), chromedp.Click(css("#approve")), chromedp.WaitVisible(css("#verified")))
 	m.form("/changes/"+off, "/changes/undo", "id", off)
 	leads("at last", corrected)
 }
