@@ -29,15 +29,18 @@ type agent struct {
 	found    *discover.Table
 
 	rehearsal sync.Mutex
+
+	attached   bool          // the ports were opened
+	inspecting chan struct{} // closed once the first generation is in force
 }
 
 func newAgent(b *builder, l *loop) *agent {
-	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire, found: discover.New(time.Now)}
+	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire, found: discover.New(time.Now),
+		attached: l.port.Attached() != "", inspecting: make(chan struct{})}
 	a.links = l.port.NewPropagator(func(text string) {
 		slog.Info(text)
 		l.report("link", text)
 	})
-	a.links.Set(l.current.wire.LinkPropagation)
 	return a
 }
 
@@ -54,6 +57,11 @@ type snapshot struct {
 }
 
 func (a *agent) snapshot(ctx context.Context) (snapshot, error) {
+	select {
+	case <-a.inspecting:
+	case <-ctx.Done():
+		return snapshot{}, errors.New("the definitions are still being tested; the wire forwards by policy meanwhile")
+	}
 	answer := make(chan snapshot, 1)
 	err := a.loop.do(ctx, func() { answer <- a.loop.snapshot() })
 	if err != nil {

@@ -50,10 +50,8 @@ func run(ctx context.Context, o options) error {
 		slog.Error("settings are not in force: nothing is protected", "error", settingsErr)
 		l.report("settings", fmt.Sprintf("nothing is protected: %v", settingsErr))
 	}
-	if err := l.install(b.build(set)); err != nil {
-		return err
-	}
-	return serve(ctx, o, b, l)
+	l.current = &generation{wire: set.Wire}
+	return serve(ctx, o, b, l, set)
 }
 
 // way is how the program is to sit on the ports: as the settings say, else as
@@ -67,7 +65,7 @@ func (o options) way(w settings.Wire) string {
 
 // serve runs the loop and what stands around it until ctx is done or one of
 // them fails.
-func serve(ctx context.Context, o options, b *builder, l *loop) error {
+func serve(ctx context.Context, o options, b *builder, l *loop, set *settings.Settings) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	listener, err := control.Listen(o.socket, o.socketGroup)
@@ -91,15 +89,21 @@ func serve(ctx context.Context, o options, b *builder, l *loop) error {
 			errs <- err
 		})
 	}
-	start(func() error { return l.run(ctx) })
+	first := a.prepare(set)
+	start(func() error {
+		if begun, err := l.begin(ctx, first); !begun || err != nil {
+			return err
+		}
+		a.ready()
+		return l.run(ctx)
+	})
 	start(func() error { return srv.Serve(listener) })
 	start(func() error { return a.watch(ctx) })
 	start(func() error { a.links.Run(ctx); return nil })
 	start(func() error { a.sweep(ctx); return nil })
 	start(func() error { a.lookAround(ctx); return nil })
 	start(func() error { a.reloadOn(ctx, hup); return nil })
-	l.report("start", "the dataplane has started, version "+version)
-	slog.Info("started", "version", version, "a", o.wireA, "b", o.wireB)
+	slog.Info("the wire is open, the definitions are being tested", "a", o.wireA, "b", o.wireB)
 	<-ctx.Done()
 	err = errors.Join(srv.Close())
 	l.port.Wake()

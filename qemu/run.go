@@ -71,7 +71,7 @@ func (o *options) withBed(ctx context.Context, do func(*bed.Bed) error) (err err
 	if err != nil {
 		return fmt.Errorf("%w\nthe whole console: %s", err, logPath)
 	}
-	o.say("boot", "forwarding %.1f s after power-on (%s); console: %s", b.VM.Boot.Seconds(), b.VM.Accel, logPath)
+	o.say("boot", "inspecting %.1f s after power-on (%s); console: %s", b.VM.Boot.Seconds(), b.VM.Accel, logPath)
 	stop, err := o.offerConsole(b)
 	if err != nil {
 		return errors.Join(err, b.Close())

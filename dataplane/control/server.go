@@ -46,6 +46,7 @@ func NewServer(source Source, log *Log) *Server {
 	s := &Server{source: source, log: log, quit: quit}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/alive", s.alive)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("GET /v1/found", s.found)
 	mux.HandleFunc("POST /v1/reload", s.reload)

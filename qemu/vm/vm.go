@@ -20,14 +20,15 @@ const (
 	powerOffTime = 20 * time.Second
 )
 
-// Forwarding is what the console says once frames cross the appliance.
-var Forwarding = regexp.MustCompile(`forwarding, [0-9.]+ s after power-on`)
+// Inspecting is what the console says once the definitions are in force; frames
+// cross the appliance since before that.
+var Inspecting = regexp.MustCompile(`inspecting, [0-9.]+ s after power-on`)
 
 // VM is one running appliance.
 type VM struct {
 	Serial *Serial
 	Accel  string        // KVM or TCG
-	Boot   time.Duration // from QEMU's start to Forwarding
+	Boot   time.Duration // from QEMU's start to Inspecting
 	config Config
 	qemu   *process.Process
 }
@@ -112,7 +113,7 @@ func (v *VM) booted(ctx context.Context) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	go v.watchSilence(ctx, giveUp)
-	_, _, err := v.Serial.WaitFrom(ctx, 0, Forwarding)
+	_, _, err := v.Serial.WaitFrom(ctx, 0, Inspecting)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
