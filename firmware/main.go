@@ -16,6 +16,7 @@ import (
 	"wirepatch/firmware/pack"
 	"wirepatch/firmware/repo"
 	"wirepatch/firmware/secureboot"
+	"wirepatch/firmware/uki"
 )
 
 const help = `usage: firmware COMMAND
@@ -35,6 +36,7 @@ const help = `usage: firmware COMMAND
   repo bundle FILE [TARGET…] write one file for boxes without a network
   secureboot FOLDER NAME     make a key for Secure Boot (-secureboot of images/build); machines are to
                              trust FOLDER/secureboot.cer
+  measure FILE               what a box's TPM holds in PCR 11 after it started this unified kernel image
   pack REVISION FOLDER FILE  make a definition pack of FOLDER/*/patch.yaml
 
   -dir DIR                   the repository (default repo)
@@ -74,6 +76,9 @@ func run(args []string, out io.Writer) error {
 	}
 	if words[0] == "pack" && len(words) == 4 {
 		return makePack(words[1], words[2], words[3])
+	}
+	if words[0] == "measure" && len(words) == 2 {
+		return measure(out, words[1])
 	}
 	if words[0] == "secureboot" && len(words) == 3 {
 		return secureboot.Make(words[1], words[2], time.Now())
@@ -149,6 +154,19 @@ func makePack(revision, folder, file string) error {
 		return err
 	}
 	return toFile(file, p.Write)
+}
+
+func measure(out io.Writer, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	register, err := uki.Measure(f)
+	if err == nil {
+		fmt.Fprintf(out, "%x\n", register)
+	}
+	return err
 }
 
 func toFile(path string, write func(io.Writer) error) error {

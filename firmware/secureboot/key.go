@@ -21,6 +21,10 @@ const (
 	EnrolFile       = "secureboot.cer"
 )
 
+// Folder is where a signed image carries its certificate and, for machines in
+// setup mode, what is to be written into each of Variables, NAME.auth.
+const Folder = "/etc/wirepatch/secureboot"
+
 // validity is how long the certificate says that it is good; firmware ignores it.
 const validity = 20 * 365 * 24 * time.Hour
 

@@ -100,7 +100,7 @@ type signerInfo struct {
 	Version       int
 	Issuer        issuerAndSerial
 	Digest        pkix.AlgorithmIdentifier
-	Authenticated asn1.RawValue
+	Authenticated asn1.RawValue `asn1:"optional"`
 	Encryption    pkix.AlgorithmIdentifier
 	Signature     []byte
 }
@@ -112,7 +112,7 @@ type issuerAndSerial struct {
 
 type contentInfo struct {
 	Type    asn1.ObjectIdentifier
-	Content asn1.RawValue
+	Content asn1.RawValue `asn1:"optional"`
 }
 
 type signedData struct {
@@ -165,15 +165,18 @@ func (k *Key) signature(sum []byte) ([]byte, error) {
 	}
 	// In the structure the set is tagged [0]; signed it is as a set.
 	tagged := append([]byte{0xa0}, attributes[1:]...)
-	data, err := asn1.Marshal(signedData{Version: 1, Digests: []pkix.AlgorithmIdentifier{algSHA256},
-		Content:      contentInfo{oidIndirectData, explicit(content)},
-		Certificates: explicit(k.Certificate.Raw),
-		Signers: []signerInfo{{Version: 1, Issuer: issuerAndSerial{asn1.RawValue{FullBytes: k.Certificate.RawIssuer}, k.Certificate.SerialNumber},
-			Digest: algSHA256, Authenticated: asn1.RawValue{FullBytes: tagged}, Encryption: algRSA, Signature: signature}}})
+	data, err := asn1.Marshal(k.signed(contentInfo{oidIndirectData, explicit(content)}, asn1.RawValue{FullBytes: tagged}, signature))
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
 	return asn1.Marshal(contentInfo{oidSignedData, explicit(data)})
+}
+
+// signed is a structure with one signer, us.
+func (k *Key) signed(content contentInfo, attributes asn1.RawValue, signature []byte) signedData {
+	return signedData{Version: 1, Digests: []pkix.AlgorithmIdentifier{algSHA256}, Content: content, Certificates: explicit(k.Certificate.Raw),
+		Signers: []signerInfo{{Version: 1, Issuer: issuerAndSerial{asn1.RawValue{FullBytes: k.Certificate.RawIssuer}, k.Certificate.SerialNumber},
+			Digest: algSHA256, Authenticated: attributes, Encryption: algRSA, Signature: signature}}}
 }
 
 // explicit is content in a tag [0].

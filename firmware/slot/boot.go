@@ -56,6 +56,26 @@ func StartedFrom(efivars string) string {
 	return strings.ToLower(guid)
 }
 
+// Flag reads one of the machine's firmware's that are a byte, 0 or 1; one that is
+// not there is 0.
+func Flag(efivars, name string) bool {
+	b, err := readGlobal(efivars, name)
+	return err == nil && len(b) == 1 && b[0] == 1
+}
+
+// WriteVariable writes a variable in one piece: the kernel takes it so only.
+func WriteVariable(efivars, name, vendor string, attributes uint32, content []byte) error {
+	f, err := os.OpenFile(filepath.Join(efivars, name+"-"+vendor), os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("write EFI variable %s: %w", name, err)
+	}
+	_, err = f.Write(append(binary.LittleEndian.AppendUint32(nil, attributes), content...))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write EFI variable %s: %w", name, err)
+	}
+	return nil
+}
+
 // variable reads one of the boot loader's: four bytes of attributes, then UTF-16
 // that ends with 0.
 func variable(efivars, name string) (string, error) {

@@ -50,6 +50,9 @@ func (d Dir) Find(id string) (Slot, error) {
 	return all[i], nil
 }
 
+// Open opens the slot's file.
+func (d Dir) Open(s Slot) (*os.File, error) { return os.Open(d.path(s.File())) }
+
 // Rename gives slot from the name of slot to, which says another state.
 func (d Dir) Rename(from, to Slot) error {
 	if from.File() == to.File() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/partition/gpt"
@@ -92,6 +93,9 @@ func find(all []Partition, guid string) (found Partition, err error) {
 // mountFolder is where the EFI system partition is mounted while it is needed.
 const mountFolder = "/run/wirepatch/esp"
 
+// mounting is held while it is.
+var mounting sync.Mutex
+
 // With mounts the EFI system partition with that GUID, calls do and unmounts it.
 // It is mounted no longer than that, and every change of a name is on the disk
 // before the next one: what is not mounted cannot be torn by a power cut.
@@ -101,6 +105,8 @@ func With(guid string, do func(Dir) error) error { return mounted(guid, 0, do) }
 func Read(guid string, do func(Dir) error) error { return mounted(guid, unix.MS_RDONLY, do) }
 
 func mounted(guid string, flags uintptr, do func(Dir) error) error {
+	mounting.Lock()
+	defer mounting.Unlock()
 	p, err := Find(guid)
 	if err != nil {
 		return err

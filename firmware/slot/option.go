@@ -25,9 +25,12 @@ const (
 	loaderPath  = `\EFI\systemd\systemd-bootx64.efi`
 )
 
-// The variables of the machine's firmware (UEFI specification, 3.1.1, 3.1.3).
+// GlobalVendor is the machine's firmware's own in the names of variables (UEFI
+// specification, 3.3).
+const GlobalVendor = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+// Boot options (UEFI specification, 3.1.1, 3.1.3).
 const (
-	globalVendor  = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 	persistent    = 7 // attributes: kept, seen by boot and running system
 	optionActive  = 1
 	hardDriveNode = 42
@@ -106,22 +109,14 @@ func guid(text string) []byte {
 
 // readGlobal reads a variable of the machine's firmware.
 func readGlobal(efivars, name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(efivars, name+"-"+globalVendor))
+	b, err := os.ReadFile(filepath.Join(efivars, name+"-"+GlobalVendor))
 	if err != nil {
 		return nil, err
 	}
 	return b[min(4, len(b)):], nil
 }
 
-// writeGlobal writes one, in one piece: the kernel takes it so only.
+// writeGlobal writes one.
 func writeGlobal(efivars, name string, content []byte) error {
-	f, err := os.OpenFile(filepath.Join(efivars, name+"-"+globalVendor), os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("write EFI variable %s: %w", name, err)
-	}
-	_, err = f.Write(append(binary.LittleEndian.AppendUint32(nil, persistent), content...))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write EFI variable %s: %w", name, err)
-	}
-	return nil
+	return WriteVariable(efivars, name, GlobalVendor, persistent, content)
 }

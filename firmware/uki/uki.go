@@ -144,6 +144,19 @@ func pad(b []byte, to int) []byte { return append(b, make([]byte, align(len(b), 
 // Read returns the content of the named section, at most limit bytes of it. The
 // sections' headers are all that it relies on.
 func Read(r io.ReaderAt, name string, limit int) ([]byte, error) {
+	s, err := section(r, name)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, min(s.Size(), int64(limit)))
+	if _, err := io.ReadFull(s, out); err != nil {
+		return nil, fmt.Errorf("read section %s: %w", name, err)
+	}
+	return out, nil
+}
+
+// section finds the named section.
+func section(r io.ReaderAt, name string) (*io.SectionReader, error) {
 	b := make([]byte, maxHeader)
 	n, err := r.ReadAt(b, 0)
 	if err != nil && err != io.EOF {
@@ -155,15 +168,11 @@ func Read(r io.ReaderAt, name string, limit int) ([]byte, error) {
 	}
 	for i := range h.count {
 		s := b[h.table+i*headerLength:]
-		if strings.TrimRight(string(s[:8]), "\x00") != name {
-			continue
+		if strings.TrimRight(string(s[:8]), "\x00") == name {
+			return io.NewSectionReader(r, int64(binary.LittleEndian.Uint32(s[20:])), int64(binary.LittleEndian.Uint32(s[8:]))), nil
 		}
-		size := int64(binary.LittleEndian.Uint32(s[8:]))
-		out := make([]byte, min(size, int64(limit)))
-		if _, err := r.ReadAt(out, int64(binary.LittleEndian.Uint32(s[20:]))); err != nil {
-			return nil, fmt.Errorf("read section %s: %w", name, err)
-		}
-		return out, nil
 	}
-	return nil, fmt.Errorf("read EFI program: no section %s; it is no firmware of ours", name)
+	return nil, fmt.Errorf("read EFI program: %w %s; it is no firmware of ours", errNoSection, name)
 }
+
+var errNoSection = errors.New("no section")
