@@ -41,6 +41,11 @@ type Board struct {
 	// ports because they change frames, as rx-lro.
 	OffloadsOff []string
 	Watchdog    Watchdog
+	// Bypass is the line on which the relay hangs that joins the two wire ports
+	// outside the box; without a chip there is none.
+	Bypass Line
+	// Lights are the board's, by what they show: "forwarding", "fault".
+	Lights map[string]Line
 	// KernelOptions are added to the kernel's command line.
 	KernelOptions []string
 }
@@ -67,6 +72,16 @@ type Watchdog struct {
 	Device  string        // below /dev
 	Timeout time.Duration // how long it waits to be fed before it restarts the machine
 }
+
+// Line is an output line (GPIO) of a chip on the board.
+type Line struct {
+	Chip   string // as the kernel labels it, as gpio-f7188x-2; "" for no line
+	Offset int    // of the line in the chip
+	High   bool   // the level at which the relay joins, or the light shines
+}
+
+// String names the line.
+func (l Line) String() string { return fmt.Sprintf("%d of %s", l.Offset, l.Chip) }
 
 // Names lists the boards that come with the source.
 func Names() []string {

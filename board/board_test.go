@@ -54,6 +54,14 @@ off = rx-lro
 [watchdog]
 driver = iTCO_wdt
 device = watchdog0
+[bypass]
+chip = gpio-f7188x-2
+line = 5
+joins = low
+[light fault]
+chip = gpio-f7188x-3
+line = 0
+shines = high
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +77,8 @@ device = watchdog0
 		Consoles:    []Console{{"ttyS1", 9600}, {"tty1", 0}},
 		OffloadsOff: []string{"rx-lro"},
 		Watchdog:    Watchdog{"iTCO_wdt", "watchdog0", time.Minute},
+		Bypass:      Line{Chip: "gpio-f7188x-2", Offset: 5},
+		Lights:      map[string]Line{"fault": {Chip: "gpio-f7188x-3", High: true}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("Parse (-want +got):\n%s", d)
@@ -93,12 +103,16 @@ load = ext4, ../../evil
 speed = 12
 order = 1
 [console ttyS0]
+[bypass]
+line = -1
+joins = maybe
+[light disco]
 `))
 	if err == nil {
 		t.Fatal("Parse of a faulty file = nil; want an error")
 	}
 	for _, want := range []string{"stray: unknown key", `name: got "../x"`, `pci: got "4.0"`, `[wire] attach: got "af_xdp"`, "nothing says which port", "[managment]: unknown section",
-		`load: got "../../evil"`, "[console ../sda]: unknown section", `speed: got "12"`, "order: unknown key", "[management]: section is missing"} {
+		`load: got "../../evil"`, "[console ../sda]: unknown section", `speed: got "12"`, "order: unknown key", "[management]: section is missing", "[bypass] chip: is missing", `[bypass] line: got "-1"`, `[bypass] joins: got "maybe"`, "[light disco]: unknown section"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}

@@ -30,7 +30,7 @@ func Parse(text []byte) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{b: &Board{Attach: "auto"}}
+	p := parser{b: &Board{Attach: "auto", Lights: map[string]Line{}}}
 	for _, s := range f.Sections() {
 		p.section(s)
 	}
@@ -75,10 +75,14 @@ func (p *parser) section(s *ini.Section) {
 		p.b.OffloadsOff = p.words(s, "off")
 	case s.Name() == "watchdog":
 		p.b.Watchdog = p.watchdog(s)
+	case s.Name() == "bypass":
+		p.b.Bypass = p.line(s, "joins")
+	case kind == "light" && slices.Contains(lights, rest):
+		p.b.Lights[rest] = p.line(s, "shines")
 	case kind == "console" && word.MatchString(rest):
 		p.console(s, rest)
 	default:
-		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire, wire a, wire b, management, modules, kernel, console DEVICE, offloads, watchdog", s.Name()))
+		p.errs = append(p.errs, fmt.Errorf("[%s]: unknown section; known are board, wire, wire a, wire b, management, modules, kernel, console DEVICE, offloads, watchdog, bypass, light %s", s.Name(), strings.Join(lights, ", light ")))
 	}
 }
 
@@ -167,6 +171,32 @@ func (p *parser) watchdog(s *ini.Section) Watchdog {
 		}
 	}
 	return w
+}
+
+// lights are what a board's lights may show.
+var lights = []string{"forwarding", "fault"}
+
+// mostLines is more than a chip has.
+const mostLines = 512
+
+// line reads an output line; at names the key that says at which level it is on.
+func (p *parser) line(s *ini.Section, at string) Line {
+	p.known(s, "chip", "line", at)
+	l := Line{Chip: p.word(s, "chip")}
+	if l.Chip == "" {
+		p.fault(s, "chip", "is missing; give the label of the chip, as /sys/class/gpio/gpiochip*/label has it")
+	}
+	var err error
+	if l.Offset, err = s.Key("line").Int(); err != nil || l.Offset < 0 || l.Offset >= mostLines {
+		p.fault(s, "line", "got %q, want the line's number in the chip, from 0 to %d", s.Key("line").String(), mostLines-1)
+	}
+	switch level := s.Key(at).String(); level {
+	case "high", "low":
+		l.High = level == "high"
+	default:
+		p.fault(s, at, "got %q, want high or low", level)
+	}
+	return l
 }
 
 func (p *parser) console(s *ini.Section, device string) {

@@ -15,6 +15,7 @@ import (
 	"wirepatch/board/settings"
 	"wirepatch/board/state"
 	"wirepatch/firmware/release"
+	"wirepatch/init/gpio"
 	"wirepatch/init/journal"
 	"wirepatch/init/supervise"
 )
@@ -44,7 +45,11 @@ type box struct {
 	// missingModules are those that the board needs and that did not load.
 	missingModules []string
 	stopPrograms   context.CancelFunc
+	safe           *safe
+	relay          relay
+	onMemory       bool          // there is no data partition
 	forwarding     chan struct{} // closed once the wire has forwarded
+	inspecting     chan struct{} // closed once it has been inspected
 	powered        time.Time     // when the machine came up
 	started        time.Time     // when the programs were
 
@@ -54,7 +59,9 @@ type box struct {
 }
 
 func newBox() *box {
-	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1), forwarding: make(chan struct{})}
+	b := &box{journal: new(journal.Journal), reaper: new(supervise.Reaper), stopping: make(chan stopReason, 1), forwarding: make(chan struct{}),
+		inspecting: make(chan struct{})}
+	b.safe = newSafe()
 	b.published.wake = make(chan struct{}, 1)
 	b.manageAs = make(chan *settings.Settings, 1)
 	b.timeFrom = make(chan []string, 1)
@@ -88,6 +95,7 @@ func (b *box) bringUp(ctx context.Context) {
 	b.journal.Logf("firmware %s, kernel %s", b.release.Version, b.release.Kernel)
 	b.readBoard()
 	b.loadModules()
+	b.openRelay(gpio.Root)
 	if isInstaller() {
 		b.installer(ctx)
 		return
@@ -104,6 +112,7 @@ func (b *box) bringUp(ctx context.Context) {
 	b.guard("commands", func() { b.takeCommands(ctx) })
 	b.guard("management port", func() { b.manage(ctx) })
 	b.guard("watch", func() { b.watch(ctx) })
+	b.guard("bypass relay", func() { b.followWire(ctx) })
 	b.guard("health", func() { b.prove(ctx) })
 	b.guard("clock", func() { b.keepTime(ctx) })
 	b.guard("power button", func() { b.watchPowerButton(ctx) })
@@ -146,10 +155,16 @@ func (b *box) rebootAfterPanic() {
 	if p == nil {
 		return
 	}
-	fmt.Fprintf(os.Stderr, "wirepatch: init: panic: %v; restarting in 10 s\n%s", p, debug.Stack())
+	b.panicking(p)
 	time.Sleep(10 * time.Second)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+}
+
+// panicking is what is done before the restart.
+func (b *box) panicking(p any) {
+	b.joinForGood()
+	fmt.Fprintf(os.Stderr, "wirepatch: init: panic: %v; restarting in 10 s\n%s", p, debug.Stack())
 }
 
 func (b *box) readRelease() {
@@ -179,6 +194,6 @@ func (b *box) state() state.Box {
 	b.published.mu.Lock()
 	defer b.published.mu.Unlock()
 	s.Hostname, s.Data, s.Management = b.published.hostname, b.published.data, b.published.management
-	s.Slots = b.published.slots
+	s.Slots, s.Secrets = b.published.slots, b.published.secrets
 	return s
 }

@@ -53,6 +53,9 @@ const exitShell = 42
 // first.
 func (b *box) showMenu(ctx context.Context, c board.Console, tty *os.File) {
 	b.awaitWire(ctx)
+	if b.awaitSafe(ctx, tty) != nil {
+		return
+	}
 	for ctx.Err() == nil {
 		status, err := b.runMenu(c, tty)
 		if err == nil && status.Exited() && status.ExitStatus() == exitShell && b.release.DebugShell {

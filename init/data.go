@@ -48,6 +48,7 @@ func (b *box) mountPartition() string {
 		}
 		b.journal.Logf("data partition %s: %v; using memory instead, so settings last until power-off", device, err)
 	}
+	b.onMemory = true
 	m := mountpoint{"data", dataFolder, "tmpfs", closed, "mode=0755,size=64m"}
 	b.step("memory for data", m.mount)
 	if device != "" {

@@ -23,7 +23,7 @@ type vitals struct {
 	faulty  bool            // the owner's settings are not in force
 	ports   ports           // that were found
 	wire    *control.Status // nil: the dataplane does not answer
-	page    bool            // the management page is served
+	page    bool            // the management page is served, or waits for its secrets
 	before  map[string]bool // links as they were under the last healthy firmware; nil: not known
 }
 
@@ -58,7 +58,7 @@ func (v vitals) faults() (all []string) {
 }
 
 func (b *box) vitals(ctx context.Context) vitals {
-	v := vitals{modules: b.missingModules, faulty: b.faultySettings, ports: b.ports, page: serving() && fingerprint() != "", before: readLinks()}
+	v := vitals{modules: b.missingModules, faulty: b.faultySettings, ports: b.ports, page: serving() && fingerprint() != "" || b.safe.isLocked(), before: readLinks()}
 	if s, err := wireStatus(ctx); err == nil {
 		v.wire = s
 	}
@@ -71,6 +71,7 @@ func (b *box) vitals(ctx context.Context) vitals {
 func (b *box) prove(ctx context.Context) {
 	if b.running.boot.Entry != "" {
 		b.step("firmware: boot options", b.ensureOptions)
+		b.compareMeasured(ctx)
 	}
 	if !b.running.counting() {
 		b.remember(ctx)

@@ -63,6 +63,7 @@ func (b *box) handleSignals() {
 // the data partition, so that nothing is lost. Each part has its time; a part
 // that hangs is left behind.
 func (b *box) stop(r stopReason) {
+	b.joinForGood()
 	b.journal.Logf("%s: stopping", r.why)
 	if b.stopPrograms != nil {
 		b.stopPrograms()

@@ -25,8 +25,8 @@ const (
 	pagePort      = 443
 )
 
-// headStart is how long the management page and the menu wait for the wire: on a
-// slow processor they would take each other's time at power-on.
+// headStart is how long the management page and the menu wait for the wire to be
+// inspected: on a slow processor they would take each other's time at power-on.
 const headStart = 10 * time.Second
 
 // awaitWire waits until the wire forwards or has had its chance.
@@ -35,7 +35,7 @@ func (b *box) awaitWire(ctx context.Context) {
 		return
 	}
 	select {
-	case <-b.forwarding:
+	case <-b.inspecting:
 	case <-time.After(headStart - time.Since(b.started)):
 	case <-ctx.Done():
 	}
@@ -58,6 +58,9 @@ func (b *box) startPrograms(ctx context.Context) {
 		b.awaitWire(ctx)
 		if _, err := os.Stat(release.RootPath); err == nil {
 			b.run(ctx, "updated", updated, updatedPath, "-settings", b.settingsFile)
+		}
+		if !b.openSafe(ctx) {
+			return
 		}
 		b.takeImport(takePage)
 		b.run(ctx, "mgmt", mgmt, mgmtPath, "-listen", fmt.Sprintf(":%d", pagePort), "-data", mgmtFolder, "-control", control.Socket, "-box", state.Path)

@@ -15,6 +15,7 @@ type published struct {
 	data       string
 	management state.Management
 	slots      []state.Slot
+	secrets    string
 	wake       chan struct{}
 }
 

@@ -45,6 +45,7 @@ func (b *box) readSlot() error {
 	if err := b.mountVariables(); err != nil {
 		return err
 	}
+	b.tellSecureBoot()
 	boot, err := slot.ReadBoot(slot.Efivars)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"wirepatch/dataplane/control"
 )
 
 // certificate is the management page's, which mgmt makes at first start.
@@ -19,7 +21,7 @@ const certificate = mgmtFolder + "/cert.pem"
 // watch says on the console when the wire forwards and where the page is. Who
 // sets up the box, and tests, wait for these two lines.
 func (b *box) watch(ctx context.Context) {
-	forwarding, page := b.hasForwarded(), ""
+	forwarding, inspecting, page := b.hasForwarded(), b.hasInspected(), ""
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -29,19 +31,22 @@ func (b *box) watch(ctx context.Context) {
 			return
 		}
 		b.pulse.beat()
-		if s, err := wireStatus(ctx); err == nil {
-			b.pulse.wireBeat()
-			if !forwarding && attached(s) {
-				forwarding = true
-				close(b.forwarding)
-				b.journal.Logf("forwarding, %.2f s after power-on", uptime().Seconds())
-			}
+		alive, s := b.lookAtWire(ctx)
+		if !forwarding && (alive.Attached || s != nil && attached(s)) {
+			forwarding = true
+			close(b.forwarding)
+			b.journal.Logf("forwarding, %.2f s after power-on", uptime().Seconds())
+		}
+		if !inspecting && s != nil && attached(s) {
+			inspecting = true
+			close(b.inspecting)
+			b.journal.Logf("inspecting, %.2f s after power-on", uptime().Seconds())
 		}
 		if now := b.page(); now != "" && now != page {
 			page = now
 			b.journal.Logf("management %s", page)
 		}
-		if forwarding && page != "" {
+		if inspecting && page != "" {
 			// From here on only the address or the certificate can change.
 			t.Reset(5 * time.Second)
 		}
@@ -55,9 +60,35 @@ func (b *box) beat(ctx context.Context) {
 	}
 }
 
-func (b *box) hasForwarded() bool {
+// testingMost is how long the definitions' tests count as a sign of life: far
+// longer than thousands of them take on a slow processor.
+const testingMost = 30 * time.Minute
+
+// lookAtWire asks the dataplane how it is; s is nil while it does not answer, or
+// tests its definitions.
+func (b *box) lookAtWire(ctx context.Context) (alive control.Alive, s *control.Status) {
+	alive, err := wireAlive(ctx)
+	if err == nil && alive.Testing {
+		if time.Since(b.started) < testingMost {
+			b.pulse.wireBeat()
+		}
+		return alive, nil
+	}
+	s, err = wireStatus(ctx)
+	if err != nil {
+		return alive, nil
+	}
+	b.pulse.wireBeat()
+	return alive, s
+}
+
+func (b *box) hasForwarded() bool { return closedAlready(b.forwarding) }
+
+func (b *box) hasInspected() bool { return closedAlready(b.inspecting) }
+
+func closedAlready(c chan struct{}) bool {
 	select {
-	case <-b.forwarding:
+	case <-c:
 		return true
 	default:
 		return false

@@ -44,6 +44,7 @@ if [ "${1:-run}" = test ]; then
 	need sgdisk gdisk
 	need fsck.vfat dosfstools
 	need sbverify sbsigntool
+	need swtpm swtpm
 	need openssl openssl
 	test -e /usr/share/OVMF/OVMF_CODE_4M.fd || missing="$missing ovmf"
 fi

@@ -28,6 +28,7 @@ type Box interface {
 	Presence(ctx context.Context, who string) error
 	// Log returns the last n lines of the box's log.
 	Log(n int) []string
+	Trust
 }
 
 // BlinkTime is how long a port blinks.

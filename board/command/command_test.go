@@ -34,6 +34,11 @@ func (r *recorder) Blink(_ context.Context, port string) error {
 	}
 	return r.note("blink %s", port)
 }
+func (r *recorder) RecoveryCode(who string) (string, error) {
+	return "abcd-efgh", r.note("recovery code for %s", who)
+}
+func (r *recorder) SecureBoot() SecureBoot                 { return SecureBoot{SetupMode, "Example Ltd", "0a0b"} }
+func (r *recorder) Enrol(who string) error                 { return r.note("enrol by %s", who) }
 func (r *recorder) SetClock(t time.Time, who string) error { return r.note("clock %d", t.Unix()) }
 func (r *recorder) Presence(ctx context.Context, _ string) error {
 	select {

@@ -104,6 +104,9 @@ func do(ctx context.Context, b Box, q question, a *answer) error {
 		a.Lines = b.Log(min(max(q.Number, 0), MaxLog))
 		return nil
 	}
+	if done, err := trust(b, q, a); done {
+		return err
+	}
 	return fmt.Errorf("no such command: %.20q", q.Op)
 }
 

@@ -19,7 +19,8 @@ type Box struct {
 	Booted     time.Time  `json:"booted"`
 	Data       string     `json:"data"` // "ext4 /dev/vda", or why settings do not outlast a power cycle
 	Management Management `json:"management"`
-	Slots      []Slot     `json:"slots"` // of firmware, newest first; empty when started without boot loader
+	Slots      []Slot     `json:"slots"`   // of firmware, newest first; empty when started without boot loader
+	Secrets    string     `json:"secrets"` // how those of the management page are kept: "sealed to the TPM", "not sealed: …", "locked"
 	Processes  []Process  `json:"processes"`
 	Log        []Entry    `json:"log"` // the last 200, oldest first
 }

@@ -22,10 +22,20 @@ func (i *image) bill(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find Go's module cache: %w", err)
 	}
+	license, unknown := spdx.FromCache(strings.TrimSpace(string(cache))), []string(nil)
 	text, err := spdx.JSON(spdx.Source{Name: "wirepatch-" + i.board.Name, Version: release.Version, SHA256: sum(i.firmware), Build: info,
-		Packages: i.packages, License: spdx.FromCache(strings.TrimSpace(string(cache)))})
+		Packages: i.packages, License: func(module, version string) string {
+			l := license(module, version)
+			if l == "" {
+				unknown = append(unknown, module)
+			}
+			return l
+		}})
 	if err != nil {
 		return "", err
+	}
+	if len(unknown) > 0 {
+		return "", fmt.Errorf("the licences of %s are not known to images/spdx; look at them and add their words there, or do without", strings.Join(unknown, ", "))
 	}
 	return fmt.Sprintf("%d Go modules, %d Debian packages", len(info.Deps), len(i.packages)),
 		writeChanged(filepath.Join(i.out, "wirepatch.spdx.json"), text)

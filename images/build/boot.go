@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -69,7 +70,8 @@ func (i *image) fetchChecker(ctx context.Context) (string, error) {
 }
 
 // commandLine is the kernel's. A kernel that panics restarts, so that boot
-// counting goes on.
+// counting goes on; where there is a bypass relay at once, for the restart is what
+// lets it go.
 func commandLine(b *board.Board) string {
 	var all []string
 	for _, c := range b.Consoles {
@@ -79,7 +81,11 @@ func commandLine(b *board.Board) string {
 			all = append(all, "console="+c.Device)
 		}
 	}
-	return strings.Join(append(append(all, b.KernelOptions...), "panic=10", "oops=panic", "quiet"), " ")
+	panics := "panic=10"
+	if b.Bypass.Chip != "" {
+		panics = "panic=1"
+	}
+	return strings.Join(append(append(all, b.KernelOptions...), panics, "oops=panic", "quiet"), " ")
 }
 
 // unify writes the unified kernel image, which is a firmware slot's content and
@@ -89,13 +95,7 @@ func (i *image) unify(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if i.secure != "" {
-		if i.key, err = secureboot.Read(i.secure); err != nil {
-			return "", err
-		}
-		// The certificate that machines are to trust goes onto the disk, where
-		// their set-up finds it.
-		i.certificate = i.key.Certificate.Raw
+	if i.key != nil {
 		if i.loader, err = i.key.Sign(i.loader); err != nil {
 			return "", err
 		}
@@ -107,7 +107,42 @@ func (i *image) unify(context.Context) (string, error) {
 		return "", err
 	}
 	name := "wirepatch.efi"
-	return fmt.Sprintf("%s, %.1f MB", name, float64(len(i.firmware))/1e6), writeChanged(filepath.Join(i.out, name), i.firmware)
+	register, err := uki.Measure(bytes.NewReader(i.firmware))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %.1f MB; a TPM's PCR %d after its start: %x", name, float64(len(i.firmware))/1e6, uki.MeasuredIn, register), writeChanged(filepath.Join(i.out, name), i.firmware)
+}
+
+// readKey reads the key that the image is to be signed with.
+func (i *image) readKey(context.Context) (string, error) {
+	if i.secure == "" {
+		return "none: the image is not signed", nil
+	}
+	var err error
+	if i.key, err = secureboot.Read(i.secure); err != nil {
+		return "", err
+	}
+	// The certificate that machines are to trust goes onto the disk, where their
+	// set-up finds it.
+	i.certificate = i.key.Certificate.Raw
+	return i.key.Certificate.Subject.CommonName, nil
+}
+
+// enrolment adds what machines in setup mode are to be told.
+func (i *image) enrolment(text func(string, uint64, []byte)) error {
+	if i.key == nil {
+		return nil
+	}
+	text(secureboot.Folder[1:]+"/"+secureboot.EnrolFile, 0o644, i.certificate)
+	for _, v := range secureboot.Variables {
+		update, err := i.key.Enrolment(v)
+		if err != nil {
+			return err
+		}
+		text(secureboot.Folder[1:]+"/"+v.Name+".auth", 0o644, update)
+	}
+	return nil
 }
 
 // program is what machines start: kernel and initramfs in one, signed if there

@@ -32,8 +32,9 @@ var commands = []string{
 }
 
 // firmwareModules are those that every board needs for its disk's EFI system
-// partition, the firmware's variables and the data partition.
-var firmwareModules = []string{"vfat", "nls_cp437", "nls_ascii", "efivarfs", "ext4"}
+// partition, the firmware's variables and the data partition with its encrypted
+// folder.
+var firmwareModules = []string{"vfat", "nls_cp437", "nls_ascii", "efivarfs", "ext4", "xts", "cts"}
 
 // aliases are further names of our programs.
 var aliases = map[string]string{"poweroff": "init", "reboot": "init", "confine": "init", "shell": "init", "settings": "init"}

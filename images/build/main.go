@@ -85,6 +85,7 @@ func run(ctx context.Context, o options) error {
 		{"kernel and modules", i.takeKernel},
 		{"programs", i.compile},
 		{"repair of file systems", i.fetchChecker},
+		{"Secure Boot key", i.readKey},
 		{"initramfs", i.pack},
 		{"boot loader", i.fetchLoader},
 		{"unified kernel image", i.unify},

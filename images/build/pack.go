@@ -114,6 +114,9 @@ func (i *image) configuration(text func(string, uint64, []byte)) error {
 		return err
 	}
 	text("etc/wirepatch/release", 0o644, about)
+	if err := i.enrolment(text); err != nil {
+		return err
+	}
 	if i.trust != "" {
 		root, err := os.ReadFile(i.trust)
 		if err != nil {

@@ -57,6 +57,16 @@ func (j *Journal) Line(from, text string) {
 	}
 }
 
+// Show puts a line onto the consoles that is kept nowhere: it is for who stands
+// before the box.
+func (j *Journal) Show(text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.sinks {
+		s.put(text)
+	}
+}
+
 // Entries returns init's own entries, oldest first.
 func (j *Journal) Entries() []state.Entry {
 	j.mu.Lock()

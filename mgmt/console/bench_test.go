@@ -113,6 +113,13 @@ func (a asked) Blink(_ context.Context, port string) error {
 	}
 	return a.note("blink %s", port)
 }
+func (a asked) RecoveryCode(who string) (string, error) {
+	return "abcd-efgh", a.note("recovery code for %s", who)
+}
+func (a asked) SecureBoot() command.SecureBoot {
+	return command.SecureBoot{State: command.SetupMode, Key: "Example Ltd", SHA256: "0a0b"}
+}
+func (a asked) Enrol(who string) error { return a.note("enrol by %s", who) }
 func (a asked) Presence(ctx context.Context, _ string) error {
 	select {
 	case <-a.pressed:

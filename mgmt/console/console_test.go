@@ -64,6 +64,8 @@ func TestItems(t *testing.T) {
 	item(16, `SSH is off(?s:.*)number`, "2", `in force`)
 	item(16, `SSH is on(?s:.*)SHA256:x(?s:.*)number`, "1")
 	item(17, `present`, password, `Password`, "one other long phrase", `again`, "one other long phrase", `in force`)
+	item(18, `Type yes`, "no", `Nothing done`)
+	item(19, `Secure Boot  setup mode\n(?s:.*)Type yes`, "no", `Nothing done`)
 	item(11, `Host name \[fresh\]`, ".", `Nothing done`)
 	item(99, `"99" is not in the menu`)
 	item(5, `"5" is not in the menu`)
@@ -189,7 +191,7 @@ func TestSignIn(t *testing.T) {
 // Every item by every role: who may not is offered nothing and gets nothing.
 func TestRoles(t *testing.T) {
 	allowed := map[string][]int{
-		"administrator": {1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 0},
+		"administrator": {1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 0},
 		"operator":      {1, 2, 3, 4, 6, 7, 8, 9, 14, 17, 0},
 		"approver":      {1, 2, 3, 4, 17, 0},
 		"auditor":       {1, 2, 3, 4, 17, 0},
@@ -361,3 +363,17 @@ func (b *bench) stateOf() state.Box      { return b.state }
 func (b *bench) none() string            { return "" }
 func (b *bench) ignore(audit.Entry)      {}
 func nobody(path string) *control.Client { return control.Dial(path) }
+
+// TestTrust: the recovery code is shown after yes, and a key is enrolled where the
+// machine waits for one.
+func TestTrust(t *testing.T) {
+	b := newBench(t)
+	b.user("admin", auth.Administrator)
+	b.open()
+	b.signIn("admin")
+	b.master.WriteString("18\n")
+	b.talk(`Type yes`, "no", `Nothing done(?s:.*)> $`, "18", `Type yes`, "yes", `abcd-efgh(?s:.*)> $`, "19", `setup mode(?s:.*)Example Ltd(?s:.*)0a0b(?s:.*)Type yes`, "yes", `goes down`)
+	b.wantDone("recovery code for admin on console test", "enrol by admin on console test")
+	b.wantAudited("box.recovery-code", "", "done")
+	b.wantAudited("box.secure-boot.enrol", "0a0b", "done")
+}

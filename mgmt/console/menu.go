@@ -103,6 +103,8 @@ func New(box Box, term Terminal) *Menu {
 		{15, "users", admins, m.people},
 		{16, "SSH", admins, m.ssh},
 		{17, "own password", all, m.ownPassword},
+		{18, "recovery code", admins, m.recoveryCode},
+		{19, "Secure Boot", admins, m.secureBoot},
 		{0, "log out", all, func(context.Context) error { return errOut }},
 	}
 	return m

@@ -98,6 +98,7 @@ func (m *Menu) status(ctx context.Context) error {
 	m.line("firmware     %s, board %s, host name %s", box.Version, box.Board, box.Hostname)
 	m.line("running for  %v", time.Since(box.Booted).Round(time.Second))
 	m.line("settings     %s", box.Data)
+	m.line("secrets      %s", or(box.Secrets, "not looked at yet"))
 	for _, p := range box.Processes {
 		m.line("process      %s", process(p))
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	// SecureBoot has the machine's firmware check signatures, by the keys in Vars.
 	SecureBoot bool
 	Vars       string   // the machine's own copy of UEFI variables; "" for one in Dir, made when missing
+	TPM        string   // path of a TPM's control socket (swtpm); "" for a machine without
 	More       []string // further arguments for QEMU
 }
 
@@ -68,6 +69,9 @@ func (c *Config) args(accel string) ([]string, error) {
 	}
 	add("-device", "virtio-blk-pci,drive=data,addr=0x7,bootindex=1")
 	add("-device", "i6300esb,addr=0x8")
+	if c.TPM != "" {
+		add("-chardev", "socket,id=tpm,path="+escape(c.TPM), "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm")
+	}
 	return append(args, c.More...), nil
 }
 

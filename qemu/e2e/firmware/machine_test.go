@@ -109,6 +109,20 @@ func (m *machine) wait(format string, a ...any) []string {
 	return groups
 }
 
+// waitAll waits for several things that come in any order, and returns the first
+// group of each.
+func (m *machine) waitAll(expressions ...string) (groups []string) {
+	m.Helper()
+	from, last := m.at, m.at
+	for _, e := range expressions {
+		m.at = from
+		g := m.wait("%s", e)
+		groups, last = append(groups, g[len(g)-1]), max(last, m.at)
+	}
+	m.at = last
+	return groups
+}
+
 // clean takes control characters out: UEFI's console is full of them.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
