@@ -77,8 +77,13 @@ func (b *boxBehind) FactoryReset(who string) error { return b.note("reset by %s"
 func (b *boxBehind) ChooseSlot(version, who string) error {
 	return b.note("slot %s by %s", version, who)
 }
-func (b *boxBehind) Blink(_ context.Context, port string) error   { return b.note("blink %s", port) }
-func (b *boxBehind) SetClock(t time.Time, _ string) error         { return b.note("clock") }
+func (b *boxBehind) Blink(_ context.Context, port string) error { return b.note("blink %s", port) }
+func (b *boxBehind) SetClock(t time.Time, _ string) error       { return b.note("clock") }
+func (b *boxBehind) RecoveryCode(who string) (string, error) {
+	return "", b.note("recovery code for %s", who)
+}
+func (b *boxBehind) SecureBoot() command.SecureBoot               { return command.SecureBoot{} }
+func (b *boxBehind) Enrol(who string) error                       { return b.note("enrol by %s", who) }
 func (b *boxBehind) Presence(_ context.Context, who string) error { return errors.New("nobody") }
 func (b *boxBehind) Log(n int) []string                           { return b.lines[max(0, len(b.lines)-n):] }
 
