@@ -16,8 +16,10 @@ type carrier interface {
 	// recv is Port.Recv.
 	recv(buf []byte) (packet.VNet, []byte, error)
 	// send takes a frame, of packets packets, to be sent by flush at the latest.
-	send(v packet.VNet, frame []byte) error
-	flush() error
+	send(v packet.VNet, frame []byte, packets int) error
+	// flush sends what waits, and returns what of all that send took has failed
+	// since it was last called.
+	flush() unsent
 	// lost counts frames that were handed up and found no room. Any goroutine
 	// may call it.
 	lost() (uint64, error)
@@ -33,3 +35,6 @@ const sendBuffer = 8 << 20
 
 // errHeld says that another process has the ports.
 var errHeld = errors.New("another dataplane process holds it")
+
+// unsent is what the kernel did not take.
+type unsent struct{ packets, bytes int }

@@ -101,7 +101,7 @@ func (p *Port) Send(s Side, v packet.VNet, frame []byte) error {
 	if v.GSOSize > 0 {
 		packets = (len(frame) + int(v.GSOSize) - 1) / int(v.GSOSize)
 	}
-	if err := p.sides[s].carrier.send(v, frame); err != nil {
+	if err := p.sides[s].carrier.send(v, frame, packets); err != nil {
 		p.engine.countFailed(s, packets)
 		return fmt.Errorf("send on wire port %s: %w", s, err)
 	}
@@ -112,7 +112,10 @@ func (p *Port) Send(s Side, v packet.VNet, frame []byte) error {
 // Flush sends what Send kept back to send it with others. Wait does so too.
 func (p *Port) Flush() {
 	for i := range p.sides {
-		_ = p.sides[i].carrier.flush() // what it does not take, the next one tries again
+		if u := p.sides[i].carrier.flush(); u.packets > 0 {
+			p.engine.countSent(Side(i), -u.packets, -u.bytes)
+			p.engine.countFailed(Side(i), u.packets)
+		}
 	}
 }
 

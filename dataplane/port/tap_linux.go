@@ -21,7 +21,10 @@ type tap struct {
 	index int // interface index of the TAP
 	out   int // packet socket
 
-	// send's, here so that sending allocates nothing.
+	box    *outbox
+	failed unsent
+
+	// write's, here so that sending allocates nothing.
 	hdr [packet.VNetLen]byte
 	iov [2]unix.Iovec
 }
@@ -30,7 +33,7 @@ func tapName(s Side) string { return "wirepatch-" + s.String() }
 
 // newTap opens the TAP of a side and the packet socket of its port.
 func newTap(s Side, ifindex int) (*tap, error) {
-	t := &tap{fd: -1, out: -1}
+	t := &tap{fd: -1, out: -1, box: newOutbox()}
 	if err := t.openTap(tapName(s)); err != nil {
 		t.close()
 		return nil, fmt.Errorf("TAP %s: %w", tapName(s), err)
@@ -132,13 +135,19 @@ func (t *tap) close() {
 	closeFD(&t.out)
 }
 
-func (t *tap) fds() []int   { return []int{t.fd} }
-func (t *tap) ready() bool  { return false }
-func (t *tap) flush() error { return nil }
+func (t *tap) fds() []int  { return []int{t.fd} }
+func (t *tap) ready() bool { return false }
+
+func (t *tap) flush() unsent {
+	t.push()
+	u := t.failed
+	t.failed = unsent{}
+	return u
+}
 
 func (t *tap) recv(buf []byte) (packet.VNet, []byte, error) {
 	var v packet.VNet
-	n, err := unix.Read(t.fd, buf)
+	n, err := t.read(buf)
 	if err == unix.EAGAIN || err == unix.EINTR {
 		return v, nil, ErrAgain
 	}

@@ -174,7 +174,7 @@ func (c *xsks) take(x *xsk, buf []byte) []byte {
 	return frame
 }
 
-func (c *xsks) send(v packet.VNet, frame []byte) error {
+func (c *xsks) send(v packet.VNet, frame []byte, _ int) error {
 	if v == (packet.VNet{}) {
 		return c.put(frame)
 	}
@@ -189,7 +189,7 @@ func (c *xsks) put(frame []byte) error {
 	x := c.queues[0]
 	n := (len(frame) + chunkSize - 1) / chunkSize
 	if c.stuck != nil || !x.hasRoom(n) {
-		c.flush()
+		c.push()
 		if c.stuck != nil {
 			return c.stuck
 		}
@@ -208,7 +208,7 @@ func (c *xsks) put(frame []byte) error {
 	}
 	x.tx.publish()
 	if c.unsent++; c.unsent >= kickAfter {
-		c.flush()
+		c.push()
 	}
 	return nil
 }
@@ -230,9 +230,14 @@ func (x *xsk) reclaim() {
 	x.completion.consume(n)
 }
 
-// flush has the kernel send what waits. It sends a few at each call; what it
-// does not take in the end waits for the next flush.
-func (c *xsks) flush() error {
+func (c *xsks) flush() unsent {
+	c.push()
+	return unsent{}
+}
+
+// push has the kernel send what waits. It sends a few at each call; what it
+// does not take in the end waits for the next one.
+func (c *xsks) push() error {
 	x := c.queues[0]
 	if c.unsent == 0 && c.stuck == nil {
 		return nil

@@ -31,6 +31,8 @@ type Engine struct {
 	cleanAt  Instant // when legacies are looked through next
 	now      Instant
 	beats    uint64
+	latest   *Session     // that a segment came for
+	crowd    int          // how many came in turns from different ones, up to a limit
 	in       packet.Frame // the frame at hand
 	out      packet.Frame // the frame being built
 	buf      []byte       // its bytes
@@ -187,6 +189,7 @@ func (e *Engine) segment(from Side, v packet.VNet) {
 	if s == nil {
 		s = e.open(from, f)
 	}
+	e.count(s)
 	before := s.memory()
 	s.handle(from, v, f)
 	e.account(s, before)
