@@ -28,7 +28,7 @@ import (
 const manyEvents = 100_000
 
 // slow is what no page may take, on an emulated processor that others use, too.
-// What is promised, 300 ms, is logged: docs/performance.md.
+// How long each takes is logged; 300 ms are promised on an idle computer.
 const slow = 5 * time.Second
 
 // mgmtUser owns mgmt's folder on the data disk (init).
