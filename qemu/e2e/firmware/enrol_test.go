@@ -98,8 +98,7 @@ func TestEnrol(t *testing.T) {
 	m.refill(files)
 	m.chip(tpm)
 	m.on()
-	m.wait(`slot 0.1.0 runs, confirmed`)
-	m.waitAll(`secure boot: on`, `certificate SHA-256 `+g[0], `forwarding, `)
+	m.waitAll(`slot 0\.1\.0 runs, confirmed`, `secure boot: on`, `certificate SHA-256 `+g[0], `forwarding, `)
 }
 
 // refill puts other files on the EFI system partition of the machine's disk; the
