@@ -80,7 +80,7 @@ func TestSerialConsole(t *testing.T) {
 	c := &terminal{T: t, bed: b}
 	const password = "four plain words here"
 	began := time.Now()
-	c.talk(`No password is set(?s:.*)16 SSH\r?\n> `, "11", `Host name \[`, "rack7", `by DHCP  2 by hand`, "1", `The clock says`, "", `NTP`, "10.0.2.2",
+	c.talk(`No password is set(?s:.*)19 Secure Boot\r?\n> `, "11", `Host name \[`, "rack7", `by DHCP  2 by hand`, "1", `The clock says`, "", `NTP`, "10.0.2.2",
 		`Update repository`, "", `pass uninspected  2 stop`, "1", `first administrator \[admin\]`, "anna", `Type yes`, "yes", `Password`, password, `The same again`, password,
 		`The page is at https://10\.0\.2\.15(?s:.*)0 log out\r?\n> `)
 	t.Logf("set up in %v", time.Since(began).Round(time.Second))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -23,17 +24,17 @@ func TestUpdatesInARow(t *testing.T) {
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: over}.build(t)})
 	m.on()
 	m.wait(`slot 0.1.0 runs, confirmed`)
+	m.wait(`updated: ready`)
 	began, used := time.Now(), 0
 	for i := range *updates {
 		to := fmt.Sprintf("0.%d.0", i+2)
-		m.wait(`updated: ready`)
 		m.shell()
 		used = m.used(used)
 		a.offer(variant{version: to, over: over})
 		m.typed("updated install")
 		m.wait(`firmware %s is installed; restarting into it`, to)
 		m.wait(`firmware: slot %s runs, on trial`, to)
-		m.wait(`firmware: %s is confirmed`, to)
+		m.waitAll(`updated: ready`, `firmware: `+regexp.QuoteMeta(to)+` is confirmed`)
 		a.forget()
 		t.Logf("update %d: %s runs, %v since the first", i+1, to, time.Since(began).Round(time.Second))
 	}
