@@ -29,6 +29,9 @@ type management struct {
 	base string
 }
 
+// adminPassword is the administrator's on the appliance that tests share.
+const adminPassword = "four plain words here"
+
 // signedIn sets the password, as the first visitor does.
 var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -48,8 +51,7 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	if token == nil {
 		return nil, fmt.Errorf("no form on the set-up page:\n%s", page)
 	}
-	const password = "four plain words here"
-	form := url.Values{"token": {token[1]}, "code": {box.SetupCode}, "password": {password}, "repeat": {password}}
+	form := url.Values{"token": {token[1]}, "code": {box.SetupCode}, "password": {adminPassword}, "repeat": {adminPassword}}
 	req, err := http.NewRequest("POST", base+"/setup", nil)
 	if err != nil {
 		return nil, err

@@ -109,12 +109,14 @@ func onConsole(t *testing.T, b *bed.Bed, command string) {
 	defer cancel()
 	serial := b.VM.Serial
 	at := serial.Position()
-	wait := func(pattern string) {
+	wait := func(pattern string) string {
 		t.Helper()
-		var err error
-		if _, at, err = serial.WaitFrom(ctx, at, regexp.MustCompile(pattern)); err != nil {
+		groups, next, err := serial.WaitFrom(ctx, at, regexp.MustCompile(pattern))
+		if err != nil {
 			t.Fatalf("%v\n%s", err, serial.Tail(20))
 		}
+		at = next
+		return groups[0]
 	}
 	send := func(line string) {
 		t.Helper()
@@ -122,10 +124,24 @@ func onConsole(t *testing.T, b *bed.Bed, command string) {
 			t.Fatal(err)
 		}
 	}
+	signIn := func() {
+		t.Helper()
+		send("admin")
+		wait(`Password`)
+		send(adminPassword)
+		wait(`5 shell`)
+	}
 	send("")
-	wait(`5 shell`)
+	if said := wait(`5 shell|Name \(`); said != "5 shell" {
+		signIn()
+	}
 	send("5")
-	wait(`# `)
+	// A menu that was there before the password asks for it now.
+	if said := wait(`# |Name \(`); said != "# " {
+		signIn()
+		send("5")
+		wait(`# `)
+	}
 	send(command + "; echo status=$?")
 	wait(`status=0`)
 	send("exit")

@@ -140,9 +140,12 @@ func (r *relay) deliver() {
 	}
 }
 
-// corrupt flips one bit of what the checksums of IP and TCP cover. It leaves
-// alone what a real path would never carry in this form, a segment that is yet
-// to be cut; and the fields of IPv6 that nothing covers.
+// corrupt sets one bit of what the checksums of IP and TCP cover. It clears
+// none: a frame that meets it again on the other side of the box could else come
+// out with a sum that fits, by a bit set and another cleared in the same column,
+// and no receiver can tell. It leaves alone what a real path would never carry in
+// this form, a segment that is yet to be cut; and the fields of IPv6 that nothing
+// covers.
 func (r *relay) corrupt(b []byte, l3, l4 int) bool {
 	const needsCsum, gsoType = 1, 1
 	if b[gsoType] != 0 {
@@ -170,9 +173,14 @@ func (r *relay) corrupt(b []byte, l3, l4 int) bool {
 	if b[l3]>>4 == 6 {
 		first = l3 + 8
 	}
-	i := first + r.rng.IntN(len(b)-first)
-	b[i] ^= 1 << r.rng.IntN(8)
-	return true
+	for range 16 { // a bit that is not set is found soon
+		i, bit := first+r.rng.IntN(len(b)-first), byte(1)<<r.rng.IntN(8)
+		if b[i]&bit == 0 {
+			b[i] |= bit
+			return true
+		}
+	}
+	return false
 }
 
 // tcpAt returns where IP and TCP header of a frame behind its virtio-net header
