@@ -32,11 +32,12 @@ type agent struct {
 
 	attached   bool          // the ports were opened
 	inspecting chan struct{} // closed once the first generation is in force
+	looking    chan struct{} // closed once servers are looked at, or will not be
 }
 
 func newAgent(b *builder, l *loop) *agent {
 	a := &agent{builder: b, loop: l, instance: rand.Text(), began: l.current.wire, found: discover.New(time.Now),
-		attached: l.port.Attached() != "", inspecting: make(chan struct{})}
+		attached: l.port.Attached() != "", inspecting: make(chan struct{}), looking: make(chan struct{})}
 	a.links = l.port.NewPropagator(func(text string) {
 		slog.Info(text)
 		l.report("link", text)

@@ -94,6 +94,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop, set *settings.Se
 		if begun, err := l.begin(ctx, first); !begun || err != nil {
 			return err
 		}
+		<-a.looking
 		a.ready()
 		return l.run(ctx)
 	})

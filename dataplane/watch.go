@@ -7,18 +7,15 @@ import (
 	"os"
 
 	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/port"
 )
 
 // lookAround keeps what servers say of themselves until ctx is done. That it
 // cannot be had keeps nothing else from working.
 func (a *agent) lookAround(ctx context.Context) {
-	if !a.began.Discovery {
-		return
-	}
-	w, err := a.loop.port.NewWatch()
-	if err != nil {
-		slog.Warn("servers are not found by themselves", "error", err)
-		a.loop.report("wire", "servers are not found by themselves: "+err.Error())
+	w := a.openWatch()
+	close(a.looking)
+	if w == nil {
 		return
 	}
 	defer context.AfterFunc(ctx, func() { w.Close() })()
@@ -34,6 +31,20 @@ func (a *agent) lookAround(ctx context.Context) {
 		}
 		a.found.Add(s)
 	}
+}
+
+// openWatch is nil when servers are not to be looked at, or cannot be.
+func (a *agent) openWatch() *port.Watch {
+	if !a.began.Discovery {
+		return nil
+	}
+	w, err := a.loop.port.NewWatch()
+	if err != nil {
+		slog.Warn("servers are not found by themselves", "error", err)
+		a.loop.report("wire", "servers are not found by themselves: "+err.Error())
+		return nil
+	}
+	return w
 }
 
 // Found implements control.Finder.

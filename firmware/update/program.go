@@ -3,10 +3,12 @@ package update
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -16,8 +18,13 @@ type Program struct{ Socket string }
 // maxStatus bounds an answer, bytes.
 const maxStatus = 1 << 20
 
-// statusTime is how long an answer to what is done at once may take.
-const statusTime = 5 * time.Second
+// statusTime is how long an answer to what is done at once may take, and
+// startTime how long the program may take to be there: it starts anew when the
+// settings change.
+const (
+	statusTime = 5 * time.Second
+	startTime  = 20 * time.Second
+)
 
 // Status asks what runs, what is offered and what is being done.
 func (p Program) Status(ctx context.Context) (*Status, error) {
@@ -28,7 +35,7 @@ func (p Program) Status(ctx context.Context) (*Status, error) {
 
 // Check has it look into the repository now.
 func (p Program) Check(ctx context.Context) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	ctx, cancel := context.WithTimeout(ctx, startTime+statusTime)
 	defer cancel()
 	return p.ask(ctx, http.MethodPost, "/v1/check", nil, 0)
 }
@@ -40,7 +47,7 @@ func (p Program) Install(ctx context.Context) (*Status, error) {
 
 // Plan has it put in the firmware that is offered in the next window, or not.
 func (p Program) Plan(ctx context.Context, wanted bool) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	ctx, cancel := context.WithTimeout(ctx, startTime+statusTime)
 	defer cancel()
 	if wanted {
 		return p.ask(ctx, http.MethodPost, "/v1/install?when=window", nil, 0)
@@ -60,8 +67,12 @@ func (p Program) Upload(ctx context.Context, file io.Reader, size int64, restart
 
 // ask returns the status, or a *Refusal as error.
 func (p Program) ask(ctx context.Context, method, path string, body io.Reader, size int64) (*Status, error) {
+	patience := startTime
+	if method == http.MethodGet { // asked again and again anyway
+		patience = 0
+	}
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", p.Socket)
+		return p.dial(ctx, patience)
 	}}}
 	req, err := http.NewRequestWithContext(ctx, method, "http://updated"+path, body)
 	if err != nil {
@@ -88,4 +99,20 @@ func (p Program) ask(ctx context.Context, method, path string, body io.Reader, s
 		return nil, fmt.Errorf("updated: read answer: %w", err)
 	}
 	return s, nil
+}
+
+// dial waits so long for a program that is not there yet.
+func (p Program) dial(ctx context.Context, patience time.Duration) (net.Conn, error) {
+	for end := time.Now().Add(patience); ; {
+		c, err := new(net.Dialer).DialContext(ctx, "unix", p.Socket)
+		away := errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+		if !away || time.Now().After(end) {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -195,5 +196,35 @@ func TestPull(t *testing.T) {
 	b.settings.Repository = ""
 	if code := b.post(t, "/v1/check", strings.NewReader(""), 0); code != update.NotReady {
 		t.Errorf("check without a repository: %q; want %s", code, update.NotReady)
+	}
+}
+
+// TestAskedWhileItStarts: who gives a command just when the program starts anew
+// waits for it.
+func TestAskedWhileItStarts(t *testing.T) {
+	b := newBox(t)
+	away := b.socket + ".away"
+	if err := os.Rename(b.socket, away); err != nil {
+		t.Fatal(err)
+	}
+	p := update.Program{Socket: b.socket}
+	if _, err := p.Status(t.Context()); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("status: %v; want at once that nobody is there", err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := p.Plan(t.Context(), false)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("plan: %v before anybody was there", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	if err := os.Rename(away, b.socket); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("plan, once the program was there: %v", err)
 	}
 }

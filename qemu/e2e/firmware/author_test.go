@@ -60,13 +60,19 @@ func (a *author) must(err error) {
 // trusting returns what a firmware that trusts this author has beside a plain one.
 func (a *author) trusting(settings string) []cpio.Record {
 	a.Helper()
+	return a.trustingWith(quick + settings)
+}
+
+// trustingWith is trusting without the haste.
+func (a *author) trustingWith(settings string) []cpio.Record {
+	a.Helper()
 	root, err := a.Root()
 	a.must(err)
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "images", "appliance.ini"))
 	a.must(err)
 	return []cpio.Record{
 		cpio.StaticFile("etc/wirepatch/root.json", string(root), 0o644),
-		cpio.StaticFile("etc/wirepatch/appliance.ini", string(text)+quick+settings, 0o644),
+		cpio.StaticFile("etc/wirepatch/appliance.ini", string(text)+settings, 0o644),
 	}
 }
 
