@@ -4,8 +4,6 @@
 package cycle
 
 import (
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -20,7 +18,7 @@ import (
 )
 
 // Schema is what is kept of the cycles.
-const Schema = `CREATE TABLE cycle(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;`
+var Schema = store.NamedSchema("cycle")
 
 // Cycle is one window that comes again: on the Week-th Weekday of the months, and
 // Offset days after it.
@@ -150,39 +148,18 @@ type Store struct {
 	mu sync.Mutex
 }
 
+func (s *Store) cycles() store.Named[Cycle] { return store.Named[Cycle]{DB: s.DB, Table: "cycle"} }
+
 // Cycles returns all cycles by name.
-func (s *Store) Cycles() ([]Cycle, error) {
-	rows, err := s.DB.Read.Query("SELECT body FROM cycle ORDER BY name")
-	if err != nil {
-		return nil, fmt.Errorf("read cycles: %w", err)
-	}
-	defer rows.Close()
-	all := []Cycle{}
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return nil, err
-		}
-		var c Cycle
-		if err := json.Unmarshal(body, &c); err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, rows.Err()
-}
+func (s *Store) Cycles() ([]Cycle, error) { return s.cycles().All() }
 
 // Get returns one cycle.
-func (s *Store) Get(name string) (c Cycle, err error) {
-	var body []byte
-	err = s.DB.Read.QueryRow("SELECT body FROM cycle WHERE name = ?", name).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, ErrNone
+func (s *Store) Get(name string) (Cycle, error) {
+	c, found, err := s.cycles().Get(name)
+	if err == nil && !found {
+		err = ErrNone
 	}
-	if err != nil {
-		return c, err
-	}
-	return c, json.Unmarshal(body, &c)
+	return c, err
 }
 
 // Put adds a cycle or changes it.
@@ -192,36 +169,24 @@ func (s *Store) Put(c Cycle) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var n int
-	if err := s.DB.Read.QueryRow("SELECT count(*) FROM cycle WHERE name <> ?", c.Name).Scan(&n); err != nil {
+	n, err := s.cycles().Others(c.Name)
+	if err != nil {
 		return err
 	}
 	if n >= maxCycles {
 		return faulty("more than %d cycles", maxCycles)
 	}
 	c.Reminded = time.Time{}
-	return s.save(c)
-}
-
-func (s *Store) save(c Cycle) error {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	_, err = s.DB.Write.Exec("INSERT INTO cycle VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET body = excluded.body", c.Name, body)
-	return err
+	return s.cycles().Put(c.Name, c)
 }
 
 // Remove forgets a cycle.
 func (s *Store) Remove(name string) error {
-	r, err := s.DB.Write.Exec("DELETE FROM cycle WHERE name = ?", name)
-	if err != nil {
-		return err
+	found, err := s.cycles().Remove(name)
+	if err == nil && !found {
+		err = ErrNone
 	}
-	if n, _ := r.RowsAffected(); n == 0 {
-		return ErrNone
-	}
-	return nil
+	return err
 }
 
 // Reminder is a window that is near.
@@ -249,7 +214,7 @@ func (s *Store) Near() (all []Reminder, _ error) {
 		r := Reminder{c, next[0], !c.Reminded.Equal(next[0].From)}
 		if r.First {
 			c.Reminded = next[0].From
-			if err := s.save(c); err != nil {
+			if err := s.cycles().Put(c.Name, c); err != nil {
 				return nil, err
 			}
 		}

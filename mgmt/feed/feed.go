@@ -6,9 +6,6 @@ package feed
 
 import (
 	"context"
-	"crypto/x509"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,12 +16,13 @@ import (
 	"time"
 
 	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/hook"
 	"wirepatch/mgmt/inventory"
 	"wirepatch/mgmt/store"
 )
 
 // Schema is what is kept of the sources.
-const Schema = `CREATE TABLE feed(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;`
+var Schema = store.NamedSchema("feed")
 
 // Kinds of sources.
 var Kinds = []string{"kev", "osv", "csaf"}
@@ -83,8 +81,8 @@ func (f *Feed) check() error {
 			return faulty("proxy: got %.80q, want an address that begins with http:// or https://", f.Proxy)
 		}
 	}
-	if f.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(f.CA)) {
-		return faulty("ca: no certificate in PEM form")
+	if _, err := hook.Roots(f.CA); err != nil {
+		return faulty("%v", err)
 	}
 	return nil
 }
@@ -100,27 +98,10 @@ type Puller struct {
 	mu sync.Mutex // one fetch, or change of the sources, at a time
 }
 
+func (p *Puller) feeds() store.Named[Feed] { return store.Named[Feed]{DB: p.DB, Table: "feed"} }
+
 // Feeds returns all sources by name.
-func (p *Puller) Feeds() ([]Feed, error) {
-	rows, err := p.DB.Read.Query("SELECT body FROM feed ORDER BY name")
-	if err != nil {
-		return nil, fmt.Errorf("read sources: %w", err)
-	}
-	defer rows.Close()
-	all := []Feed{}
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return nil, err
-		}
-		var f Feed
-		if err := json.Unmarshal(body, &f); err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
-	return all, rows.Err()
-}
+func (p *Puller) Feeds() ([]Feed, error) { return p.feeds().All() }
 
 // Put adds a source, or changes it: then it is fetched anew.
 func (p *Puller) Put(f Feed) error {
@@ -129,50 +110,34 @@ func (p *Puller) Put(f Feed) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var n int
-	if err := p.DB.Read.QueryRow("SELECT count(*) FROM feed WHERE name <> ?", f.Name).Scan(&n); err != nil {
+	n, err := p.feeds().Others(f.Name)
+	if err != nil {
 		return err
 	}
 	if n >= maxFeeds {
 		return faulty("more than %d sources", maxFeeds)
 	}
 	f.Tag, f.Upto, f.Last, f.Got, f.Error, f.Next = "", time.Time{}, time.Time{}, 0, "", p.Now().UTC()
-	return p.save(f)
+	return p.feeds().Put(f.Name, f)
 }
 
-func (p *Puller) save(f Feed) error {
-	body, err := json.Marshal(f)
-	if err != nil {
-		return err
+func (p *Puller) get(name string) (Feed, error) {
+	f, found, err := p.feeds().Get(name)
+	if err == nil && !found {
+		err = ErrNone
 	}
-	_, err = p.DB.Write.Exec("INSERT INTO feed VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET body = excluded.body", f.Name, body)
-	return err
-}
-
-func (p *Puller) get(name string) (f Feed, err error) {
-	var body []byte
-	err = p.DB.Read.QueryRow("SELECT body FROM feed WHERE name = ?", name).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, ErrNone
-	}
-	if err != nil {
-		return f, err
-	}
-	return f, json.Unmarshal(body, &f)
+	return f, err
 }
 
 // Remove forgets a source. What came from it stays.
 func (p *Puller) Remove(name string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r, err := p.DB.Write.Exec("DELETE FROM feed WHERE name = ?", name)
-	if err != nil {
-		return err
+	found, err := p.feeds().Remove(name)
+	if err == nil && !found {
+		err = ErrNone
 	}
-	if n, _ := r.RowsAffected(); n == 0 {
-		return ErrNone
-	}
-	return nil
+	return err
 }
 
 // Soon has a source be fetched at the next look.
@@ -184,7 +149,7 @@ func (p *Puller) Soon(name string) error {
 		return err
 	}
 	f.Next = p.Now().UTC()
-	return p.save(f)
+	return p.feeds().Put(f.Name, f)
 }
 
 // Run fetches what is due until ctx ends.
@@ -241,7 +206,7 @@ func (p *Puller) pull(ctx context.Context, name string) {
 		p.Audit.Add(e)
 	}
 	if ctx.Err() == nil {
-		_ = p.save(f) // where it cannot be kept, it is fetched again
+		_ = p.feeds().Put(f.Name, f) // where it cannot be kept, it is fetched again
 	}
 }
 

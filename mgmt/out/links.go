@@ -3,22 +3,17 @@ package out
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strconv"
 	"time"
 
 	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/hook"
 	"wirepatch/mgmt/wire"
 )
 
@@ -28,29 +23,16 @@ const sendTime = 15 * time.Second
 // maxDatagram is what a receiver of syslog over UDP should take.
 const maxDatagram = 2048
 
-// roots are the authorities that may have signed a receiver's certificate.
-func roots(ca string) (*x509.CertPool, error) {
-	if ca == "" {
-		return nil, nil // the system's
-	}
-	pool := x509.NewCertPool()
-	if len(ca) > 64<<10 || !pool.AppendCertsFromPEM([]byte(ca)) {
-		return nil, fmt.Errorf("%w: ca: no certificate in PEM", ErrInput)
-	}
-	return pool, nil
-}
-
 func (o Output) dial(ctx context.Context, host func() string) (link, error) {
-	pool, err := roots(o.CA)
+	if o.Kind == "webhook" {
+		w := &webhook{host, hook.Receiver{URL: o.Target, Secret: o.Secret, CA: o.CA}}
+		return w, w.to.Open()
+	}
+	pool, err := hook.Roots(o.CA)
 	if err != nil {
 		return nil, err
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
-	if o.Kind == "webhook" {
-		return &webhook{o, host, &http.Client{Timeout: sendTime, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true},
-			// What is sent goes where the administrator said, nowhere else.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	var c net.Conn
@@ -123,9 +105,8 @@ func (s *syslog) close() { s.conn.Close() }
 
 // webhook posts batches; the receiver answers 2xx when it has them.
 type webhook struct {
-	Output
-	host   func() string
-	client *http.Client
+	host func() string
+	to   hook.Receiver
 }
 
 // Batch is the body of a webhook.
@@ -153,26 +134,9 @@ func (w *webhook) send(ctx context.Context, all []message) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Target, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if w.Secret != "" {
-		mac := hmac.New(sha256.New, []byte(w.Secret))
-		mac.Write(body)
-		req.Header.Set("X-Wirepatch-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	}
-	resp, err := w.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("the receiver answers %s", resp.Status)
-	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	return w.to.Post(ctx, body)
 }
 
-func (w *webhook) close() { w.client.CloseIdleConnections() }
+func (w *webhook) close() { w.to.Close() }

@@ -20,6 +20,7 @@ import (
 
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/events"
+	"wirepatch/mgmt/hook"
 	"wirepatch/mgmt/store"
 )
 
@@ -80,8 +81,10 @@ func (o Output) Check() error {
 	default:
 		return fmt.Errorf("%w: kind: got %.20q, want udp, tcp, tls or webhook", ErrInput, o.Kind)
 	}
-	_, err := roots(o.CA)
-	return err
+	if _, err := hook.Roots(o.CA); err != nil {
+		return fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	return nil
 }
 
 // Status is how an output is doing.

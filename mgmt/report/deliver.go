@@ -1,20 +1,15 @@
 package report
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"wirepatch/mgmt/hook"
 )
 
 func sum(b []byte) string {
@@ -42,7 +37,7 @@ func (k *Keeper) Run(ctx context.Context, failed func(error)) {
 func (k *Keeper) Due(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all, err := k.schedules()
+	all, err := k.schedules().All()
 	if err != nil {
 		return err
 	}
@@ -55,7 +50,7 @@ func (k *Keeper) Due(ctx context.Context) error {
 			s.Error = short(err.Error())
 		}
 		s.Next = nextEnd(s.Every, k.Now())
-		if err := k.save(s); err != nil {
+		if err := k.schedules().Put(s.Name, s); err != nil {
 			return err
 		}
 	}
@@ -129,33 +124,12 @@ func (k *Keeper) deliver(ctx context.Context, s stored, m Kept) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Target, bytes.NewReader(body))
-	if err != nil {
+	to := hook.Receiver{URL: s.Target, Secret: s.Key, CA: s.CA}
+	if err := to.Open(); err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	if s.Key != "" {
-		mac := hmac.New(sha256.New, []byte(s.Key))
-		mac.Write(body)
-		req.Header.Set("X-Wirepatch-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		config.RootCAs.AppendCertsFromPEM([]byte(s.CA))
-	}
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	defer c.CloseIdleConnections()
-	resp, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection ends well
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("the receiver answers %s", resp.Status)
-	}
-	return nil
+	defer to.Close()
+	return to.Post(ctx, body)
 }
 
 func short(s string) string {

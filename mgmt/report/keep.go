@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"crypto/x509"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -14,14 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"wirepatch/mgmt/hook"
 	"wirepatch/mgmt/store"
 )
 
 // Schema is what is kept: schedules, and reports as they were made.
-const Schema = `
-CREATE TABLE schedule(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE report(id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, meta BLOB NOT NULL);
-`
+var Schema = store.NamedSchema("schedule") + "CREATE TABLE report(id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, meta BLOB NOT NULL);"
 
 // Bounds of what is kept.
 const (
@@ -97,8 +94,8 @@ func (s Schedule) check() error {
 			return faulty("target: got %.80q, want an address that begins with https://", s.Target)
 		}
 	}
-	if s.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(s.CA)) {
-		return faulty("ca: no certificate in PEM form")
+	if _, err := hook.Roots(s.CA); err != nil {
+		return faulty("%v", err)
 	}
 	return q.Check()
 }
@@ -147,7 +144,7 @@ type Keeper struct {
 
 // Schedules returns all schedules by name, without secrets.
 func (k *Keeper) Schedules() ([]Schedule, error) {
-	all, err := k.schedules()
+	all, err := k.schedules().All()
 	out := []Schedule{}
 	for _, s := range all {
 		out = append(out, s.Schedule)
@@ -155,24 +152,8 @@ func (k *Keeper) Schedules() ([]Schedule, error) {
 	return out, err
 }
 
-func (k *Keeper) schedules() (all []stored, err error) {
-	rows, err := k.DB.Read.Query("SELECT body FROM schedule ORDER BY name")
-	if err != nil {
-		return nil, fmt.Errorf("read schedules: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return nil, err
-		}
-		var s stored
-		if err := json.Unmarshal(body, &s); err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, rows.Err()
+func (k *Keeper) schedules() store.Named[stored] {
+	return store.Named[stored]{DB: k.DB, Table: "schedule"}
 }
 
 // Put adds a schedule or changes it.
@@ -182,24 +163,15 @@ func (k *Keeper) Put(s Schedule) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all, err := k.schedules()
+	n, err := k.schedules().Others(s.Name)
 	if err != nil {
 		return err
 	}
-	if len(all) >= maxSchedules && !slices.ContainsFunc(all, func(o stored) bool { return o.Name == s.Name }) {
+	if n >= maxSchedules {
 		return faulty("more than %d schedules", maxSchedules)
 	}
 	s.Next, s.Error = nextEnd(s.Every, k.Now()), ""
-	return k.save(stored{s, s.Secret})
-}
-
-func (k *Keeper) save(s stored) error {
-	body, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	_, err = k.DB.Write.Exec("INSERT INTO schedule VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET body = excluded.body", s.Name, body)
-	return err
+	return k.schedules().Put(s.Name, stored{s, s.Secret})
 }
 
 // Remove forgets a schedule; its reports stay, and those that were not delivered
@@ -207,14 +179,11 @@ func (k *Keeper) save(s stored) error {
 func (k *Keeper) Remove(name string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	r, err := k.DB.Write.Exec("DELETE FROM schedule WHERE name = ?", name)
-	if err != nil {
-		return err
+	found, err := k.schedules().Remove(name)
+	if err == nil && !found {
+		err = ErrNone
 	}
-	if n, _ := r.RowsAffected(); n == 0 {
-		return ErrNone
-	}
-	return nil
+	return err
 }
 
 // Keep keeps a report that somebody has asked for.
