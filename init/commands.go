@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"wirepatch/board/command"
-	"wirepatch/board/keeper"
+	"wirepatch/board/socket"
 	"wirepatch/firmware/release"
 	"wirepatch/firmware/slot"
 )
@@ -19,7 +19,7 @@ const inputDevices = "/dev/input/event*"
 
 // takeCommands lets the menu and the page have done what only init may.
 func (b *box) takeCommands(ctx context.Context) {
-	l, err := keeper.Listen(command.Socket, mgmtGroup)
+	l, err := socket.Listen(command.Socket, mgmtGroup)
 	if err == nil {
 		defer context.AfterFunc(ctx, func() { l.Close() })()
 		err = command.Serve(ctx, l, commands{b})

@@ -13,6 +13,7 @@ import (
 	"wirepatch/board/atomicfile"
 	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
+	"wirepatch/board/socket"
 )
 
 func (b *box) newKeeper() *keeper.Keeper {
@@ -23,7 +24,7 @@ func (b *box) newKeeper() *keeper.Keeper {
 
 // keepSettings lets mgmt change appliance.ini, which it may not write.
 func (b *box) keepSettings(ctx context.Context) {
-	l, err := keeper.Listen(keeper.Socket, mgmtGroup)
+	l, err := socket.Listen(keeper.Socket, mgmtGroup)
 	if err == nil {
 		defer context.AfterFunc(ctx, func() { l.Close() })()
 		err = b.keeper.Serve(ctx, l)

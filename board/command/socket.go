@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"wirepatch/board/socket"
 )
 
 // One question and one answer, each one line of JSON, for a connection.
@@ -16,7 +18,6 @@ const (
 	maxQuestion = 4 << 10
 	maxAnswer   = 2 << 20
 	answerTime  = PresenceTime + 10*time.Second
-	atOnce      = 8
 )
 
 // question is what is to be done.
@@ -35,27 +36,11 @@ type answer struct {
 
 // Serve answers on l until it is closed.
 func Serve(ctx context.Context, l net.Listener, b Box) error {
-	places := make(chan struct{}, atOnce)
-	for {
-		c, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		places <- struct{}{}
-		go func() {
-			defer func() { <-places }()
-			defer c.Close()
-			serve(ctx, c, b)
-		}()
-	}
+	return socket.Serve(ctx, l, answerTime, func(ctx context.Context, c net.Conn) { serve(ctx, c, b) })
 }
 
 func serve(ctx context.Context, c net.Conn, b Box) {
-	c.SetDeadline(time.Now().Add(answerTime))
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q, err := readQuestion(c)
 	if err != nil {
@@ -162,14 +147,11 @@ func (c Client) Log(ctx context.Context, n int) ([]string, error) {
 }
 
 func (c Client) ask(ctx context.Context, q question) (a answer, _ error) {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := d.DialContext(ctx, "unix", c.Path)
+	conn, done, err := socket.Dial(ctx, c.Path, answerTime)
 	if err != nil {
 		return a, fmt.Errorf("ask the box's first process: %w", err)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	conn.SetDeadline(time.Now().Add(answerTime))
+	defer done()
 	if err := json.NewEncoder(conn).Encode(q); err != nil {
 		return a, fmt.Errorf("ask the box's first process: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"wirepatch/board/settings"
+	"wirepatch/board/socket"
 )
 
 const (
@@ -191,7 +192,7 @@ func TestPowerCutWhileUnconfirmed(t *testing.T) {
 func TestSocket(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := Listen(path, os.Getgid())
+	l, err := socket.Listen(path, os.Getgid())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"wirepatch/board/socket"
 )
 
 // One question and one answer, each one line of JSON, for a connection. Behind
@@ -17,7 +19,6 @@ import (
 const (
 	maxLine    = 16 * MaxText // history with all its texts
 	answerTime = 150 * time.Second
-	atOnce     = 8
 )
 
 // request is the question.
@@ -40,46 +41,12 @@ type response struct {
 
 var kinds = map[string]error{"base": ErrBase, "fault": ErrFault, "apply": ErrApply, "none": ErrNone, "cannot": ErrCannot, "import": ErrImport}
 
-// Listen makes the socket at path, for those of group gid.
-func Listen(path string, gid int) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(os.Chown(path, -1, gid), os.Chmod(path, 0o660)); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
-}
-
 // Serve answers on l until it is closed.
 func (k *Keeper) Serve(ctx context.Context, l net.Listener) error {
-	places := make(chan struct{}, atOnce)
-	for {
-		c, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		places <- struct{}{}
-		go func() {
-			defer func() { <-places }()
-			defer c.Close()
-			k.serve(ctx, c)
-		}()
-	}
+	return socket.Serve(ctx, l, answerTime, k.serve)
 }
 
 func (k *Keeper) serve(ctx context.Context, c net.Conn) {
-	c.SetDeadline(time.Now().Add(answerTime))
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
 	limited := &io.LimitedReader{R: c, N: maxLine}
 	in := bufio.NewReader(limited)
 	var q request
@@ -169,14 +136,11 @@ func (c Client) ask(ctx context.Context, q request) (response, error) {
 
 // exchange asks, with a file behind the question or behind the answer.
 func (c Client) exchange(ctx context.Context, q request, send io.Reader, get io.Writer) (r response, _ error) {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := d.DialContext(ctx, "unix", c.Path)
+	conn, done, err := socket.Dial(ctx, c.Path, answerTime)
 	if err != nil {
 		return r, fmt.Errorf("ask for the settings: %w", err)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	conn.SetDeadline(time.Now().Add(answerTime))
+	defer done()
 	if err := json.NewEncoder(conn).Encode(q); err != nil {
 		return r, fmt.Errorf("ask for the settings: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wirepatch/board/socket"
 )
 
 // wholeBox keeps what it was asked.
@@ -40,7 +42,7 @@ func (w *wholeBox) Import(_ context.Context, who, passphrase string, file *os.Fi
 func TestWhole(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := Listen(path, os.Getgid())
+	l, err := socket.Listen(path, os.Getgid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestWhole(t *testing.T) {
 func TestBack(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := Listen(path, os.Getgid())
+	l, err := socket.Listen(path, os.Getgid())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
+
+	"wirepatch/board/socket"
 )
 
 // Bounds of the interface.
@@ -67,28 +66,9 @@ func NewServer(source Source, log *Log) *Server {
 // Listen makes the socket at path with mode 0660, of group gid when that is
 // not negative. A socket that a dead process left is replaced.
 func Listen(path string, gid int) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("listen on %s: another process answers there", path)
-	}
-	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSocket != 0 {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("remove stale socket: %w", err)
-		}
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make folder of socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
+	l, err := socket.Listen(path, gid)
 	if err != nil {
 		return nil, err
-	}
-	if gid >= 0 {
-		err = os.Chown(path, -1, gid)
-	}
-	if err = errors.Join(err, os.Chmod(path, 0o660)); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("set access to %s: %w", path, err)
 	}
 	return newLimited(l, maxClients), nil
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"wirepatch/board/socket"
 	"wirepatch/firmware/update"
 )
 
@@ -31,14 +30,8 @@ const maxUpload = update.MaxUpload
 //
 // A refusal is status 422 with its code and text.
 func (d *daemon) serve(ctx context.Context) error {
-	if err := os.Remove(d.socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	l, err := net.Listen("unix", d.socket)
+	l, err := socket.Listen(d.socket, -1)
 	if err != nil {
-		return err
-	}
-	if err := os.Chmod(d.socket, 0o660); err != nil {
 		return err
 	}
 	d.logf("ready: firmware %s for board %s, definitions %d", d.release.Version, d.release.Board, d.status.Revision)

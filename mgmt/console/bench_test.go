@@ -16,6 +16,7 @@ import (
 	"wirepatch/board/command"
 	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
+	"wirepatch/board/socket"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/update"
@@ -64,10 +65,10 @@ func newBench(t *testing.T) *bench {
 		Command: command.Client{Path: filepath.Join(dir, "command")}, Keeper: keeper.Client{Path: filepath.Join(dir, "keeper")}, Update: update.Program{Socket: filepath.Join(dir, "update")},
 		Audit:       func(e audit.Entry) { b.mu.Lock(); b.audited = append(b.audited, e); b.mu.Unlock() },
 		Fingerprint: func() string { return strings.Repeat("0a", 32) }, HostKey: func() string { return "SHA256:x" }}
-	kl, err := keeper.Listen(b.Keeper.Path, -1)
+	kl, err := socket.Listen(b.Keeper.Path, -1)
 	b.must(err)
 	go b.keeper.Serve(context.Background(), kl)
-	cl, err := keeper.Listen(b.Command.Path, -1)
+	cl, err := socket.Listen(b.Command.Path, -1)
 	b.must(err)
 	go command.Serve(context.Background(), cl, asked{b})
 	wl, err := control.Listen(filepath.Join(dir, "dataplane"), -1)

@@ -19,6 +19,7 @@ import (
 	"wirepatch/board/command"
 	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
+	"wirepatch/board/socket"
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/update"
@@ -140,7 +141,7 @@ func (l *lab) openStores() {
 }
 
 // startKeeper runs init's keeper of the settings, which has the dataplane reload.
-func (l *lab) startKeeper() (socket string) {
+func (l *lab) startKeeper() (path string) {
 	l.Helper()
 	l.keeper = &keeper.Keeper{Owner: filepath.Join(l.dir, "appliance.ini"), Default: "/nothing", Folder: filepath.Join(l.dir, "settings"), Now: time.Now, Logf: l.Logf,
 		Apply: func(ctx context.Context, _, _ *settings.Settings) error {
@@ -148,12 +149,12 @@ func (l *lab) startKeeper() (socket string) {
 			defer c.Close()
 			return c.Reload(ctx)
 		}}
-	socket = filepath.Join(l.dir, "settings.sock")
-	ln, err := keeper.Listen(socket, -1)
+	path = filepath.Join(l.dir, "settings.sock")
+	ln, err := socket.Listen(path, -1)
 	l.must(err)
 	go l.keeper.Serve(context.Background(), ln)
 	l.Cleanup(func() { ln.Close() })
-	return socket
+	return path
 }
 
 // settle waits until all events that were copied are on the disk.
