@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"wirepatch/dataplane/control"
+	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/session"
 )
 
@@ -30,7 +31,7 @@ func servicesOf(s snapshot) []control.Service {
 			address = v.Address.Addr().String()
 		}
 		out = append(out, control.Service{Name: v.Name, Address: address, Port: int(v.Port), Protocol: v.Protocol, Over: v.Over,
-			Fail: v.Fail, InForce: failOf(s.policies[i]), Exceed: v.Exceed, Sessions: s.stats.PerService[v.Name]})
+			Fail: v.Fail, InForce: failOf(s.policies[i]), Exceed: v.Exceed, Products: v.Products, Sessions: s.stats.PerService[v.Name]})
 	}
 	return out
 }
@@ -42,7 +43,14 @@ func definitionsOf(s snapshot) []control.Definition {
 	}
 	for _, d := range s.generation.set.Definitions() {
 		out = append(out, control.Definition{ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
-			Mode: d.Mode, Services: d.Services, Error: d.Error, Corrections: s.perPatch[d.ID]})
+			Mode: d.Mode, Services: d.Services, Error: d.Error, Corrections: s.perPatch[d.ID], Only: d.Only, Parameters: parametersOf(d)})
+	}
+	return out
+}
+
+func parametersOf(d patch.Info) (out []control.Parameter) {
+	for _, p := range d.Parameters {
+		out = append(out, control.Parameter(p))
 	}
 	return out
 }

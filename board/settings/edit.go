@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Editor changes single values in the text of an appliance.ini and leaves all
@@ -84,39 +86,48 @@ func (e *Editor) Set(section, key, value string) error {
 	if !plainValue.MatchString(value) || strings.TrimSpace(value) != value {
 		return fmt.Errorf("[%s] %s: got %.80q, want letters, digits and . , : / - _ only", section, key, value)
 	}
+	if value == "" {
+		e.drop(section, key)
+	} else {
+		e.put(section, key, value)
+	}
+	return nil
+}
+
+// put gives a key its value, even an empty one.
+func (e *Editor) put(section, key, value string) {
+	line := strings.TrimRight(key+" = "+value, " ")
 	first, end, ok := e.section(section)
 	if !ok {
-		if value == "" {
-			return nil
-		}
-		e.lines = append(e.lines, "", "["+section+"]", key+" = "+value)
-		return nil
-	}
-	for i := first + 1; i < end; i++ {
-		if keyOf(e.lines[i]) != key {
-			continue
-		}
-		if value == "" {
-			e.lines = slices.Delete(e.lines, i, i+1)
-			return nil
-		}
-		before, _, _ := strings.Cut(e.lines[i], "=")
-		e.lines[i] = before + "= " + value
-		return nil
-	}
-	if value == "" {
-		return nil
+		e.lines = append(e.lines, "", "["+section+"]", line)
+		return
 	}
 	// Behind the last line that says something: comments at the end of a section
 	// are most likely about the next one.
 	at := first + 1
 	for i := first + 1; i < end; i++ {
-		if keyOf(e.lines[i]) != "" {
+		switch keyOf(e.lines[i]) {
+		case key:
+			before, _, _ := strings.Cut(e.lines[i], "=")
+			e.lines[i] = strings.TrimRight(before+"= "+value, " ")
+			return
+		case "":
+		default:
 			at = i + 1
 		}
 	}
-	e.lines = slices.Insert(e.lines, at, key+" = "+value)
-	return nil
+	e.lines = slices.Insert(e.lines, at, line)
+}
+
+// drop takes a key away.
+func (e *Editor) drop(section, key string) {
+	first, end, ok := e.section(section)
+	for i := first + 1; ok && i < end; i++ {
+		if keyOf(e.lines[i]) == key {
+			e.lines = slices.Delete(e.lines, i, i+1)
+			return
+		}
+	}
 }
 
 // Has says whether there is such a section.
@@ -145,10 +156,15 @@ func (e *Editor) SetService(name, address, port, protocol, fail, exceed string) 
 	return nil
 }
 
-// RemoveService takes a service away, and the modes that definitions have in it.
+// RemoveService takes a service away, and the modes and parameters that
+// definitions have in it.
 func (e *Editor) RemoveService(name string) {
 	e.Remove("service " + name)
-	e.lines = slices.DeleteFunc(e.lines, func(l string) bool { return keyOf(l) == "mode."+name })
+	e.lines = slices.DeleteFunc(e.lines, func(l string) bool {
+		parameter, ok := strings.CutPrefix(keyOf(l), "set.")
+		_, service, _ := strings.Cut(parameter, ".")
+		return keyOf(l) == "mode."+name || ok && service == name
+	})
 }
 
 // SetMode gives a definition a mode, in one service or ("") in all; "" as mode
@@ -162,4 +178,50 @@ func (e *Editor) SetMode(definition, service, mode string) error {
 		key = "mode." + service
 	}
 	return e.Set("patch "+definition, key, mode)
+}
+
+// plainParameter says whether the file needs no quotes for a parameter's value:
+// printable, without what begins a comment, a quotation or an escape there.
+func plainParameter(value string) bool {
+	return len(value) <= 1000 && utf8.ValidString(value) && strings.TrimSpace(value) == value && !strings.ContainsFunc(value, func(r rune) bool {
+		return !unicode.IsPrint(r) || strings.ContainsRune("\"'`#;%\\", r)
+	})
+}
+
+var parameterName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// SetParameter gives a definition's parameter a value, in one service or ("") in
+// all; an empty value is one, too.
+func (e *Editor) SetParameter(definition, service, name, value string) error {
+	key, err := parameterKey(definition, service, name)
+	if err != nil {
+		return err
+	}
+	if !plainParameter(value) {
+		return fmt.Errorf("%s of %s: got %.80q, want up to 1000 printable letters and signs without quotes and # ; %% \\", name, definition, value)
+	}
+	e.put("patch "+definition, key, value)
+	return nil
+}
+
+// DropParameter leaves a definition's parameter to what holds otherwise.
+func (e *Editor) DropParameter(definition, service, name string) error {
+	key, err := parameterKey(definition, service, name)
+	if err == nil {
+		e.drop("patch "+definition, key)
+	}
+	return err
+}
+
+func parameterKey(definition, service, name string) (string, error) {
+	if err := CheckName(definition); err != nil {
+		return "", err
+	}
+	if !parameterName.MatchString(name) {
+		return "", fmt.Errorf("parameter %.40q: take lower-case letters, digits and _", name)
+	}
+	if service == "" {
+		return "set." + name, nil
+	}
+	return "set." + name + "." + service, CheckName(service)
 }

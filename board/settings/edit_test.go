@@ -117,3 +117,57 @@ func FuzzEdit(f *testing.F) {
 		}
 	})
 }
+
+// TestEditParameter: what is written is read back; what the file would read as
+// something else is refused.
+func TestEditParameter(t *testing.T) {
+	const text = "[service web]\naddress = 10.0.0.1\nport = 80\n\n[service my shop.2]\naddress = 10.0.0.2\nport = 80\n"
+	values := []string{"https://a.example, https://b.example:8443/x?y=1&z", "-5", "yes", "", "a = b: [c] (d) {e}|^$*+!@~<>", "Zürich"}
+	for _, value := range values {
+		for _, service := range []string{"", "web", "my shop.2"} {
+			e := Edit(text)
+			if err := e.SetParameter("WP-1", service, "origins", "first"); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.SetParameter("WP-1", service, "origins", value); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Parse([]byte(e.String()))
+			if err != nil {
+				t.Fatalf("%q in %q: %v", value, service, err)
+			}
+			if got, ok := s.Parameters["WP-1"][service]["origins"]; !ok || got != value {
+				t.Errorf("%q in %q is read as %q, %v", value, service, got, ok)
+			}
+			if err := e.DropParameter("WP-1", service, "origins"); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := Parse([]byte(e.String())); err != nil || len(s.Parameters) != 0 {
+				t.Errorf("dropped, %q holds %v, %v", e.String(), s, err)
+			}
+		}
+	}
+	e := Edit(text)
+	for _, bad := range []string{"a ; b", "#x", "`x", `"x"`, `a\`, "%(x)s", " a", "a\nb", strings.Repeat("x", 1001)} {
+		if err := e.SetParameter("WP-1", "", "origins", bad); err == nil {
+			t.Errorf("SetParameter takes %q", bad)
+		}
+	}
+	for _, name := range []string{"", "Origins", "a.b", "a b", "a=b"} {
+		if err := e.SetParameter("WP-1", "", name, "x"); err == nil {
+			t.Errorf("SetParameter takes the name %q", name)
+		}
+	}
+	if err := e.DropParameter("WP-9", "", "address"); err != nil || e.String() != text {
+		t.Errorf("dropping what is not there: %v, %q", err, e.String())
+	}
+	for _, service := range []string{"web", "my shop.2"} {
+		if err := e.SetParameter("WP-1", service, "origins", "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.RemoveService("my shop.2")
+	if s, err := Parse([]byte(e.String())); err != nil || s.Parameters["WP-1"]["web"]["origins"] != "x" || len(s.Parameters["WP-1"]) != 1 {
+		t.Errorf("without a service: %v, %v", s, err)
+	}
+}

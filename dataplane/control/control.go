@@ -84,6 +84,7 @@ type Service struct {
 	Fail     string               `json:"fail"`     // "open", "closed": when the engine is gone
 	InForce  string               `json:"in_force"` // the same, as the kernel has it now; "": it does not know the service
 	Exceed   string               `json:"exceed"`   // "pass", "reset": at a limit or an undecodable message
+	Products []string             `json:"products"` // what it is known to run
 	Sessions uint64               `json:"sessions"` // open now
 }
 
@@ -117,6 +118,9 @@ type Definition struct {
 	// Services are the modes in single services, where they have one of their own.
 	Services    map[string]string `json:"services,omitempty"`
 	Corrections uint64            `json:"corrections"`
+	// Only is the product whose servers it is confined to; "": all that speak its protocol.
+	Only       string      `json:"only,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty"`
 }
 
 // Event is one entry of the dataplane's log. The last few thousand are kept in

@@ -192,3 +192,47 @@ func (t *tester) give(v *Vector) {
 		l.parameters = map[string]map[string]any{"": own}
 	}
 }
+
+// GivenParameter is a parameter and its values, as settings would have them.
+type GivenParameter struct {
+	Name, About   string
+	Type, Default string            // "text", "number", "truth" or "list"
+	Values        map[string]string // in force: in single services, and ("") in all others
+}
+
+// givenParameters tells what the owner may give, and what is in force. A definition
+// that was set aside for its values has none in force.
+func (l *loaded) givenParameters() (out []GivenParameter) {
+	for _, p := range l.Parameters {
+		g := GivenParameter{Name: p.Name, About: p.About, Default: settingsText(p.Default), Values: map[string]string{}}
+		switch p.Default.(type) {
+		case int64:
+			g.Type = "number"
+		case bool:
+			g.Type = "truth"
+		case []string:
+			g.Type = "list"
+		default:
+			g.Type = "text"
+		}
+		for service, values := range l.parameters {
+			g.Values[service] = settingsText(values[p.Name])
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// settingsText writes a value as settings have it: what parameterOf reads.
+func settingsText(v any) string {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case []string:
+		return strings.Join(v, ", ")
+	}
+	return fmt.Sprint(v)
+}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"wirepatch/dataplane/protocol"
 )
 
@@ -66,6 +68,11 @@ func TestParameters(t *testing.T) {
 		if got != want {
 			t.Errorf("service %q: %q removed; want %q", service, got, want)
 		}
+	}
+	told := set.Definitions()[0].Parameters[0]
+	wantTold := GivenParameter{Name: "origins", About: told.About, Type: "list", Default: "", Values: map[string]string{"": "a, b", "shop": "c", "mail": ""}}
+	if d := cmp.Diff(wantTold, told); d != "" {
+		t.Errorf("what the owner is told (-want +got):\n%s", d)
 	}
 	for name, given := range map[string]map[string]string{
 		"no parameter": {"origin": "a"}, "whole number": {"most": "many"}, "yes or no": {"strict": "maybe"},

@@ -40,3 +40,11 @@ func (p *Product) is(name string) bool {
 	parts := strings.Split(p.CPE, ":")
 	return strings.EqualFold(name, p.Name) || len(parts) > 4 && strings.EqualFold(name, parts[4])
 }
+
+// confinedTo names the product that the definition's scope is, "" where it has none.
+func (d *Definition) confinedTo() string {
+	if d.Scope != ScopeProduct {
+		return ""
+	}
+	return d.Product.Name
+}

@@ -78,9 +78,11 @@ type Info struct {
 	Vulnerabilities []string
 	Mode            string
 	Services        map[string]string // modes in single services
-	Error           string            // why it is set aside; "" when it is in force
-	Corrections     uint64            // corrections asked for since this Set was made, in shadow mode too
-	Errors          uint64            // evaluations that failed or cost too much, and so matched nothing
+	Only            string            // product whose servers it is confined to; "": all that speak its protocol
+	Parameters      []GivenParameter
+	Error           string // why it is set aside; "" when it is in force
+	Corrections     uint64 // corrections asked for since this Set was made, in shadow mode too
+	Errors          uint64 // evaluations that failed or cost too much, and so matched nothing
 }
 
 // Compile makes a Set of definitions. schemas are by protocol, modes by
@@ -218,7 +220,7 @@ func (s *Set) Definitions() []Info {
 		}
 		out = append(out, Info{
 			ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,
-			Mode: d.mode, Services: d.byService, Error: why,
+			Mode: d.mode, Services: d.byService, Only: d.confinedTo(), Parameters: d.givenParameters(), Error: why,
 			Corrections: d.corrections.Load(), Errors: d.errors.Load(),
 		})
 	}

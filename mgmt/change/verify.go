@@ -3,6 +3,8 @@ package change
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +57,8 @@ func Differences(want *settings.Settings, got *control.Status) (all []string) {
 			say("service %s is not protected", w.Name)
 		case g.Port != int(w.Port) || g.Protocol != w.Protocol:
 			say("service %s is port %d, %s", w.Name, g.Port, g.Protocol)
+		case !slices.Equal(g.Products, w.Products):
+			say("service %s is taken to run %q", w.Name, strings.Join(g.Products, ", "))
 		}
 		delete(services, w.Name)
 	}
@@ -70,8 +74,27 @@ func Differences(want *settings.Settings, got *control.Status) (all []string) {
 				say("%s is %s in %s", d.ID, ModeIn(d, service), service)
 			}
 		}
-		if d.Error != "" && (want.Modes[d.ID] != "" || len(want.ServiceModes[d.ID]) > 0) {
+		if d.Error != "" && (want.Modes[d.ID] != "" || len(want.ServiceModes[d.ID]) > 0 || len(want.Parameters[d.ID]) > 0) {
 			say("%s is set aside: %s", d.ID, d.Error)
+			continue
+		}
+		all = append(all, parameterDifferences(d, want.Parameters[d.ID])...)
+	}
+	return all
+}
+
+// parameterDifferences says which values of a definition are not as given. A list
+// is written in many ways, with or without blanks.
+func parameterDifferences(d control.Definition, given map[string]map[string]string) (all []string) {
+	for _, service := range slices.Sorted(maps.Keys(given)) {
+		for _, name := range slices.Sorted(maps.Keys(given[service])) {
+			i := slices.IndexFunc(d.Parameters, func(p control.Parameter) bool { return p.Name == name })
+			switch {
+			case i < 0:
+				all = append(all, fmt.Sprintf("%s has no parameter %s", d.ID, name))
+			case !d.Parameters[i].Same(given[service][name], d.Parameters[i].In(service)):
+				all = append(all, fmt.Sprintf("%s: %s is %q", d.ID, name, d.Parameters[i].In(service)))
+			}
 		}
 	}
 	return all

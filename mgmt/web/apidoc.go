@@ -41,7 +41,7 @@ var (
 	fChange  = need("id", "number of the change")
 	fAddress = need("address", "IPv4 or IPv6 address")
 	fText    = need("text", "the file's text")
-	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass")}
+	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass"), may("product", "what it runs, separated by commas: for definitions that are confined to a product; absent: as it is")}
 	fFilter  = []field{may("q", "words"), may("definition", "id"), may("service", "name"), may("client", "address"), may("mode", "mode", "shadow", "correct"), may("from", "time in UTC"), may("to", "time in UTC"), may("show", "which", "corrections", "events")}
 	fReport  = []field{may("kind", "kind", "exposure", "compliance", "effect", "changes"), may("from", "time in UTC"), may("to", "time in UTC"), may("cve", "vulnerability"), may("product", "product"), may("group", "group of servers")}
 	fExposed = []field{may("q", "words"), may("state", "state", "exposed", "possible", "shadow", "corrected", "patched")}
@@ -95,6 +95,7 @@ var apiDocs = map[string]apiDoc{
 	"GET /api/v1/audit":                         {summary: "the audit log, one record a line, at most 1000", query: []field{may("since", "numbers above")}, out: audit.Record{}, lines: true},
 	"GET /api/v1/users":                         {summary: "users and tokens, without secrets", out: UsersInfo{}},
 	"POST /api/v1/draft/mode":                   {summary: "give a definition a mode", in: []field{need("definition", "id"), may("service", "name; absent: in all"), need("mode", "mode", "off", "shadow", "correct", "default")}},
+	"POST /api/v1/draft/parameter":              {summary: "give a definition's parameter a value", in: []field{need("definition", "id"), may("service", "name; absent: in all"), need("name", "of the parameter"), may("value", "as in appliance.ini: of a list, texts separated by commas; yes or no"), may("default", "take the value back", "yes")}},
 	"POST /api/v1/draft/service/add":            {summary: "add a protected service", in: fService},
 	"POST /api/v1/draft/service":                {summary: "change a protected service", in: fService},
 	"POST /api/v1/draft/service/remove":         {summary: "remove a protected service", in: []field{fName}},

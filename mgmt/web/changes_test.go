@@ -99,7 +99,7 @@ func TestChangeByOnePerson(t *testing.T) {
 		t.Errorf("the mode on the wire is %s; want shadow", got)
 	}
 	l.poller.Poll(t.Context())
-	if page := l.page("admin", "/patches"); !strings.Contains(page, `<option selected>shadow</option>`) {
+	if page := l.page("admin", "/patches/WP-2023-26125"); !strings.Contains(page, `<option selected>shadow</option>`) {
 		t.Error("the page of inline patches does not show the mode")
 	}
 	if w := l.post("admin", "/changes/undo", "id", "1"); w.Code != 303 {

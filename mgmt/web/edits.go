@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"wirepatch/board/keeper"
 	"wirepatch/board/settings"
-	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/visible"
 )
 
@@ -37,8 +37,15 @@ func editMode(e *settings.Editor, in url.Values) error {
 	return e.SetMode(in.Get("definition"), in.Get("service"), mode)
 }
 
+// editService leaves what a service runs as it is where nothing is said of it.
 func editService(e *settings.Editor, in url.Values) error {
-	return e.SetService(in.Get("name"), in.Get("address"), in.Get("port"), in.Get("protocol"), in.Get("fail"), in.Get("exceed"))
+	if err := e.SetService(in.Get("name"), in.Get("address"), in.Get("port"), in.Get("protocol"), in.Get("fail"), in.Get("exceed")); err != nil {
+		return err
+	}
+	if !in.Has("product") {
+		return nil
+	}
+	return e.Set("service "+in.Get("name"), "product", strings.TrimSpace(in.Get("product")))
 }
 
 func addService(e *settings.Editor, in url.Values) error {
@@ -142,7 +149,7 @@ type settingsView struct {
 	Approvals                   int
 }
 
-type serviceEdit struct{ Name, Address, Port, Protocol, Fail, Exceed string }
+type serviceEdit struct{ Name, Address, Port, Protocol, Fail, Exceed, Product string }
 
 type revisionRow struct {
 	Number      int
@@ -203,7 +210,7 @@ func (v *settingsView) fill(set *settings.Settings) {
 		if sv.Address.IsSingleIP() {
 			address = sv.Address.Addr().String()
 		}
-		v.Services = append(v.Services, serviceEdit{sv.Name, address, strconv.Itoa(int(sv.Port)), sv.Protocol, sv.Fail, sv.Exceed})
+		v.Services = append(v.Services, serviceEdit{sv.Name, address, strconv.Itoa(int(sv.Port)), sv.Protocol, sv.Fail, sv.Exceed, strings.Join(sv.Products, ", ")})
 	}
 }
 
@@ -224,58 +231,4 @@ func (s *Site) apiSettings(w http.ResponseWriter, r *http.Request, _ visit) {
 type SettingsInfo struct {
 	Current keeper.State      `json:"current"`
 	History []keeper.Revision `json:"history"`
-}
-
-// patchView is the page of inline patches.
-type patchView struct {
-	Known    bool
-	Services []string
-	Rows     []patchRow
-}
-
-type patchRow struct {
-	definitionRow
-	Default  string // what it is set to for all services: "default", or a mode
-	Cells    []patchCell
-	Shadowed string // what shadow mode would have changed, since ever
-}
-
-type patchCell struct {
-	Service, Mode, Class string
-	Own                  string // mode of its own, as wanted; "" as for all services
-	Corrected, Shadowed  string
-}
-
-var definitionModes = []string{"off", "shadow", "correct"}
-
-func (s *Site) patchesPage(w http.ResponseWriter, r *http.Request, v visit) {
-	var view patchView
-	st := s.Wire.State().Dataplane
-	set := &settings.Settings{}
-	if text, err := s.wanted(r); err == nil {
-		if parsed, err := settings.Parse([]byte(text)); err == nil {
-			set = parsed
-		}
-	}
-	if st.Status != nil {
-		view.Known = true
-		for _, sv := range st.Status.Services {
-			view.Services = append(view.Services, visible.Line(sv.Name))
-		}
-		counted := s.countTallies(r)
-		for i, row := range definitionRows(st) {
-			d := st.Status.Definitions[i]
-			p := patchRow{definitionRow: row, Default: "default", Shadowed: count(counted[[3]string{d.ID, "", "shadow"}])}
-			if m := set.Modes[d.ID]; m != "" {
-				p.Default = m
-			}
-			for _, sv := range st.Status.Services {
-				mode := change.ModeIn(d, sv.Name)
-				p.Cells = append(p.Cells, patchCell{visible.Line(sv.Name), visible.Line(mode), modeClass(mode), set.ServiceModes[d.ID][sv.Name],
-					count(counted[[3]string{d.ID, sv.Name, "correct"}]), count(counted[[3]string{d.ID, sv.Name, "shadow"}])})
-			}
-			view.Rows = append(view.Rows, p)
-		}
-	}
-	s.show(w, v, http.StatusOK, "patches", "Inline patches", view)
 }

@@ -218,7 +218,7 @@ func (l *lab) Reload(context.Context) error {
 	}
 	l.status.Services = nil
 	for _, v := range set.Services {
-		l.status.Services = append(l.status.Services, control.Service{Name: v.Name, Address: v.Address.String(), Port: int(v.Port), Protocol: v.Protocol, Fail: v.Fail, Exceed: v.Exceed})
+		l.status.Services = append(l.status.Services, control.Service{Name: v.Name, Address: v.Address.String(), Port: int(v.Port), Protocol: v.Protocol, Fail: v.Fail, Exceed: v.Exceed, Products: v.Products})
 	}
 	l.status.Definitions = slices.Clone(l.status.Definitions)
 	for i, d := range l.status.Definitions {
@@ -226,6 +226,16 @@ func (l *lab) Reload(context.Context) error {
 			l.status.Definitions[i].Mode = m
 		}
 		l.status.Definitions[i].Services = set.ServiceModes[d.ID]
+		l.status.Definitions[i].Parameters = nil
+		for _, p := range d.Parameters {
+			p.Values = map[string]string{"": p.Default}
+			for service, given := range set.Parameters[d.ID] {
+				if v, ok := given[p.Name]; ok {
+					p.Values[service] = v
+				}
+			}
+			l.status.Definitions[i].Parameters = append(l.status.Definitions[i].Parameters, p)
+		}
 	}
 	return nil
 }
@@ -344,6 +354,9 @@ func testStatus() control.Status {
 		Definitions: []control.Definition{
 			{ID: "WP-2023-26125", Revision: 1, Title: "gin trusts X-Forwarded-Prefix when it redirects", Vulnerabilities: []string{"CVE-2023-26125"}, Mode: "correct", Corrections: 9},
 			{ID: "WP-2023-29401", Revision: 2, Title: "gin does not escape the file name of a download", Vulnerabilities: []string{"CVE-2023-29401"}, Mode: "shadow", Corrections: 8},
+			{ID: "WP-2022-1996", Revision: 1, Title: "go-restful allows any origin that ends as an allowed one", Vulnerabilities: []string{"CVE-2022-1996"}, Mode: "off", Only: "go-restful",
+				Parameters: []control.Parameter{{Name: "origins", About: "The server's AllowedDomains.", Type: "list", Values: map[string]string{"": ""}},
+					{Name: "most", About: "How many.", Type: "number", Default: "3", Values: map[string]string{"": "3"}}, {Name: "strict", About: "Whether.", Type: "truth", Default: "no", Values: map[string]string{"": "no"}}}},
 			{ID: "WP-2025-24358", Revision: 1, Title: "gorilla/csrf does not check the referrer", Vulnerabilities: []string{"CVE-2025-24358"}, Mode: "correct", Error: "test 2 of 4 failed: got 200, want 403"},
 		},
 		Corrections: 17,

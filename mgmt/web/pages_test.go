@@ -8,7 +8,7 @@ import (
 )
 
 // pages are the addresses that people open. One that is missing fails the test.
-var pages = []string{"/", "/servers", "/servers/10.77.0.2", "/vulnerabilities", "/vulnerabilities/CVE-2023-26125", "/patches", "/corrections", "/corrections?show=events", "/corrections/2", "/reports", "/reports/now?kind=compliance", "/reports/kept/1",
+var pages = []string{"/", "/servers", "/servers/10.77.0.2", "/vulnerabilities", "/vulnerabilities/CVE-2023-26125", "/patches", "/patches/WP-2022-1996", "/corrections", "/corrections?show=events", "/corrections/2", "/reports", "/reports/now?kind=compliance", "/reports/kept/1",
 	"/changes", "/changes/1", "/updates", "/system", "/settings", "/outputs", "/audit", "/account", "/users", "/no/such/page"}
 
 // fill puts something of every kind on the pages.

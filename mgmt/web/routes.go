@@ -72,6 +72,7 @@ func (s *Site) routes() []route {
 		{path: "/reports/kept/{id}/{form}", method: "GET", may: all, handle: s.keptReportPage},
 		{path: "/vulnerabilities.vex.json", method: "GET", may: all, handle: s.exposureVEX},
 		{path: "/patches", method: "GET", may: all, handle: s.patchesPage},
+		{path: "/patches/{definition}", method: "GET", may: all, handle: s.patchPage},
 		{path: "/settings", method: "GET", may: all, handle: s.settingsPage},
 		{path: "/settings/export", method: "POST", may: admins, people: true, handle: s.exportSettings},
 		{path: "/api/v1/settings/export", method: "POST", may: admins, people: true, form: data, handle: s.exportSettings},
@@ -141,7 +142,8 @@ func (s *Site) routes() []route {
 // managed by people only: a stolen token must not make another one.
 func (s *Site) actions() []action {
 	return []action{
-		{name: "draft.mode", path: "/draft/mode", back: "/patches", may: editors, do: s.edit(ofName("mode of ", "definition"), editMode)},
+		{name: "draft.mode", path: "/draft/mode", back: "/patches", may: editors, do: backToPatch(s.edit(ofName("mode of ", "definition"), editMode))},
+		{name: "draft.parameter", path: "/draft/parameter", back: "/patches", may: editors, do: backToPatch(s.edit(ofName("parameter of ", "definition"), s.editParameter))},
 		{name: "draft.service.add", path: "/draft/service/add", back: "/settings", may: editors, do: s.edit(ofName("new service ", "name"), addService)},
 		{name: "draft.service", path: "/draft/service", back: "/settings", may: editors, do: s.edit(ofName("service ", "name"), editService)},
 		{name: "draft.service.remove", path: "/draft/service/remove", back: "/settings", may: editors, do: s.edit(ofName("without service ", "name"), removeService)},

@@ -78,9 +78,9 @@ var wantAnswers = map[string]answers{
 	"POST /draft/ssh": editForm, "POST /api/v1/draft/ssh": editAPI, "POST /draft/bypass": editForm, "POST /api/v1/draft/bypass": editAPI,
 	"GET /static/upload.js":    {200, 200, 200, 200, 200, 200},
 	"GET /api/v1/openapi.json": openData,
-	"GET /patches":             openPage, "GET /settings": openPage, "GET /changes": openPage, "GET /changes/{id}": openPage,
+	"GET /patches":             openPage, "GET /patches/{definition}": openPage, "GET /settings": openPage, "GET /changes": openPage, "GET /changes/{id}": openPage,
 	"GET /api/v1/changes": openData, "GET /api/v1/changes/{id}": openData, "GET /api/v1/settings": openData,
-	"POST /draft/mode": editForm, "POST /api/v1/draft/mode": editAPI,
+	"POST /draft/mode": editForm, "POST /api/v1/draft/mode": editAPI, "POST /draft/parameter": editForm, "POST /api/v1/draft/parameter": editAPI,
 	"POST /draft/service/add": editForm, "POST /api/v1/draft/service/add": editAPI,
 	"POST /draft/service": editForm, "POST /api/v1/draft/service": editAPI,
 	"POST /draft/service/remove": editForm, "POST /api/v1/draft/service/remove": editAPI,
@@ -146,7 +146,7 @@ func samplePath(pattern string) string {
 	case "/api/":
 		return "/api/v9/nothing"
 	}
-	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125", "{address}", "192.0.2.1", "{form}", "json").Replace(pattern)
+	return strings.NewReplacer("{$}", "", "{seq}", "1", "{id}", "1", "{cve}", "CVE-2023-26125", "{address}", "192.0.2.1", "{definition}", "WP-2023-26125", "{form}", "json").Replace(pattern)
 }
 
 // asked sends what fits the route, as the user, "" for a stranger.
