@@ -88,7 +88,7 @@ func (s *Session) stray(h, r *half, q *held) bool {
 		above, below = 1<<30, 1<<30 // the scale is unknown
 	}
 	out := h.edits.outFrom(q.off)
-	decided := h.edits.outTo(min(h.rel, h.top)) // of which much may be inserted and not sent yet
+	decided := h.edits.outFrom(min(h.rel, h.top)) // of which much may be inserted, also at its end, and not sent yet
 	return out > max(h.reach, h.sent, h.fast, decided)+above || out < h.una-below
 }
 

@@ -21,3 +21,14 @@ func TestNagleWithOneSegment(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedOnce runs seeds that showed a fault once.
+func TestFailedOnce(t *testing.T) {
+	for seed, fault := range map[uint64]string{
+		30698: "what was inserted behind the last byte, more than a window, made the next one look stray",
+	} {
+		if failure, _ := Run(FromSeed(seed), false); failure != "" {
+			t.Errorf("seed %d (%s): %s", seed, fault, failure)
+		}
+	}
+}
