@@ -38,6 +38,8 @@ type Session struct {
 	waited    int      // segments since the ports were asked to carry them
 	deltas    [2]int64 // what an earlier engine has added to the streams
 
+	crossed *crossed // the SYN of a server that has sent one
+
 	// For the engine's lists and timers.
 	list            *list
 	prev, following *Session
@@ -95,7 +97,7 @@ func (h *half) finAcked() bool { return h.fin >= 0 && h.una > h.edits.outFrom(h.
 //
 //	segment            not begun        under way            ended by us
 //	SYN                noted, passes    noted, passes        noted, passes
-//	SYN+ACK            begins, passes   passes if the same   dropped
+//	SYN+ACK            begins, passes   passes if the same   dropped; of either end, see crossed
 //	RST                passes           translated           dropped
 //	acknowledgement    passes           translated           read
 //	payload, FIN       picked up        inspected            acknowledged
@@ -149,6 +151,8 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 	if f.Flags&packet.ACK == 0 {
 		if h.dir == ToServer {
 			s.synSeq, s.synHS, s.synSeen = f.Seq(), packet.ParseHandshake(f.Options()), true
+		} else {
+			s.crossed = &crossed{f.Seq(), f.Window(), packet.ParseHandshake(f.Options())}
 		}
 		s.e.cfg.Output.Send(h.to, v, f.Data)
 		return
@@ -163,29 +167,37 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 		return
 	}
 	if !same {
-		if h.dir != ToClient || !s.synSeen || f.Ack() != s.synSeq+1 {
+		if !s.answersSYN(h.dir, f) {
 			return // answers no SYN of this session
 		}
-		s.begin(f)
+		s.begin(h.dir, f)
 	}
 	h.learn(f)
 	if !same {
 		h.window = f.Window() >> h.scale // a SYN's window is not scaled, those of our own segments are
 		h.edge, r.edge = 1, 1+int64(f.Window())
+		if h.dir == ToServer {
+			h.edge += int64(s.crossed.window)
+		}
 		h.reach, r.reach = h.edge, r.edge
 	}
 	s.e.cfg.Output.Send(h.to, v, f.Data)
 }
 
-// begin starts the session that the SYN+ACK f opens: a new one, if an older
-// one had the same addresses and ports.
-func (s *Session) begin(f *packet.Frame) {
+// begin starts the session that the SYN+ACK f of direction d opens: a new one, if
+// an older one had the same addresses and ports.
+func (s *Session) begin(d Direction, f *packet.Frame) {
 	c, v := &s.half[ToServer], &s.half[ToClient]
 	*c = half{dir: ToServer, to: c.to, header: c.header[:0]}
 	*v = half{dir: ToClient, to: v.to, header: v.header[:0]}
 	c.hs, v.hs = s.synHS, packet.ParseHandshake(f.Options())
 	c.start(s.synSeq)
-	v.start(f.Seq())
+	if d == ToClient {
+		v.start(f.Seq())
+	} else {
+		v.hs = s.crossed.hs
+		v.start(s.crossed.seq)
+	}
 	if c.hs.HasScale && v.hs.HasScale {
 		c.scale, v.scale = c.hs.Scale, v.hs.Scale
 	}

@@ -35,6 +35,7 @@ type attack struct {
 	seen []byte // by output offset; 0: nothing there yet
 	read int    // what the server has acknowledged
 	fin  bool
+	out  int // frames that left, either way
 }
 
 func newAttack(t *testing.T, v6 bool) *attack {
@@ -66,6 +67,7 @@ func (a *attack) Send(to session.Side, v packet.VNet, frame []byte) {
 		a.fail("%v", err)
 		return
 	}
+	a.out += len(frames)
 	for _, f := range frames {
 		p, err := parse(f)
 		if err != nil || to == session.A || p.flags&(packet.SYN|packet.RST) != 0 {

@@ -1,6 +1,11 @@
 package sim
 
-import "testing"
+import (
+	"testing"
+
+	"wirepatch/dataplane/packet"
+	"wirepatch/dataplane/session"
+)
 
 // TestNagleWithOneSegment is a sender that may not go on before its only
 // segment is acknowledged, whose message is held until it is whole (I6).
@@ -29,6 +34,56 @@ func TestFailedOnce(t *testing.T) {
 	} {
 		if failure, _ := Run(FromSeed(seed), false); failure != "" {
 			t.Errorf("seed %d (%s): %s", seed, fault, failure)
+		}
+	}
+}
+
+// TestHandshakes opens sessions in the ways that TCP allows beside the usual one;
+// each is inspected from its first byte.
+func TestHandshakes(t *testing.T) {
+	const syn, ack, synACK = packet.SYN, packet.ACK, packet.SYN | packet.ACK
+	type step struct {
+		from  session.Direction
+		flags byte
+	}
+	const client, server = session.ToServer, session.ToClient
+	for name, steps := range map[string][]step{
+		"simultaneous, the client's first":       {{client, syn}, {server, syn}, {client, synACK}, {server, synACK}, {client, ack}},
+		"simultaneous, the server's first":       {{server, syn}, {client, syn}, {server, synACK}, {client, synACK}, {client, ack}},
+		"simultaneous, a SYN+ACK gets lost":      {{client, syn}, {server, syn}, {client, synACK}, {server, ack}, {client, ack}},
+		"split":                                  {{client, syn}, {server, ack}, {server, syn}, {client, synACK}, {server, ack}},
+		"split, without an acknowledgement":      {{client, syn}, {server, syn}, {client, synACK}, {server, ack}},
+		"split, all of it sent again":            {{client, syn}, {server, syn}, {client, syn}, {server, syn}, {client, synACK}, {client, synACK}, {server, ack}},
+		"the usual one, after a forged crossing": {{server, syn}, {client, syn}, {server, synACK}, {client, ack}},
+	} {
+		a := newAttack(t, len(name)%2 == 0)
+		a.ends[0].addr.port++ // another session
+		a.out = 0
+		for i, st := range steps {
+			s := &segment{seq: a.ends[st.from].isn, flags: st.flags, window: 65535, opts: stampOptions(10)}
+			if st.flags&syn != 0 {
+				s.opts = synOptions
+			} else {
+				s.seq++
+			}
+			if st.flags&ack != 0 {
+				s.ack = a.ends[st.from.Other()].isn + 1
+			}
+			if st.from == client {
+				a.client(s)
+			} else {
+				a.server(s)
+			}
+			if a.out != i+1 {
+				t.Fatalf("%s: after step %d %d frames have passed; want each", name, i+1, a.out)
+			}
+		}
+		a.data(0, "an EVIL line\n")
+		if string(a.seen) != "an GOOD! line\n" || a.failure != "" {
+			t.Errorf("%s: the server reads %q, %s; want %q", name, a.seen, a.failure, "an GOOD! line\n")
+		}
+		if st := a.engine.Stats(); st.PickedUp != 0 || st.Refused != 0 {
+			t.Errorf("%s: Stats() = %+v; want no session picked up in its middle", name, st)
 		}
 	}
 }
