@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,7 +32,7 @@ var families = []family{
 
 // TestPathMTU shifts the sequence numbers of a session in the server's view of
 // what the client sends, and has routers on both sides of the box say that
-// segments are too long. The hosts must believe it, and the session go on.
+// segments are too long, or do not get there. The hosts must believe it.
 func TestPathMTU(t *testing.T) { eachWay(t, testPathMTU) }
 
 func testPathMTU(t *testing.T, attach string) {
@@ -74,6 +75,16 @@ func testPathMTU(t *testing.T, attach string) {
 			transfer(t, c, server, post)
 			transfer(t, server, c, answer)
 			c.exchange(t, server, request+"X-Removed: b\r\n\r\n", request+"\r\n")
+
+			// One behind the box can no longer reach the server; a client that asks for
+			// errors must get this one.
+			hearErrors(t, c.Conn)
+			out.All(t)
+			transfer(t, c, server, post)
+			out.Send(t, unreachable(lastOf(t, out, v.client)))
+			if n, err := c.Read(make([]byte, 100)); !errors.Is(err, unix.EHOSTUNREACH) {
+				t.Errorf("client's read after a router's error = %d bytes, %v; want %v", n, err, unix.EHOSTUNREACH)
+			}
 		})
 	}
 }
@@ -125,27 +136,51 @@ func believes(t *testing.T, sender net.Conn, mtu int) {
 // pathMTU asks the kernel what it holds a connection's path MTU for.
 func pathMTU(t *testing.T, c net.Conn) int {
 	t.Helper()
+	return int(tcpInfo(t, c).Pmtu)
+}
+
+// hearErrors has a connection end with the errors that routers send about it.
+func hearErrors(t *testing.T, c net.Conn) {
+	t.Helper()
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var info *unix.TCPInfo
-	raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO) })
+	raw.Control(func(fd uintptr) {
+		if c.RemoteAddr().(*net.TCPAddr).IP.To4() != nil {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_RECVERR, 1)
+		} else {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return int(info.Pmtu)
 }
 
 // tooBig is the error that a router sends about a segment that is too long for
-// the next link, with as much of it as RFC 792 asks for.
+// the next link.
 func tooBig(f *packet.Frame, mtu int) []byte {
+	if f.V6 {
+		return routerError(f, 2, 0, mtu)
+	}
+	return routerError(f, 3, 4, mtu)
+}
+
+// unreachable is the one about a segment whose destination it cannot reach.
+func unreachable(f *packet.Frame) []byte {
+	if f.V6 {
+		return routerError(f, 1, 3, 0)
+	}
+	return routerError(f, 3, 1, 0)
+}
+
+// routerError is an ICMP error about a segment, with as much of it as RFC 792
+// asks for.
+func routerError(f *packet.Frame, kind, code byte, mtu int) []byte {
 	quoted := f.Data[f.L3 : f.L4+8]
 	icmp := make([]byte, 8, 8+len(quoted))
-	icmp[0], icmp[1] = 3, 4
-	if f.V6 {
-		icmp[0], icmp[1] = 2, 0
-	}
+	icmp[0], icmp[1] = kind, code
 	binary.BigEndian.PutUint16(icmp[6:], uint16(mtu))
 	icmp = append(icmp, quoted...)
 	b := slices.Concat(f.Data[6:12], f.Data[0:6], f.Data[12:14])

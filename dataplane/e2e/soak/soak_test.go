@@ -48,6 +48,11 @@ func makeRound(seed uint64, n int) *round {
 	if !r.Offload && coin(2) { // XDP wants frames as on a wire
 		r.attach = "xdp"
 	}
+	if r.ecn {
+		for i := range r.Trouble {
+			r.Trouble[i].Mark = rng.Float64() * 0.05
+		}
+	}
 	return r
 }
 

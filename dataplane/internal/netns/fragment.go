@@ -54,6 +54,12 @@ func piece4(head []byte, l3 int, id uint32, at int, more bool, part []byte) []by
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)+len(part)))
 	binary.BigEndian.PutUint16(ip[4:], uint16(id))
 	binary.BigEndian.PutUint16(ip[6:], offset)
+	sumIPv4(ip)
+	return f
+}
+
+// sumIPv4 sets the checksum of an IPv4 header.
+func sumIPv4(ip []byte) {
 	binary.BigEndian.PutUint16(ip[10:], 0)
 	var sum uint32
 	for i := 0; i < len(ip); i += 2 {
@@ -63,7 +69,6 @@ func piece4(head []byte, l3 int, id uint32, at int, more bool, part []byte) []by
 		sum = sum>>16 + sum&0xffff
 	}
 	binary.BigEndian.PutUint16(ip[10:], ^uint16(sum))
-	return f
 }
 
 // piece6 is one fragment (RFC 8200, 4.5) behind these headers.

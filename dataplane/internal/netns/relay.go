@@ -73,6 +73,9 @@ func (r *relay) frame(b []byte) {
 		r.done.Lost.Add(1)
 		return
 	}
+	if tr.Mark > 0 && r.rng.Float64() < tr.Mark && mark(b, l3, l4) {
+		r.done.Marked.Add(1)
+	}
 	if double {
 		r.done.Duplicated.Add(1)
 		r.send(bytes.Clone(b), r.delay(r.rng.IntN(2) == 0))
@@ -181,6 +184,25 @@ func (r *relay) corrupt(b []byte, l3, l4 int) bool {
 		}
 	}
 	return false
+}
+
+// mark sets congestion experienced (RFC 3168, 5) in a packet whose sender says
+// that it can hear of it. It says whether it has.
+func mark(b []byte, l3, l4 int) bool {
+	const experienced = 3
+	if b[l3]>>4 == 6 {
+		if can := b[l3+1] >> 4 & experienced; can == 0 || can == experienced {
+			return false
+		}
+		b[l3+1] |= experienced << 4
+		return true
+	}
+	if can := b[l3+1] & experienced; can == 0 || can == experienced {
+		return false
+	}
+	b[l3+1] |= experienced
+	sumIPv4(b[l3:l4])
+	return true
 }
 
 // tcpAt returns where IP and TCP header of a frame behind its virtio-net header

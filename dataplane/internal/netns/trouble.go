@@ -14,23 +14,24 @@ import (
 type Trouble struct {
 	Loss, Duplicate, Corrupt, Reorder float64
 	Fragment                          float64       // cut into IP fragments; only frames that are as on a wire
+	Mark                              float64       // congestion is told (RFC 3168) in packets whose sender can hear of it
 	Delay                             time.Duration // of all
 	Late                              time.Duration // at most, of those that are reordered
 }
 
 func (tr Trouble) String() string {
-	return fmt.Sprintf("loss %.1f%% duplicate %.1f%% corrupt %.1f%% reorder %.1f%% fragment %.1f%% delay %v late %v",
-		tr.Loss*100, tr.Duplicate*100, tr.Corrupt*100, tr.Reorder*100, tr.Fragment*100, tr.Delay, tr.Late)
+	return fmt.Sprintf("loss %.1f%% duplicate %.1f%% corrupt %.1f%% reorder %.1f%% fragment %.1f%% mark %.1f%% delay %v late %v",
+		tr.Loss*100, tr.Duplicate*100, tr.Corrupt*100, tr.Reorder*100, tr.Fragment*100, tr.Mark*100, tr.Delay, tr.Late)
 }
 
 // Done counts what a path did.
 type Done struct {
-	Frames, Lost, Duplicated, Corrupted, Reordered, Fragmented atomic.Uint64
+	Frames, Lost, Duplicated, Corrupted, Reordered, Fragmented, Marked atomic.Uint64
 }
 
 func (d *Done) String() string {
-	return fmt.Sprintf("%d frames, %d lost, %d duplicated, %d corrupted, %d reordered, %d fragmented",
-		d.Frames.Load(), d.Lost.Load(), d.Duplicated.Load(), d.Corrupted.Load(), d.Reordered.Load(), d.Fragmented.Load())
+	return fmt.Sprintf("%d frames, %d lost, %d duplicated, %d corrupted, %d reordered, %d fragmented, %d marked",
+		d.Frames.Load(), d.Lost.Load(), d.Duplicated.Load(), d.Corrupted.Load(), d.Reordered.Load(), d.Fragmented.Load(), d.Marked.Load())
 }
 
 // BadBed describes a bed whose paths are in trouble.
