@@ -200,7 +200,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go site.Remind(ctx)
 	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })
 	go keepFound(ctx, o.control, servers, log)
-	go serveSSH(ctx, o, users, trail, log)
+	go serveSSH(ctx, o, users, trail, changes, log)
 	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
 	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne))
 	end()

@@ -18,6 +18,7 @@ import (
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/certs"
+	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/console"
 	"wirepatch/mgmt/sshd"
 )
@@ -70,9 +71,9 @@ func menu(ctx context.Context, o options, device string) int {
 }
 
 // serveSSH serves the menu over SSH while the settings in force say so.
-func serveSSH(ctx context.Context, o options, users *auth.Users, trail *audit.Log, log *slog.Logger) {
+func serveSSH(ctx context.Context, o options, users *auth.Users, trail *audit.Log, changes *change.Manager, log *slog.Logger) {
 	b := menuOf(o, users)
-	b.Audit = trail.Add
+	b.Audit, b.Approvals = trail.Add, changes.Approvals
 	wanted := false
 	s := sshd.Server{Listen: o.ssh, Dir: o.data, Users: users, Throttle: auth.NewThrottle(time.Now), Audit: trail.Add, Menu: b, Log: log,
 		Wanted: func() bool {

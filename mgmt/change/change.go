@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"wirepatch/board/keeper"
@@ -50,10 +51,13 @@ const (
 
 // Change is one change of the settings, or another step that may want approval.
 type Change struct {
-	ID        int64     `json:"id"`
-	State     State     `json:"state"`
-	Reason    string    `json:"reason"`
-	Requester string    `json:"requester"`
+	ID        int64  `json:"id"`
+	State     State  `json:"state"`
+	Reason    string `json:"reason"`
+	Requester string `json:"requester"`
+	// Authors are all whose work it is: who edited, who asked, and the people behind
+	// their tokens. None of them can approve it.
+	Authors   []string  `json:"authors,omitempty"`
 	Requested time.Time `json:"requested"`
 	// The plan: from this text to that one. Plan is its hash; what was approved
 	// is that and nothing else.
@@ -93,7 +97,7 @@ type Step struct {
 type Draft struct {
 	Base    string    `json:"base"` // text that it began from
 	Text    string    `json:"text"`
-	Authors []string  `json:"authors"`
+	Authors []string  `json:"authors"` // those behind tokens, too
 	Since   time.Time `json:"since"`
 }
 
@@ -102,12 +106,17 @@ var (
 	ErrNone     = errors.New("there is no such change")
 	ErrNoDraft  = errors.New("nothing is pending")
 	ErrState    = errors.New("the change is not in a state in which that can be done")
-	ErrOwn      = errors.New("whoever asked for a change cannot approve it; another must")
+	ErrOwn      = errors.New("whoever asked for a change or edited it, also by a token, cannot approve it; another must")
 	ErrTwice    = errors.New("you have approved this change already")
 	ErrOutdated = errors.New("the settings have been changed since; discard this and begin anew")
 	ErrPlan     = errors.New("the change is not the one that you looked at; look again")
 	ErrInput    = errors.New("this cannot be taken")
 )
+
+// Of says whether a change is somebody's own.
+func (c *Change) Of(name string) bool {
+	return c.Requester == name || slices.Contains(c.Authors, name)
+}
 
 // planOf is the hash that approvals bind to.
 func planOf(c *Change) string {

@@ -38,7 +38,21 @@ type Keeper interface {
 }
 
 // Who takes a step, for the audit log.
-type Who struct{ Name, Role, From string }
+type Who struct {
+	Name, Role, From string
+	// Person is who made the token that takes the step; "" when a person does.
+	Person string
+}
+
+// join adds who takes a step, and the person behind a token, to those who did.
+func (w Who) join(all []string) []string {
+	for _, name := range []string{w.Name, w.Person} {
+		if name != "" && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
 
 // Manager holds the changes. Its methods are safe for use by many goroutines.
 type Manager struct {
@@ -132,9 +146,7 @@ func (m *Manager) Edit(ctx context.Context, who Who, what string, edit func(text
 			_, err := tx.Exec("DELETE FROM draft")
 			return "nothing is pending any more", err
 		}
-		if !slices.Contains(d.Authors, who.Name) {
-			d.Authors = append(d.Authors, who.Name)
-		}
+		d.Authors = who.join(d.Authors)
 		body, err := json.Marshal(d)
 		if err != nil {
 			return "", err

@@ -13,9 +13,10 @@ import (
 	"wirepatch/board/keeper"
 )
 
-// Submit makes the draft a change. From and to are its window, zero for at once.
+// Submit makes the draft a change. From and to are its window, zero for at once;
+// seen is the sum of the draft's text that whoever asks has looked at, "" for any.
 // Where nobody else must approve and the window is now, it is applied.
-func (m *Manager) Submit(ctx context.Context, who Who, reason string, from, to time.Time) (*Change, error) {
+func (m *Manager) Submit(ctx context.Context, who Who, seen, reason string, from, to time.Time) (*Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := &Change{State: Submitted, Reason: strings.TrimSpace(reason), Requester: who.Name, Requested: m.Now().UTC(), From: from.UTC(), To: to.UTC()}
@@ -26,12 +27,14 @@ func (m *Manager) Submit(ctx context.Context, who Who, reason string, from, to t
 			return "", err
 		case d == nil:
 			return "", ErrNoDraft
+		case seen != "" && seen != keeper.Sum(d.Text):
+			return "", ErrPlan
 		case c.Reason == "" || len(c.Reason) > 2000:
 			return "", fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
 		case from.IsZero() != to.IsZero() || !from.IsZero() && (!to.After(from) || !to.After(m.Now())):
 			return "", fmt.Errorf("%w: a window has a beginning and, later, an end that is to come", ErrInput)
 		}
-		c.Base, c.Text = d.Base, d.Text
+		c.Base, c.Text, c.Authors = d.Base, d.Text, who.join(d.Authors)
 		if err := enter(tx, c); err != nil {
 			return "", err
 		}
@@ -68,7 +71,7 @@ func enter(tx *sql.Tx, c *Change) (err error) {
 func (m *Manager) Propose(ctx context.Context, who Who, kind Kind, value, reason string) (*Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Requested: m.Now().UTC()}
+	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Authors: who.join(nil), Requested: m.Now().UTC()}
 	if c.Reason == "" || len(c.Reason) > 2000 || len(value) > 500 {
 		return nil, fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
 	}
@@ -118,7 +121,7 @@ func (m *Manager) Approve(ctx context.Context, who Who, id int64, plan string) (
 	defer m.mu.Unlock()
 	c, err := m.move(who, "change.approve", id, []State{Submitted}, func(c *Change) (string, error) {
 		switch {
-		case c.Requester == who.Name:
+		case c.Of(who.Name):
 			return "", ErrOwn
 		case slices.ContainsFunc(c.Approvals, func(a Approval) bool { return a.Who == who.Name }):
 			return "", ErrTwice
@@ -210,6 +213,11 @@ func (m *Manager) end(who Who, c *Change, state State, note string) error {
 	return err
 }
 
+// UndoLife is for how long a change can be undone without approval where changes
+// need one: the way back from a harmful change must be open, but who undoes one
+// change after the other must not get to what was before the box protected anything.
+const UndoLife = 7 * 24 * time.Hour
+
 // Undo puts back what was in force before a change, as long as nothing was
 // changed after it. It needs no approval: the way back must be open.
 func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) {
@@ -219,8 +227,8 @@ func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) 
 	if err != nil {
 		return nil, err
 	}
-	if c.State != Done || c.Kind != "" {
-		return nil, fmt.Errorf("%w: it is %s", ErrState, c.State)
+	if err := m.Undoable(c); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
@@ -240,6 +248,28 @@ func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) 
 		c.State, c.Undone = Undone, Step{who.Name, m.Now().UTC(), note}
 		return note, nil
 	})
+}
+
+// Undoable says why a change cannot be undone; nil: it can.
+func (m *Manager) Undoable(c *Change) error {
+	if c.State != Done || c.Kind != "" {
+		return fmt.Errorf("%w: it is %s", ErrState, c.State)
+	}
+	done, err := m.list("SELECT id, body FROM change WHERE state = 'done'")
+	if err != nil {
+		return err
+	}
+	for _, later := range done {
+		// The settings may be the same again: what was before the change is older still.
+		if later.Kind == "" && later.Applied.At.After(c.Applied.At) {
+			return fmt.Errorf("%w: change %d came after it", ErrOutdated, later.ID)
+		}
+	}
+	n, err := m.Approvals()
+	if err == nil && n > 0 && m.Now().Sub(c.Applied.At) > UndoLife {
+		err = fmt.Errorf("%w: it has been in force for more than %d days; put the settings before it in the draft and have that approved", ErrState, UndoLife/(24*time.Hour))
+	}
+	return err
 }
 
 // Confirm lets a change of the management port stay.

@@ -26,6 +26,9 @@ func (m *Menu) powerOff(ctx context.Context) error {
 }
 
 func (m *Menu) reset(ctx context.Context) error {
+	if err := m.mayAlone(); err != nil {
+		return err
+	}
 	what := "Factory reset: settings, users, password, certificate, history and audit log are erased. " + wireDown
 	if err := m.sure(ctx, what, or(m.box.State().Hostname, "yes")); err != nil {
 		return err

@@ -9,10 +9,27 @@ import (
 	"wirepatch/board/settings"
 )
 
-// change edits the settings and puts them in force. What is done on the console
-// needs nobody's approval: it is the way back when nothing else works. It is kept
-// in the audit log and in the history of the settings.
+// mayAlone says whether whoever uses the menu may change the box without others. On
+// the console they may: it is the way back when nothing else works. SSH is not, it
+// comes from afar as the page does.
+func (m *Menu) mayAlone() error {
+	if m.box.Local || m.box.Approvals == nil {
+		return nil
+	}
+	n, err := m.box.Approvals()
+	if err == nil && n > 0 {
+		err = errors.New("others must approve this, which is done on the page; only on the box's own console it goes without them")
+	}
+	return err
+}
+
+// change edits the settings and puts them in force. It is kept in the audit log
+// and in the history of the settings.
 func (m *Menu) change(ctx context.Context, reason string, edit func(*settings.Editor) error) error {
+	if err := m.mayAlone(); err != nil {
+		m.audit("settings.change", reason, "", err)
+		return err
+	}
 	now, err := m.box.Keeper.Current(ctx)
 	if err != nil {
 		return err

@@ -29,6 +29,9 @@ type Box struct {
 	Local bool   // on a console: whoever uses it has a cable to the box
 	Shell bool   // the image has one
 	User  string // who has signed in already; "" asks
+	// Approvals is how many others must approve a change of the settings. A console
+	// asks nobody: it is the way back when nothing else works.
+	Approvals func() (int, error)
 
 	State    func() state.Box
 	Wire     *control.Client

@@ -149,10 +149,10 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 	if now, err := s.Changes.Keeper.Current(r.Context()); err == nil {
 		view.InForce = now.Text == c.Text && c.Kind == ""
 	}
-	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && c.Requester != v.who && !own
+	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && !c.Of(v.who) && !own
 	view.MayReject = c.State == change.Submitted && v.role.In(approvers)
 	view.MayWithdraw = (c.State == change.Submitted || c.State == change.Approved) && v.role.In(editors)
-	view.MayUndo = c.State == change.Done && v.role.In(editors) && view.InForce
+	view.MayUndo = c.State == change.Done && v.role.In(editors) && view.InForce && s.Changes.Undoable(c) == nil
 	s.show(w, v, http.StatusOK, "change", fmt.Sprintf("Change %d", c.ID), view)
 }
 
@@ -199,7 +199,7 @@ func (s *Site) apiChange(w http.ResponseWriter, r *http.Request, v visit) {
 
 // whoOf is the visitor, for the records of a change.
 func whoOf(r *http.Request, v visit) change.Who {
-	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String()}
+	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String(), Person: v.person}
 }
 
 // step makes an action of a step that the manager records itself.
@@ -216,24 +216,18 @@ func (s *Site) discard(r *http.Request, v visit, _ url.Values) (done, error) {
 }
 
 func (s *Site) submit(r *http.Request, v visit, in url.Values) (done, error) {
-	d, err := s.Changes.Draft()
-	if err != nil {
-		return done{}, err
-	}
-	if base := in.Get("draft"); d != nil && base != "" && base != keeper.Sum(d.Text) {
-		return done{}, change.ErrPlan
-	}
 	begin, err1 := parseTime(in.Get("from"))
 	end, err2 := parseTime(in.Get("to"))
 	if err := errors.Join(err1, err2); err != nil {
 		return done{}, faulty("%v", err)
 	}
 	if name := in.Get("cycle"); name != "" {
+		var err error
 		if begin, end, err = s.windowOf(name); err != nil {
 			return done{}, err
 		}
 	}
-	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), in.Get("reason"), begin, end)
+	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), in.Get("draft"), in.Get("reason"), begin, end)
 	return doneChange(c), err
 }
 

@@ -20,6 +20,7 @@ const (
 type visit struct {
 	form    form
 	who     string // name of the user, or "token NAME"; "" for a stranger
+	person  string // who made the token; "" without one
 	role    auth.Role
 	session auth.Session
 	id      string // of the session; "" without one
@@ -80,7 +81,7 @@ func (s *Site) identify(r *http.Request, rt route, v *visit) {
 			return
 		}
 		if t, ok := s.Users.CheckToken(text); ok {
-			v.who, v.role = "token "+t.Name, t.Role
+			v.who, v.person, v.role = "token "+t.Name, t.By, t.Role
 		}
 		return
 	}

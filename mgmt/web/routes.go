@@ -155,7 +155,7 @@ func (s *Site) actions() []action {
 		{name: "change.approve", path: "/changes/approve", back: "/changes", may: approvers, people: true, do: s.step(s.approve)},
 		{name: "change.reject", path: "/changes/reject", back: "/changes", may: approvers, people: true, do: s.step(s.reject)},
 		{name: "change.withdraw", path: "/changes/withdraw", back: "/changes", may: editors, do: s.step(s.withdraw)},
-		{name: "change.undo", path: "/changes/undo", back: "/changes", may: editors, do: s.step(s.undo)},
+		{name: "change.undo", path: "/changes/undo", back: "/changes", may: editors, people: true, do: s.step(s.undo)},
 		{name: "settings.confirm", path: "/settings/confirm", back: "/settings", may: editors, people: true, do: s.step(s.confirmSettings)},
 		{name: "policy.approvals", path: "/settings/approvals", back: "/settings", may: admins, people: true, do: s.step(s.setApprovals)},
 		{name: "update.check", path: "/updates/check", back: "/updates", may: editors, do: s.checkUpdates},

@@ -3,10 +3,13 @@ package web
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"wirepatch/mgmt/change"
 )
 
 // leastPassphrase is how long an export's passphrase is at least, in bytes.
@@ -52,6 +55,10 @@ func (s *Site) importSettings(r *http.Request, v visit, in url.Values) (done, er
 			return done{}, faulty("text is not base64: %v", err)
 		}
 		file = string(text)
+	}
+	// It brings users along, and how many must approve.
+	if n, err := s.Changes.Approvals(); err != nil || n > 0 {
+		return done{}, errors.Join(err, fmt.Errorf("%w: an import takes users and settings in at once, and here others must approve changes; set that to nobody first, which they approve", change.ErrState))
 	}
 	err := s.Changes.Keeper.Import(r.Context(), v.who, in.Get("passphrase"), strings.NewReader(file), int64(len(file)))
 	return done{Object: fmt.Sprintf("%d bytes", len(file))}, err

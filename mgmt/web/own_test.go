@@ -1,0 +1,109 @@
+package web
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"wirepatch/mgmt/auth"
+	"wirepatch/mgmt/change"
+)
+
+// Nobody approves what is their own work: not what they edited and another
+// submitted, and not what they had a token of theirs ask for.
+func TestNobodyApprovesOwnWork(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	l.post("admin", "/settings/approvals", "approvals", "1")
+
+	l.post("administrator", "/draft/mode", "definition", "WP-2023-29401", "mode", "off")
+	l.post("operator", "/draft/appliance", "hostname", "rack7", "link_propagation", "yes")
+	l.post("operator", "/changes/submit", "reason", "a name")
+	for _, who := range []string{"administrator", "operator"} {
+		if w := l.post(who, "/changes/approve", "id", "1", "plan", l.state(1).Plan); w.Code != 403 {
+			t.Errorf("%s approves what they edited: %d; want 403", who, w.Code)
+		}
+	}
+	if page := l.page("administrator", "/changes/1"); strings.Contains(page, `action="/changes/approve"`) {
+		t.Error("who edited a change is offered to approve it")
+	}
+	if w := l.post("approver", "/changes/reject", "id", "1"); w.Code != 303 {
+		t.Fatalf("reject: %d %s", w.Code, w.Body)
+	}
+
+	token, err := l.site.Users.NewToken("ci", auth.Operator, "administrator", time.Hour)
+	l.must(err)
+	bearer := header("Authorization", "Bearer "+token)
+	l.do("POST", "/api/v1/draft/mode", `{"definition":"WP-2023-29401","mode":"off"}`, bearer)
+	w := l.do("POST", "/api/v1/changes/submit", `{"reason":"by the token"}`, bearer)
+	var c change.Change
+	l.must(json.Unmarshal(w.Body.Bytes(), &c))
+	if w := l.post("administrator", "/changes/approve", "id", "2", "plan", c.Plan); w.Code != 403 {
+		t.Errorf("approved by who made the token: %d; want 403", w.Code)
+	}
+	if w := l.post("admin", "/changes/approve", "id", "2", "plan", c.Plan); w.Code != 303 {
+		t.Errorf("approved by another: %d %s; want 303", w.Code, w.Body)
+	}
+}
+
+// What is submitted is what was seen, also when another edits it meanwhile.
+func TestSubmittedAsSeen(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	l.post("operator", "/draft/appliance", "hostname", "rack7", "link_propagation", "yes")
+	page := l.page("operator", "/changes")
+	_, rest, _ := strings.Cut(page, `name="draft" value="`)
+	seen, _, _ := strings.Cut(rest, `"`)
+	l.post("administrator", "/draft/mode", "definition", "WP-2023-29401", "mode", "off")
+	if w := l.post("operator", "/changes/submit", "reason", "a name", "draft", seen); w.Code != 409 {
+		t.Errorf("submitted what was edited since: %d; want 409", w.Code)
+	}
+}
+
+// An import would bring other users, and another number of approvals.
+func TestImportIsNoWayRoundApprovals(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.post("admin", "/settings/approvals", "approvals", "1")
+	w := l.post("admin", "/settings/import", "sure", "yes", "text", "sealed", "passphrase", "a good passphrase")
+	if w.Code != 409 || !strings.Contains(w.Body.String(), "others must approve") {
+		t.Errorf("import where approvals are wanted: %d %s; want 409", w.Code, w.Body)
+	}
+}
+
+// Undo is the way back from one change, not to the settings of long ago.
+func TestHowFarUndoReaches(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	submit := func(mode string) {
+		t.Helper()
+		l.advance(time.Minute)
+		l.post("admin", "/draft/mode", "definition", "WP-2023-29401", "mode", mode)
+		if w := l.post("admin", "/changes/submit", "reason", "r"); w.Code != 303 {
+			t.Fatalf("submit: %d %s", w.Code, w.Body)
+		}
+	}
+	undo := func(id string, want int) {
+		t.Helper()
+		if w := l.post("admin", "/changes/undo", "id", id); w.Code != want {
+			t.Errorf("undo of %s: %d %s; want %d", id, w.Code, w.Body, want)
+		}
+	}
+	submit("correct")
+	submit("shadow")
+	submit("correct") // the settings are again as change 1 made them
+	undo("1", 409)
+	undo("3", 303)
+	undo("2", 303)
+	l.post("admin", "/settings/approvals", "approvals", "1")
+	l.advance(change.UndoLife + time.Minute)
+	undo("1", 409)
+	token, err := l.site.Users.NewToken("ci", auth.Operator, "admin", time.Hour)
+	l.must(err)
+	if w := l.do("POST", "/api/v1/changes/undo", `{"id":1}`, header("Authorization", "Bearer "+token)); w.Code != 403 {
+		t.Errorf("a token undoes: %d; want 403", w.Code)
+	}
+}
