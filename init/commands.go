@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wirepatch/board/command"
+	"wirepatch/board/keeper"
 	"wirepatch/board/socket"
 	"wirepatch/firmware/release"
 	"wirepatch/firmware/slot"
@@ -48,6 +49,9 @@ func (c commands) PowerOff(who string) error {
 
 // FactoryReset implements command.Box.
 func (c commands) FactoryReset(who string) error {
+	if c.onlyInMemory() {
+		return keeper.ErrCannot
+	}
 	c.factoryReset("factory reset asked for by " + who)
 	return nil
 }

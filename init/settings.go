@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"wirepatch/board/command"
 	"wirepatch/board/keeper"
 )
 
@@ -56,7 +57,7 @@ func askSettings(args []string, in io.Reader, out io.Writer) error {
 	case what == "import" && len(args) == 2:
 		return importSettings(ctx, c, args[1], in)
 	case what == "reset" && len(args) == 2 && args[1] == "yes":
-		return c.Reset(ctx, "shell")
+		return command.Client{Path: command.Socket}.FactoryReset(ctx, "shell")
 	}
 	return errors.New(settingsUsage)
 }

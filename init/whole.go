@@ -18,16 +18,8 @@ import (
 
 const settingsProgram = "/bin/settings"
 
-// whole is the box as the keeper's socket resets, exports and imports it.
+// whole is the box as the keeper's socket exports and imports it.
 type whole struct{ *box }
-
-func (w whole) Reset(who string) error {
-	if w.onlyInMemory() {
-		return keeper.ErrCannot
-	}
-	w.factoryReset("factory reset asked for by " + who)
-	return nil
-}
 
 func (w whole) Export(ctx context.Context, passphrase string) (*os.File, error) {
 	return w.runSettings(ctx, passphrase, nil, "collect")

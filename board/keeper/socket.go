@@ -23,7 +23,7 @@ const (
 
 // request is the question.
 type request struct {
-	Op     string `json:"op"` // "current", "write", "confirm", "history", "reset", "export", "import"
+	Op     string `json:"op"` // "current", "write", "confirm", "history", "export", "import"
 	Change Change `json:"change"`
 	// Of an export or import.
 	Passphrase string `json:"passphrase,omitempty"`
@@ -67,8 +67,6 @@ func (k *Keeper) serve(ctx context.Context, c net.Conn) {
 func (k *Keeper) answer(ctx context.Context, q request, follows io.Reader) (r response, file *os.File) {
 	var err error
 	switch q.Op {
-	case "reset":
-		err = k.reset(q.Change.Who)
 	case "export":
 		file, r.Bytes, err = k.export(ctx, q)
 	case "import":

@@ -17,8 +17,6 @@ import (
 // Box is what is done with all that was set up on a box. Files are in memory and
 // the callee's to read from their beginning.
 type Box interface {
-	// Reset erases all that was set up, and restarts.
-	Reset(who string) error
 	// Export returns all that was set up, sealed with a passphrase.
 	Export(ctx context.Context, passphrase string) (*os.File, error)
 	// Import takes an export in place of what is there, from the restart on that
@@ -34,13 +32,6 @@ var (
 	ErrCannot = errors.New("this box keeps no settings beyond power-off, so they cannot be reset, exported or imported")
 	ErrImport = errors.New("nothing was imported")
 )
-
-func (k *Keeper) reset(who string) error {
-	if k.Box == nil {
-		return ErrCannot
-	}
-	return k.Box.Reset(who)
-}
 
 func (k *Keeper) export(ctx context.Context, q request) (*os.File, int64, error) {
 	switch {
@@ -112,12 +103,6 @@ func (k *Keeper) Replace(text string, c Change) error {
 		return nil
 	}
 	return errors.Join(k.remember(now.Text, c), atomicfile.Write(k.Owner, []byte(text), 0o644))
-}
-
-// Reset erases all that was set up, and restarts the box.
-func (c Client) Reset(ctx context.Context, who string) error {
-	_, err := c.ask(ctx, request{Op: "reset", Change: Change{Who: who}})
-	return err
 }
 
 // Export writes all that was set up, sealed with a passphrase.

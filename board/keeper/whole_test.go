@@ -19,8 +19,6 @@ type wholeBox struct {
 	file  []byte
 }
 
-func (w *wholeBox) Reset(who string) error { w.asked = append(w.asked, "reset "+who); return nil }
-
 func (w *wholeBox) Export(_ context.Context, passphrase string) (*os.File, error) {
 	f, err := Memory("test")
 	if err != nil {
@@ -50,12 +48,12 @@ func TestWhole(t *testing.T) {
 	go b.Serve(t.Context(), l)
 	c, ctx := Client{path}, t.Context()
 
-	if err := c.Reset(ctx, "anna"); !errors.Is(err, ErrCannot) {
-		t.Errorf("Reset of a box that keeps nothing = %v; want %v", err, ErrCannot)
+	var got bytes.Buffer
+	if err := c.Export(ctx, "right", &got); !errors.Is(err, ErrCannot) {
+		t.Errorf("Export of a box that keeps nothing = %v; want %v", err, ErrCannot)
 	}
 	w := new(wholeBox)
 	b.Box = w
-	var got bytes.Buffer
 	if err := c.Export(ctx, "right", &got); err != nil || got.Len() != 10_000*len("sealed with right") {
 		t.Errorf("Export gave %d bytes, %v", got.Len(), err)
 	}
@@ -68,10 +66,7 @@ func TestWhole(t *testing.T) {
 	if err := c.Import(ctx, "anna", "right", bytes.NewReader(got.Bytes()), int64(got.Len())); err != nil || !bytes.Equal(w.file, got.Bytes()) {
 		t.Errorf("Import = %v with %d bytes; want the %d that were exported", err, len(w.file), got.Len())
 	}
-	if err := c.Reset(ctx, "anna"); err != nil {
-		t.Errorf("Reset = %v", err)
-	}
-	if len(w.asked) != 2 || w.asked[1] != "reset anna" {
+	if len(w.asked) != 1 || w.asked[0] != "import anna" {
 		t.Errorf("the box was asked %q", w.asked)
 	}
 }

@@ -40,6 +40,7 @@ var (
 	fRole    = need("role", "role", "administrator", "operator", "approver", "auditor")
 	fChange  = need("id", "number of the change")
 	fAddress = need("address", "IPv4 or IPv6 address")
+	fPresent = need("present", "your own password, again")
 	fText    = need("text", "the file's text")
 	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass"), may("product", "what it runs, separated by commas: for definitions that are confined to a product; absent: as it is")}
 	fFilter  = []field{may("q", "words"), may("definition", "id"), may("service", "name"), may("client", "address"), may("mode", "mode", "shadow", "correct"), may("from", "time in UTC"), may("to", "time in UTC"), may("show", "which", "corrections", "events")}
@@ -76,8 +77,8 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/updates/check":                {summary: "look into the update repository now"},
 	"POST /api/v1/updates/install":              {summary: "put the offered firmware in", in: []field{need("when", "when", "now", "window", "never")}},
 	"POST /api/v1/updates/slot":                 {summary: "restart into the firmware of another slot", in: []field{need("version", "of the slot"), need("sure", "that the wire may be down", "yes")}},
-	"POST /api/v1/settings/export":              {summary: "all that was set up, in a file sealed with a passphrase", in: []field{need("passphrase", "ten characters or more"), need("repeat", "the same again")}, file: "application/octet-stream"},
-	"POST /api/v1/settings/import":              {summary: "take an export in place of all that is set up, and restart", in: []field{need("passphrase", "the export's"), need("text", "the file, in base64"), need("sure", "that the box restarts", "yes")}},
+	"POST /api/v1/settings/export":              {summary: "all that was set up, in a file sealed with a passphrase", in: []field{fPresent, need("passphrase", "ten characters or more"), need("repeat", "the same again")}, file: "application/octet-stream"},
+	"POST /api/v1/settings/import":              {summary: "take an export in place of all that is set up, and restart", in: []field{fPresent, need("passphrase", "the export's"), need("text", "the file, in base64"), need("sure", "that the box restarts", "yes")}},
 	"POST /api/v1/settings/certificate/renew":   {summary: "a new key, and a certificate by the box itself", in: []field{need("sure", "that browsers warn again", "yes")}, out: CertificateInfo{}},
 	"POST /api/v1/settings/certificate/request": {summary: "a new key, and a request for an authority to sign", in: []field{need("names", "host names and addresses, separated by commas")}, out: CertificateRequest{}},
 	"POST /api/v1/settings/certificate/install": {summary: "serve a certificate that an authority has signed", in: []field{need("chain", "PEM, the box's own first"), may("key", "PEM; absent: the request's")}, out: CertificateInfo{}},

@@ -29,6 +29,9 @@ func (s *Site) exportSettings(w http.ResponseWriter, r *http.Request, v visit) {
 	case len(in.Get("passphrase")) < leastPassphrase:
 		err = faulty("the passphrase is too short: take %d characters or more", leastPassphrase)
 	default:
+		if err = s.confirmed(r, v, in); err != nil {
+			break
+		}
 		err = s.Changes.Keeper.Export(r.Context(), in.Get("passphrase"), &file)
 	}
 	if err != nil {
@@ -48,6 +51,9 @@ func (s *Site) importSettings(r *http.Request, v visit, in url.Values) (done, er
 	file := in.Get("text")
 	if in.Get("sure") != "yes" || file == "" {
 		return done{}, faulty("choose a file, and tick that you are sure: the box restarts")
+	}
+	if err := s.confirmed(r, v, in); err != nil {
+		return done{}, err
 	}
 	if v.form == data {
 		text, err := base64.StdEncoding.DecodeString(file)
