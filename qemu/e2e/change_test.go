@@ -87,7 +87,7 @@ const (
 func TestChangeApprovedInTheBrowser(t *testing.T) {
 	m := manage(t)
 	set := func(mode string) (number string) {
-		m.form("/patches", "/draft/mode", "definition", "WP-2023-26125", "service", "portal", "mode", mode)
+		m.form("/patches/WP-2023-26125", "/draft/mode", "definition", "WP-2023-26125", "service", "portal", "mode", mode)
 		path := m.form("/changes", "/changes/submit", "reason", "mode "+mode)
 		return strings.TrimPrefix(path, "/changes/")
 	}
