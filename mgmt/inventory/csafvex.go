@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -9,18 +11,20 @@ import (
 
 // CSAF is a CSAF 2.0 document of the profile VEX (4.5): what is known of each
 // vulnerability on each server. A box in front of a product leaves the product
-// affected, with a mitigation: it is not built into it.
+// affected, with a mitigation: it is not built into it. Of nothing the profile has
+// no document: then it is one of the base profile, which says so.
 type CSAF struct {
 	Document        csafDocument        `json:"document"`
-	Tree            csafTree            `json:"product_tree"`
-	Vulnerabilities []csafVulnerability `json:"vulnerabilities"`
+	Tree            *csafTree           `json:"product_tree,omitempty"`
+	Vulnerabilities []csafVulnerability `json:"vulnerabilities,omitempty"`
 }
 
 type csafDocument struct {
-	Category  string `json:"category"`
-	Version   string `json:"csaf_version"`
-	Lang      string `json:"lang"`
-	Title     string `json:"title"`
+	Category  string     `json:"category"`
+	Version   string     `json:"csaf_version"`
+	Lang      string     `json:"lang"`
+	Title     string     `json:"title"`
+	Notes     []csafNote `json:"notes,omitempty"`
 	Publisher struct {
 		Category  string `json:"category"`
 		Name      string `json:"name"`
@@ -55,11 +59,17 @@ type csafFull struct {
 }
 
 type csafVulnerability struct {
-	CVE          string              `json:"cve"`
+	CVE          string              `json:"cve,omitempty"`
+	IDs          []csafID            `json:"ids,omitempty"` // where it has another name than a CVE
 	Title        string              `json:"title,omitempty"`
 	Notes        []csafNote          `json:"notes"`
 	Status       map[string][]string `json:"product_status"`
 	Remediations []csafRemediation   `json:"remediations,omitempty"`
+}
+
+type csafID struct {
+	System string `json:"system_name"`
+	Text   string `json:"text"`
 }
 
 type csafNote struct {
@@ -81,12 +91,16 @@ func NewCSAF(list []Exposure, box string, now time.Time) CSAF {
 	date := now.UTC().Format(time.RFC3339)
 	var d CSAF
 	d.Document = csafDocument{Category: "csaf_vex", Version: "2.0", Lang: "en", Title: "Servers behind " + box}
-	d.Document.Publisher.Category, d.Document.Publisher.Name, d.Document.Publisher.Namespace = "user", box, "https://"+box
+	d.Document.Publisher.Category, d.Document.Publisher.Name, d.Document.Publisher.Namespace = "user", box, "https://"+hostOf(box)
 	d.Document.Tracking = csafTracking{ID: "wirepatch-" + box + "-" + now.UTC().Format("20060102150405"), Status: "final", Version: "1", Initial: date, Current: date, History: []csafRevision{{date, "1", "as known on the box at this time"}}}
-	d.Tree.Names, d.Vulnerabilities = []csafFull{}, []csafVulnerability{}
+	if len(list) == 0 {
+		d.Document.Category, d.Document.Notes = "csaf_base", []csafNote{{"general", "No known vulnerability is known to concern a server behind the device."}}
+		return d
+	}
+	d.Tree = &csafTree{}
 	products, at := map[string]bool{}, map[string]int{}
 	for _, e := range list {
-		id := e.Address.String() + "/" + e.Component.Name + "@" + e.Component.Version
+		id := e.Address.String() + "/" + cmp.Or(e.Component.PURL, e.Component.Name) + "@" + e.Component.Version
 		if !products[id] {
 			products[id] = true
 			d.Tree.Names = append(d.Tree.Names, csafFull{id, strings.TrimSpace(e.Component.Name+" "+e.Component.Version) + " on " + strings.TrimSpace(e.Server+" "+e.Address.String()), helper(e.Component)})
@@ -95,11 +109,34 @@ func NewCSAF(list []Exposure, box string, now time.Time) CSAF {
 		if !ok {
 			i = len(d.Vulnerabilities)
 			at[e.CVE] = i
-			d.Vulnerabilities = append(d.Vulnerabilities, csafVulnerability{CVE: e.CVE, Title: e.Title, Notes: []csafNote{}, Status: map[string][]string{}})
+			d.Vulnerabilities = append(d.Vulnerabilities, newCSAFVulnerability(e))
 		}
 		d.Vulnerabilities[i].add(e, id, box)
 	}
 	return d
+}
+
+var reCVE = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,}$`)
+
+func newCSAFVulnerability(e Exposure) csafVulnerability {
+	v := csafVulnerability{Title: e.Title, Notes: []csafNote{}, Status: map[string][]string{}}
+	if reCVE.MatchString(e.CVE) {
+		v.CVE = e.CVE
+		return v
+	}
+	system, _, _ := strings.Cut(e.CVE, "-")
+	v.IDs = []csafID{{cmp.Or(system, "advisory"), cmp.Or(e.CVE, "unnamed")}}
+	return v
+}
+
+// hostOf is what of a box's name can stand in an address.
+func hostOf(box string) string {
+	return cmp.Or(strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(box)), "-."), "wirepatch")
 }
 
 func helper(c Component) map[string]string {

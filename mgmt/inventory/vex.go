@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -62,17 +63,29 @@ func NewVEX(list []Exposure, box string, now time.Time) VEX {
 	v := VEX{BOMFormat: "CycloneDX", SpecVersion: "1.6", Version: 1, Metadata: vexMetadata{now.UTC().Format(time.RFC3339)}, Components: []vexComponent{}, Vulnerabilities: []vexVulnerability{}}
 	seen := map[string]bool{}
 	for i, e := range list {
-		ref := fmt.Sprintf("%s/%s", e.Address, e.Component.Name)
+		ref := fmt.Sprintf("%s/%s@%s", e.Address, cmp.Or(e.Component.PURL, e.Component.Name), e.Component.Version)
 		if !seen[ref] {
 			seen[ref] = true
 			v.Components = append(v.Components, vexComponent{"application", ref, e.Component.Name, e.Component.Version, e.Component.PURL, e.Component.CPE})
 		}
-		v.Vulnerabilities = append(v.Vulnerabilities, vexVulnerability{fmt.Sprintf("v%d", i+1), e.CVE, vexSource{"NVD"}, analysis(e, box, now), []vexRef{{ref}}})
+		v.Vulnerabilities = append(v.Vulnerabilities, vexVulnerability{fmt.Sprintf("v%d", i+1), e.CVE, vexSource{sourceOf(e.CVE)}, analysis(e, box, now), []vexRef{{ref}}})
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %v %v", box, now.UnixNano(), len(list)))
 	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80 // a UUID of version 4
 	v.SerialNumber = fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 	return v
+}
+
+// sourceOf says whose name a vulnerability's is.
+func sourceOf(name string) string {
+	switch system, _, _ := strings.Cut(name, "-"); {
+	case reCVE.MatchString(name):
+		return "NVD"
+	case system == "GHSA":
+		return "GitHub"
+	default:
+		return cmp.Or(system, "advisory")
+	}
 }
 
 // analysis claims no more than there is proof for: a box in front makes a server

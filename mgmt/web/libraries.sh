@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches the libraries that libraries.json names from npm: one is embedded in
-# the program, the other is for the tests. The results are committed, so that a
+# the program, the others are for the tests. The results are committed, so that a
 # build needs neither npm nor a network.
 set -eu
 cd "$(dirname "$0")"
@@ -10,3 +10,9 @@ cp libraries.json "$dir/package.json"
 (cd "$dir" && npm install --silent --no-audit --no-fund --ignore-scripts)
 cp "$dir/node_modules/htmx.org/dist/htmx.min.js" static/htmx.min.js
 cp "$dir/node_modules/axe-core/axe.min.js" testdata/axe.min.js
+
+# What judges CycloneDX and CSAF documents, in one file that node runs.
+cp ../inventory/testdata/standards.src.mjs "$dir/"
+(cd "$dir" && npx esbuild standards.src.mjs --bundle --platform=node --format=esm --minify --legal-comments=eof --log-level=error --outfile=standards.mjs \
+	--banner:js="import{createRequire}from'node:module';const require=createRequire(import.meta.url);")
+cp "$dir/standards.mjs" ../inventory/testdata/standards.mjs
