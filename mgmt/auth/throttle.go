@@ -33,8 +33,9 @@ type Throttle struct {
 }
 
 type source struct {
-	failed int
-	last   time.Time // of the last attempt that was let through
+	failed int            // in all names
+	names  map[string]int // in each
+	last   time.Time      // of the last attempt that was let through
 }
 
 // NewThrottle returns a Throttle that takes the time from now.
@@ -48,9 +49,9 @@ func NewThrottle(now func() time.Time) *Throttle {
 	}
 }
 
-// Attempt asks to make one attempt from addr. It returns 0 when that is
-// allowed, otherwise how long to wait.
-func (t *Throttle) Attempt(addr netip.Addr) time.Duration {
+// Attempt asks to make one attempt from addr in the name of a user, "" for none
+// that there is. It returns 0 when that is allowed, otherwise how long to wait.
+func (t *Throttle) Attempt(addr netip.Addr, name string) time.Duration {
 	key := sourceOf(addr)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,6 +59,9 @@ func (t *Throttle) Attempt(addr netip.Addr) time.Duration {
 	s := t.sources[key]
 	if now.Sub(s.last) > forgetAfter {
 		s = source{}
+	}
+	if s.names == nil {
+		s.names = map[string]int{}
 	}
 	if wait := waitAfter(s.failed) - now.Sub(s.last); s.failed > 0 && wait > 0 {
 		return wait
@@ -68,17 +72,26 @@ func (t *Throttle) Attempt(addr netip.Addr) time.Duration {
 		}
 	}
 	s.failed++
+	s.names[name]++
 	s.last = now
 	t.remember(key, s, now)
 	return 0
 }
 
-// Success tells that the last attempt from addr was right.
-func (t *Throttle) Success(addr netip.Addr) {
+// Success tells that the last attempt from addr in this name was right. It forgives
+// what was tried in the same name alone: who has an account could otherwise sign in
+// between guesses at another's, and guess as fast as they liked.
+func (t *Throttle) Success(addr netip.Addr, name string) {
 	key := sourceOf(addr)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.sources, key)
+	if s, ok := t.sources[key]; ok {
+		s.failed -= s.names[name]
+		delete(s.names, name)
+		if t.sources[key] = s; s.failed == 0 {
+			delete(t.sources, key)
+		}
+	}
 	if _, known := t.friends[key]; !known && len(t.friends) >= maxFriend {
 		dropOldest(t.friends, func(at time.Time) time.Time { return at })
 	}

@@ -63,24 +63,28 @@ func (m *Menu) signIn(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	code := ""
-	if u, ok := m.box.Users.Get(name); ok && u.Factor != "" {
+	code, known := "", ""
+	u, ok := m.box.Users.Get(name)
+	if ok {
+		known = name
+	}
+	if u.Factor != "" && ok {
 		if code, err = m.secret(ctx, "Code of the second factor"); err != nil {
 			return err
 		}
 	}
-	if wait := m.box.Throttle.Attempt(line); wait > 0 {
+	if wait := m.box.Throttle.Attempt(line, known); wait > 0 {
 		return fmt.Errorf("too many attempts; wait %s, then try again", wait.Round(time.Second))
 	}
-	u, err := m.box.Users.SignIn(ctx, name, password, code)
+	u, err = m.box.Users.SignIn(ctx, name, password, code)
 	if err != nil {
-		if _, known := m.box.Users.Get(name); !known {
+		if known == "" {
 			name = "unknown user" // it may be a password in the wrong field
 		}
 		m.audit("sign-in", name, "", err)
 		return err
 	}
-	m.box.Throttle.Success(line)
+	m.box.Throttle.Success(line, u.Name)
 	m.user = u
 	m.audit("sign-in", "", "", nil)
 	if u.Change {
@@ -180,14 +184,14 @@ func (m *Menu) ownPassword(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if wait := m.box.Throttle.Attempt(line); wait > 0 {
+	if wait := m.box.Throttle.Attempt(line, m.user.Name); wait > 0 {
 		return fmt.Errorf("too many attempts; wait %s, then try again", wait.Round(time.Second))
 	}
 	if err := m.box.Users.Confirm(ctx, m.user.Name, present); err != nil {
 		m.audit("account.password", m.user.Name, "", err)
 		return err
 	}
-	m.box.Throttle.Success(line)
+	m.box.Throttle.Success(line, m.user.Name)
 	err = m.newPassword(ctx, func(p string) error { return m.box.Users.ChangePassword(ctx, m.user.Name, p) })
 	if !errors.Is(err, errStop) {
 		m.audit("account.password", m.user.Name, "", err)

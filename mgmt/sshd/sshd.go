@@ -29,6 +29,7 @@ const (
 	handshakeTime  = 20 * time.Second // until a key has fitted
 	startTime      = 30 * time.Second // until the menu is asked for
 	wholeTime      = 12 * time.Hour   // of a connection
+	endTime        = 2 * time.Second  // for the client to hang up once the menu has ended
 )
 
 var errHangUp = errors.New("the client has hung up")
@@ -141,7 +142,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, config *ssh.ServerC
 func (s *Server) serve(ctx context.Context, c net.Conn, config *ssh.ServerConfig) {
 	ap, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // the zero one counts as one more source
 	from := ap.Addr().Unmap()
-	if s.Throttle.Attempt(from) > 0 {
+	if s.Throttle.Attempt(from, "") > 0 {
 		return
 	}
 	c.SetDeadline(time.Now().Add(handshakeTime))
@@ -154,7 +155,7 @@ func (s *Server) serve(ctx context.Context, c net.Conn, config *ssh.ServerConfig
 		return
 	}
 	defer conn.Close()
-	s.Throttle.Success(from)
+	s.Throttle.Success(from, "")
 	c.SetDeadline(time.Now().Add(startTime))
 	go refuseAll(requests)
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
@@ -174,7 +175,8 @@ func (s *Server) serve(ctx context.Context, c net.Conn, config *ssh.ServerConfig
 			return
 		}
 		go func() {
-			defer c.Close()
+			// The client hangs up; before it has said so, to close would be a fault to it.
+			defer func() { c.SetDeadline(time.Now().Add(endTime)) }()
 			s.session(ctx, channel, asked, conn.User(), from.String(), func() { c.SetDeadline(time.Time{}) })
 		}()
 	}

@@ -135,7 +135,7 @@ func TestMenu(t *testing.T) {
 func TestRefused(t *testing.T) {
 	b := newBench(t)
 	b.must(b.server.Users.Add(t.Context(), "otto", auth.Operator, "four plain words here"))
-	fresh := func() { b.server.Throttle.Success(local) }
+	fresh := func() { b.server.Throttle.Success(local, "") }
 	for name, try := range map[string]func() (*ssh.Client, error){
 		"password":      func() (*ssh.Client, error) { return b.dial("anna", ssh.Password("four plain words here")) },
 		"stranger":      func() (*ssh.Client, error) { return b.dial("anna", ssh.PublicKeys(b.newKey())) },
@@ -197,7 +197,7 @@ func TestAbuse(t *testing.T) {
 	if _, err := b.dial("anna", ssh.PublicKeys(b.key)); err == nil {
 		t.Error("after guesses without end the right key is taken at once; want a wait")
 	}
-	b.server.Throttle.Success(local)
+	b.server.Throttle.Success(local, "")
 	var open []net.Conn
 	for range maxOfOne + 3 {
 		c, err := net.Dial("tcp", b.address)
@@ -218,14 +218,14 @@ func TestAbuse(t *testing.T) {
 	for _, c := range open {
 		c.Close()
 	}
-	b.server.Throttle.Success(local)
+	b.server.Throttle.Success(local, "")
 	for range 20 { // until those are forgotten
 		c, err := b.dial("anna", ssh.PublicKeys(b.key))
 		if err == nil {
 			c.Close()
 			return
 		}
-		b.server.Throttle.Success(local)
+		b.server.Throttle.Success(local, "")
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Error("connections that say nothing keep the user out for good")

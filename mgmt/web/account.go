@@ -46,13 +46,13 @@ func (s *Site) hostname() string {
 // confirmed checks the present password: who finds an open browser must not
 // take the account over.
 func (s *Site) confirmed(r *http.Request, v visit, in url.Values) error {
-	if wait := s.Throttle.Attempt(from(r)); wait > 0 {
+	if wait := s.Throttle.Attempt(from(r), v.who); wait > 0 {
 		return faulty("too many attempts; wait %s", span(wait))
 	}
 	if err := s.Users.Confirm(r.Context(), v.who, in.Get("present")); err != nil {
 		return err
 	}
-	s.Throttle.Success(from(r))
+	s.Throttle.Success(from(r), v.who)
 	return nil
 }
 

@@ -65,18 +65,18 @@ var errForm = errors.New("this form was not from this page or is out of date; fi
 // signIn checks the password and opens a session, or returns the status code
 // and what to tell.
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, in Login) (int, error) {
-	if err := s.mayTry(w, r); err != nil {
-		return http.StatusTooManyRequests, err
-	}
 	if in.User == "" {
 		in.User = auth.FirstName
+	}
+	if err := s.mayTry(w, r, s.known(in.User)); err != nil {
+		return http.StatusTooManyRequests, err
 	}
 	user, err := s.Users.SignIn(r.Context(), in.User, in.Password, in.Code)
 	switch {
 	case errors.Is(err, auth.ErrRefused), errors.Is(err, auth.ErrFactor), errors.Is(err, auth.ErrClock):
 		// What was typed may be a password in the wrong field.
-		who := in.User
-		if _, known := s.Users.Get(who); !known {
+		who := s.known(in.User)
+		if who == "" {
 			who = "unknown user"
 		}
 		s.audit(r, visit{who: who}, "sign-in", "", err.Error(), outcomeRefused)
@@ -84,7 +84,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, in Login)
 	case err != nil:
 		return http.StatusServiceUnavailable, err
 	}
-	s.Throttle.Success(from(r))
+	s.Throttle.Success(from(r), user.Name)
 	s.Sessions.End(v.id) // a new session at each sign-in
 	s.open(w, r, user)
 	s.audit(r, visit{who: user.Name, role: user.Role}, "sign-in", "", "", outcomeDone)
@@ -97,8 +97,16 @@ func (s *Site) open(w http.ResponseWriter, r *http.Request, user auth.User) {
 	dropCookie(w, formCookie)
 }
 
-func (s *Site) mayTry(w http.ResponseWriter, r *http.Request) error {
-	wait := s.Throttle.Attempt(from(r))
+// known is the name of a user that there is, else "".
+func (s *Site) known(name string) string {
+	if _, ok := s.Users.Get(name); !ok {
+		return ""
+	}
+	return name
+}
+
+func (s *Site) mayTry(w http.ResponseWriter, r *http.Request, name string) error {
+	wait := s.Throttle.Attempt(from(r), name)
 	if wait == 0 {
 		return nil
 	}
@@ -130,7 +138,7 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	first := s.Users.List()[0]
 	s.audit(r, visit{who: first.Name, role: first.Role}, "set-up", first.Name, "first user made, set-up code used up", outcomeDone)
-	s.Throttle.Success(from(r))
+	s.Throttle.Success(from(r), "")
 	s.open(w, r, first)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -143,7 +151,7 @@ func (s *Site) setFirst(w http.ResponseWriter, r *http.Request) (int, error) {
 	if password != r.PostFormValue("repeat") {
 		return http.StatusUnprocessableEntity, errors.New("the two passwords differ; type the same one twice")
 	}
-	if err := s.mayTry(w, r); err != nil {
+	if err := s.mayTry(w, r, ""); err != nil {
 		return http.StatusTooManyRequests, err
 	}
 	err := s.Users.SetUp(r.Context(), r.PostFormValue("code"), r.PostFormValue("username"), password)
