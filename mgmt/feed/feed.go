@@ -199,7 +199,7 @@ func (p *Puller) pull(ctx context.Context, name string) {
 		f.Got = n
 	}
 	if f.Error != before || n > 0 {
-		e := audit.Entry{Time: now, Who: "feed", Action: "advisory.pull", Object: f.Name, Detail: fmt.Sprintf("%d advisories from %s", n, f.URL), Outcome: "done"}
+		e := audit.Entry{Time: now, Who: "feed", Action: "advisory.pull", Object: f.Name, Detail: fmt.Sprintf("%d advisories from %s", n, Shown(f.URL)), Outcome: "done"}
 		if err != nil {
 			e.Detail, e.Outcome = f.Error, "failed"
 		}
@@ -208,6 +208,15 @@ func (p *Puller) pull(ctx context.Context, name string) {
 	if ctx.Err() == nil {
 		_ = p.feeds().Put(f.Name, f) // where it cannot be kept, it is fetched again
 	}
+}
+
+// Shown is an address as it may be shown and recorded: without a password in it.
+func Shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Redacted()
 }
 
 func short(s string) string {

@@ -234,6 +234,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A password in an address is for the source alone: errors and the audit log, which
+// goes to other systems, do not have it.
+func TestPasswordOfASource(t *testing.T) {
+	b := newBench(t)
+	b.put("/kev.json", kev)
+	with := strings.Replace(b.server.URL, "https://", "https://box:Pa55word@", 1)
+	for path, want := range map[string]string{"/kev.json": "", "/none": "404", "/csaf/": "404"} {
+		f := b.pull(Feed{Kind: "csaf", URL: with + path})
+		if !strings.Contains(f.Error, want) || strings.Contains(f.Error, "Pa55word") {
+			t.Errorf("%s: %q; want %q, without the password", path, f.Error, want)
+		}
+	}
+	all, err := b.puller.Audit.Since(0, 100)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("audit log: %d records, %v", len(all), err)
+	}
+	for _, r := range all {
+		if strings.Contains(r.Bytes, "Pa55word") {
+			t.Errorf("the audit log has the password: %s", r.Bytes)
+		}
+	}
+}
+
 // Through a proxy, which sees a tunnel only.
 func TestProxy(t *testing.T) {
 	b := newBench(t)

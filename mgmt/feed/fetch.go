@@ -109,14 +109,14 @@ func download(ctx context.Context, c *http.Client, address, tag string, limit in
 	case resp.StatusCode == http.StatusNotModified && tag != "":
 		return tag, errSame
 	case resp.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("%s answers %s", address, resp.Status)
+		return "", fmt.Errorf("%s answers %s", Shown(address), resp.Status)
 	}
 	n, err := io.Copy(to, io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return "", fmt.Errorf("fetch %s: %w", address, err)
+		return "", fmt.Errorf("fetch %s: %w", Shown(address), err)
 	}
 	if n > limit {
-		return "", fmt.Errorf("%s is larger than %d MiB", address, limit>>20)
+		return "", fmt.Errorf("%s is larger than %d MiB", Shown(address), limit>>20)
 	}
 	return resp.Header.Get("ETag"), nil
 }

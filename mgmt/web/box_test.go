@@ -219,6 +219,14 @@ func TestRehearsal(t *testing.T) {
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "1004 ms") || !strings.Contains(w.Body.String(), "portal: fail open, 12 passed") {
 		t.Errorf("rehearsal: %d\n%s", w.Code, w.Body)
 	}
+	// One after the other they would be a bypass that nobody has approved.
+	if w := l.post("admin", "/system/rehearse", "sure", "yes"); w.Code != 409 {
+		t.Errorf("rehearsed again at once: %d; want 409", w.Code)
+	}
+	l.advance(rehearseEvery)
+	if w := l.post("admin", "/system/rehearse", "sure", "yes"); w.Code != 200 {
+		t.Errorf("rehearsed after %v: %d %s; want 200", rehearseEvery, w.Code, w.Body)
+	}
 }
 
 // secrets are planted in every place that a bundle is made of.

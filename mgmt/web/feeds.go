@@ -19,7 +19,7 @@ type feedRow struct {
 func (s *Site) feedRows() (rows []feedRow, err error) {
 	all, err := s.Feeds.Feeds()
 	for _, f := range all {
-		rows = append(rows, feedRow{f.Name, f.Kind, visible.Line(f.URL), visible.Line(f.Proxy), visible.Line(f.Error), f.Hours, f.Got, at(f.Last), at(f.Next)})
+		rows = append(rows, feedRow{f.Name, f.Kind, visible.Line(feed.Shown(f.URL)), visible.Line(feed.Shown(f.Proxy)), visible.Line(f.Error), f.Hours, f.Got, at(f.Last), at(f.Next)})
 	}
 	return rows, err
 }
@@ -30,6 +30,9 @@ func (s *Site) apiFeeds(w http.ResponseWriter, _ *http.Request, _ visit) {
 		writeError(w, http.StatusInternalServerError, err.Error())
 		return
 	}
+	for i, f := range all {
+		all[i].URL, all[i].Proxy = feed.Shown(f.URL), feed.Shown(f.Proxy)
+	}
 	writeJSON(w, http.StatusOK, all)
 }
 
@@ -39,7 +42,7 @@ func (s *Site) addFeed(_ *http.Request, _ visit, in url.Values) (done, error) {
 		return done{}, faulty("hours: got %.20q, want a number", in.Get("hours"))
 	}
 	f := feed.Feed{Name: in.Get("name"), Kind: in.Get("kind"), URL: in.Get("url"), Proxy: in.Get("proxy"), CA: in.Get("ca"), Hours: hours}
-	return done{Object: visible.Line(f.Name), Detail: visible.Line(f.Kind + " " + f.URL)}, s.Feeds.Put(f)
+	return done{Object: visible.Line(f.Name), Detail: visible.Line(f.Kind + " " + feed.Shown(f.URL))}, s.Feeds.Put(f)
 }
 
 func (s *Site) removeFeed(_ *http.Request, _ visit, in url.Values) (done, error) {

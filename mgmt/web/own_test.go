@@ -74,6 +74,27 @@ func TestImportIsNoWayRoundApprovals(t *testing.T) {
 	}
 }
 
+// Passwords in the addresses of sources and receivers are shown to nobody.
+func TestPasswordsInAddresses(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	for path, kv := range map[string][]string{
+		"/feeds/add":             {"name", "x", "kind", "kev", "hours", "1", "url", "https://box:Pa55word@feeds.invalid/", "proxy", "http://box:Pa55word@proxy.invalid:3128"},
+		"/reports/schedules/add": {"name", "x", "kind", "effect", "every", "day", "target", "https://box:Pa55word@reports.invalid/"},
+	} {
+		if w := l.post("admin", path, kv...); w.Code != 303 {
+			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for _, path := range []string{"/vulnerabilities", "/api/v1/feeds", "/reports", "/api/v1/reports", "/audit", "/api/v1/audit"} {
+		page := l.page("auditor", path)
+		if strings.Contains(page, "Pa55word") || !strings.Contains(page, "invalid") {
+			t.Errorf("%s has the password, or not the address", path)
+		}
+	}
+}
+
 // Undo is the way back from one change, not to the settings of long ago.
 func TestHowFarUndoReaches(t *testing.T) {
 	l := newLab(t)

@@ -58,14 +58,14 @@ func (s *Site) reportsPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		l.Problem = visible.Line(err.Error())
 	}
 	for _, k := range kept {
-		l.Kept = append(l.Kept, keptRow{k.ID, k.Title, k.From.Format(time.DateOnly) + " to " + k.To.Format(time.DateOnly), visible.Line(k.By), at(k.Made), at(k.Delivered), visible.Line(k.Target), visible.Line(k.Error), k.Sum, !k.Again.IsZero()})
+		l.Kept = append(l.Kept, keptRow{k.ID, k.Title, k.From.Format(time.DateOnly) + " to " + k.To.Format(time.DateOnly), visible.Line(k.By), at(k.Made), at(k.Delivered), visible.Line(withoutSecrets(k.Target)), visible.Line(k.Error), k.Sum, !k.Again.IsZero()})
 	}
 	schedules, err := s.Reports.Schedules()
 	if err != nil {
 		l.Problem = visible.Line(err.Error())
 	}
 	for _, c := range schedules {
-		l.Schedules = append(l.Schedules, scheduleRow{visible.Line(c.Name), c.Every, string(c.Kind), visible.Line(strings.TrimSpace(c.CVE + " " + c.Product + " " + c.Group)), visible.Line(c.Target), visible.Line(c.Error), at(c.Next)})
+		l.Schedules = append(l.Schedules, scheduleRow{visible.Line(c.Name), c.Every, string(c.Kind), visible.Line(strings.TrimSpace(c.CVE + " " + c.Product + " " + c.Group)), visible.Line(withoutSecrets(c.Target)), visible.Line(c.Error), at(c.Next)})
 	}
 	s.show(w, v, http.StatusOK, "reports", "Reports", l)
 }
@@ -246,6 +246,12 @@ func (s *Site) apiReports(w http.ResponseWriter, _ *http.Request, _ visit) {
 			return
 		}
 	}
+	for i := range kept {
+		kept[i].Target = withoutSecrets(kept[i].Target)
+	}
+	for i := range schedules {
+		schedules[i].Target = withoutSecrets(schedules[i].Target)
+	}
 	writeJSON(w, http.StatusOK, ReportsInfo{kept, schedules})
 }
 
@@ -264,7 +270,7 @@ func (s *Site) keepReport(r *http.Request, v visit, in url.Values) (done, error)
 
 func (s *Site) addSchedule(_ *http.Request, _ visit, in url.Values) (done, error) {
 	c := report.Schedule{Name: in.Get("name"), Every: in.Get("every"), Kind: report.Kind(in.Get("kind")), CVE: in.Get("cve"), Product: in.Get("product"), Group: in.Get("group"), Target: in.Get("target"), CA: in.Get("ca"), Secret: in.Get("secret")}
-	return done{Object: visible.Line(c.Name), Detail: visible.Line(fmt.Sprintf("%s, each %s %s", c.Kind, c.Every, c.Target))}, s.Reports.Put(c)
+	return done{Object: visible.Line(c.Name), Detail: visible.Line(fmt.Sprintf("%s, each %s %s", c.Kind, c.Every, withoutSecrets(c.Target)))}, s.Reports.Put(c)
 }
 
 func (s *Site) removeSchedule(_ *http.Request, _ visit, in url.Values) (done, error) {

@@ -161,7 +161,7 @@ func (s *Site) actions() []action {
 		{name: "update.check", path: "/updates/check", back: "/updates", may: editors, do: s.checkUpdates},
 		{name: "update.install", path: "/updates/install", back: "/updates", may: editors, do: s.installUpdate},
 		{name: "firmware.slot", path: "/updates/slot", back: "/updates", may: editors, people: true, do: s.startSlot},
-		{name: "wire.rehearse", path: "/system/rehearse", back: "/system", may: editors, do: s.rehearse},
+		{name: "wire.rehearse", path: "/system/rehearse", back: "/system", may: editors, people: true, do: s.rehearse},
 		{name: "port.blink", path: "/system/blink", back: "/system", may: editors, do: s.blinkPort},
 		{name: "box.reboot", path: "/system/restart", back: "/system", may: editors, people: true, do: s.restartBox},
 		{name: "settings.import", path: "/settings/import", back: "/settings", may: admins, people: true, large: true, do: s.importSettings},

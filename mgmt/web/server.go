@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"wirepatch/board/command"
@@ -67,6 +68,9 @@ type Config struct {
 type Site struct {
 	Config
 	pages *template.Template
+
+	rehearsing sync.Mutex
+	rehearsed  time.Time // the last one
 }
 
 // New returns the site.

@@ -8,6 +8,7 @@ import (
 
 	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/visible"
 )
@@ -113,10 +114,29 @@ func (s *Site) apiLog(w http.ResponseWriter, r *http.Request, _ visit) {
 	writeJSON(w, http.StatusOK, out)
 }
 
+// rehearseEvery is how soon inspection may be stopped again: one after the other,
+// rehearsals would switch it off, without the approvals that a bypass may need.
+const rehearseEvery = 5 * time.Minute
+
+// mayRehearse says how long to wait for the next rehearsal; 0: it is taken.
+func (s *Site) mayRehearse() time.Duration {
+	s.rehearsing.Lock()
+	defer s.rehearsing.Unlock()
+	now := s.Now()
+	if wait := rehearseEvery - now.Sub(s.rehearsed); !s.rehearsed.IsZero() && wait > 0 {
+		return wait
+	}
+	s.rehearsed = now
+	return 0
+}
+
 // rehearse has the dataplane show what would happen if it died now.
 func (s *Site) rehearse(r *http.Request, _ visit, in url.Values) (done, error) {
 	if in.Get("sure") != "yes" {
 		return done{}, faulty("say that you are sure: inspection stops for a second, and services follow their fail policy")
+	}
+	if wait := s.mayRehearse(); wait > 0 {
+		return done{}, fmt.Errorf("%w: there was a rehearsal just now; wait %s for the next", change.ErrState, span(wait))
 	}
 	c := control.Dial(s.Control)
 	defer c.Close()
