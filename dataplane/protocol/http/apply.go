@@ -9,6 +9,7 @@ import (
 // turn.
 func (p *plan) finish() outcome {
 	t := &p.d.turn
+	p.stayHTTP1()
 	edits := p.settle()
 	if p.held && !p.over && !p.o.spoil && t.h.unmended(edits) {
 		return outcome{kind: broken}

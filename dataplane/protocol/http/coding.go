@@ -44,7 +44,9 @@ func (h *head) coding(b []byte) coding {
 }
 
 // decode undoes a content coding. ok is false when the content is not so coded;
-// long that it is over the limit.
+// long that it is over the limit. What is decoded of content that is damaged or
+// cut off counts: servers that read as they decode use it, and some take what
+// stands behind a compressed text for nothing.
 func (c coding) decode(content []byte, limit int) (plain []byte, ok, long bool) {
 	var r io.Reader
 	var err error
@@ -62,5 +64,5 @@ func (c coding) decode(content []byte, limit int) (plain []byte, ok, long bool) 
 		return nil, false, false
 	}
 	plain, err = io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	return plain, err == nil, len(plain) > limit
+	return plain, err == nil || len(plain) > 0, len(plain) > limit
 }

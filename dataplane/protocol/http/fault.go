@@ -40,6 +40,11 @@ package http
 //	head too long                       refuse   refuse    bounded memory
 //	stream ends within a head or a      refuse   pass      some servers act on half a request; a client
 //	  body that is held                                      sees the break itself
+//	101 that no request asked for, or to            refuse   all behind it would pass unseen
+//	  HTTP/2 (an offer of h2c and nothing else is
+//	  taken out of the request)
+//	2xx to CONNECT that has a body: 204, 205,       decode   9110 9.3.6: no tunnel; servers of resources answer
+//	  Content-Length or Transfer-Encoding                    CONNECT like any method, and go on in HTTP
 //	response without a request                   pass      408 to an idle client; nothing of ours depends on it
 //
 // Responses are read more leniently where the length of the body is not at
@@ -74,6 +79,8 @@ const (
 	faultBodyLong
 	faultTruncated
 	faultOutstanding
+	faultSwitch
+	faultHTTP2
 )
 
 var faultText = [...]string{
@@ -104,6 +111,8 @@ var faultText = [...]string{
 	faultBodyLong:        "body that rules ask for is over the limit",
 	faultTruncated:       "stream ended within the message",
 	faultOutstanding:     "too many requests outstanding",
+	faultSwitch:          "101 to a request that offered no other protocol",
+	faultHTTP2:           "the server goes on in HTTP/2",
 }
 
 // faultCodes are what rules see of a fault.
@@ -115,7 +124,7 @@ var faultCodes = [...]string{
 	faultCodings: "codings", faultCoding: "coding", faultCoding10: "coding-1.0",
 	faultChunkSize: "chunk-size", faultChunkLF: "chunk-lf", faultChunkEnd: "chunk-end", faultChunkLong: "chunk-long",
 	faultTrailersLong: "trailers-long", faultHeadLong: "head-long", faultBodyLong: "body-long",
-	faultTruncated: "truncated", faultOutstanding: "outstanding",
+	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2",
 }
 
 // sloppy says whether a fault is one that clients put up with in a response.

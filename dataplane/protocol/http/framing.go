@@ -80,13 +80,15 @@ func (h *head) requestFraming(b []byte) (framing, int64, fault) {
 
 // responseFraming tells how the body of the response to a request ends.
 func (h *head) responseFraming(b []byte, to *exchange) (framing, int64, fault) {
+	r, f := h.bodyFields(b, false)
 	switch s := h.status; {
-	case s == 101, to.connect && s/100 == 2:
+	case s == 101:
+		return tunnel, 0, h.switchFault(b, to)
+	case to.connect && s/100 == 2 && s != 204 && s != 205 && f == faultNone && r.length < 0 && r.codings == 0:
 		return tunnel, 0, faultNone
 	case to.head, s/100 == 1, s == 204, s == 304:
 		return noBody, 0, faultNone
 	}
-	r, f := h.bodyFields(b, false)
 	switch {
 	case f != faultNone:
 		return noBody, 0, f
@@ -102,6 +104,20 @@ func (h *head) responseFraming(b []byte, to *exchange) (framing, int64, fault) {
 		return noBody, 0, faultNone
 	}
 	return byLength, r.length, faultNone
+}
+
+// switchFault is what is wrong with a 101: all behind it would pass unseen, so it
+// must be one that the client has asked for, to something that is not HTTP again.
+func (h *head) switchFault(b []byte, to *exchange) fault {
+	if !to.offers {
+		return faultSwitch
+	}
+	for i := range h.fields {
+		if h.fields[i].toHTTP2(b) {
+			return faultHTTP2
+		}
+	}
+	return faultNone
 }
 
 // chunkedLast says whether a list of transfer codings is in form and names

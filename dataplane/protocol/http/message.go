@@ -221,7 +221,7 @@ func (d *Decoder) request(o outcome, size int) {
 		b := t.rest()[:size]
 		e := d.queue.push()
 		method := cut(b, h.head.method)
-		e.head, e.connect = string(method) == "HEAD", string(method) == "CONNECT"
+		e.head, e.connect, e.offers = string(method) == "HEAD", h.head.tunnels(b), h.head.offersUpgrade(b)
 		h.upgrade, e.socket = h.head.asksForUpgrade(b)
 		e.said100 = h.said100 || o.said100
 		h.serial = d.queue.pushed

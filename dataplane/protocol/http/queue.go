@@ -7,7 +7,8 @@ type exchange struct {
 	close bool   // end the session behind the reply
 
 	head    bool // a response to HEAD has no body
-	connect bool
+	connect bool // it asks for a tunnel
+	offers  bool // it names a protocol to go on with
 	socket  bool // it asks for WebSocket
 	// answered: a reply of our own took the place of an interim response, so
 	// all that the server still says to this request is discarded.

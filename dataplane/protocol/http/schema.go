@@ -48,7 +48,7 @@ func requestTypes() map[string]protocol.ElementType {
 		"request.line": {Doc: "request line", Fields: fields{
 			"method":  text("method, case as it came"),
 			"target":  settable("request target, encoded as it came"),
-			"path":    settable("path of the target, encoded as it came; empty for CONNECT"),
+			"path":    settable("path of the target, encoded as it came; empty for the CONNECT of a tunnel"),
 			"query":   settable("query of the target without the question mark, encoded as it came"),
 			"version": text(`"HTTP/1.0" or "HTTP/1.1"`),
 			"decoded": text("path, percent-decoded once"),

@@ -62,11 +62,8 @@ func (h *head) parseRequestLine(b []byte, end int) {
 // parseTarget finds path and query in the forms of RFC 9112 section 3.2.
 func (h *head) parseTarget(b []byte) {
 	target := cut(b, h.target)
-	if equalFold(cut(b, h.method), "connect") {
-		return // authority-form has no path
-	}
 	start := 0
-	if i := bytes.Index(target, []byte("://")); i > 0 && target[0] != '/' && bytes.IndexByte(target[:i], '?') < 0 {
+	if i := bytes.Index(target, []byte("://")); i > 0 && isScheme(target[:i]) {
 		start = i + 3
 		if j := bytes.IndexAny(target[start:], "/?"); j >= 0 {
 			start += j
@@ -74,12 +71,33 @@ func (h *head) parseTarget(b []byte) {
 			start = len(target)
 		}
 	}
+	if start == 0 && string(cut(b, h.method)) == "CONNECT" && !bytes.HasPrefix(target, []byte("/")) {
+		return // authority-form has no path; a server of resources takes any other for that of a resource
+	}
 	end := len(target)
 	if i := bytes.IndexByte(target[start:], '?'); i >= 0 {
 		end = start + i
 		h.query = protocol.Span{Start: h.target.Start + end + 1, End: h.target.End}
 	}
 	h.path = protocol.Span{Start: h.target.Start + start, End: h.target.Start + end}
+}
+
+// isScheme says whether b is the scheme of a URI (RFC 3986 section 3.1). What is
+// none belongs to the path, for servers that take a target as it comes.
+func isScheme(b []byte) bool {
+	for i, c := range b {
+		letter := 'a' <= lower(c) && lower(c) <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// tunnels says whether a request asks for a tunnel: a CONNECT whose target is no
+// resource.
+func (h *head) tunnels(b []byte) bool {
+	return string(cut(b, h.method)) == "CONNECT" && h.path.Start < 0
 }
 
 // parseStatusLine reads version SP 3DIGIT [SP [reason]]; a missing blank behind

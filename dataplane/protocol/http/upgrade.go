@@ -28,7 +28,7 @@ func WebSocketSchema() protocol.Schema {
 // asksForUpgrade says whether what follows a request may be something else than
 // HTTP, and whether that is WebSocket.
 func (h *head) asksForUpgrade(b []byte) (upgrade, socket bool) {
-	if string(cut(b, h.method)) == "CONNECT" {
+	if h.tunnels(b) {
 		return true, false
 	}
 	if h.minor == 0 || !h.option(b, "upgrade") {
@@ -41,6 +41,46 @@ func (h *head) asksForUpgrade(b []byte) (upgrade, socket bool) {
 		}
 	}
 	return upgrade, socket
+}
+
+// offersUpgrade says whether a request names a protocol to go on with, in form or
+// not.
+func (h *head) offersUpgrade(b []byte) bool {
+	for i := range h.fields {
+		if equalFold(cut(b, h.fields[i].name), "upgrade") {
+			return true
+		}
+	}
+	return false
+}
+
+// toHTTP2 says whether a field has the session go on as HTTP/2.
+func (f *fieldLine) toHTTP2(b []byte) bool {
+	return equalFold(cut(b, f.name), "upgrade") && listHas(cut(b, f.value), "h2c")
+}
+
+// stayHTTP1 takes the offer to go on as HTTP/2, which nobody here could inspect,
+// out of a request: any server may pass over it (RFC 9110 section 7.8).
+func (p *plan) stayHTTP1() {
+	h := p.d.turn.h
+	if h.dir != session.ToServer || p.m.Sent || p.over {
+		return
+	}
+	for i := range h.head.fields {
+		f := &h.head.fields[i]
+		if !f.toHTTP2(p.m.Data) || !equalFold(cut(p.m.Data, f.value), "h2c") {
+			continue
+		}
+		e := edit{Edit: session.Edit{Start: f.line.Start, End: f.line.End}}
+		if p.overlaps([]edit{e}) {
+			continue
+		}
+		p.insert(e)
+		p.told = append(p.told, told{session.Evidence{
+			Mode: "correct", Action: "remove", Element: kinds[h.dir].header, Before: bounded(cut(p.m.Data, f.line)),
+			Note: "HTTP/2 cannot be inspected: the session stays HTTP/1.1",
+		}, true})
+	}
 }
 
 // stepWait keeps what a client sends behind a request for an upgrade until the

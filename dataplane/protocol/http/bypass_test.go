@@ -1,0 +1,139 @@
+package http
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"strings"
+	"testing"
+
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// What an attacker writes so that a server understands one thing and a decoder
+// another.
+
+// A server that answers CONNECT as it answers any method goes on in HTTP.
+func TestConnectIsNoWayOut(t *testing.T) {
+	rules := ruleSet{when("request.line", "/bad", protocol.Drop, protocol.Correction{})}
+	attack := func(target string) string { return "CONNECT " + target + " HTTP/1.1\r\nHost: h\r\n\r\n" }
+	for _, tc := range []struct {
+		name, connect, answer string
+		through               bool // what follows is a tunnel's
+	}{
+		{"of a resource", attack("/x"), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
+		{"of a resource, no content", attack("/x"), "HTTP/1.1 204 No Content\r\n\r\n", false},
+		{"of a resource, in absolute form", attack("http://h/x"), ok2, false},
+		{"of an authority, answered with a length", attack("h:80"), ok2, false},
+		{"of an authority, answered with chunks", attack("h:80"), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		{"of an authority, answered with 204", attack("h:80"), "HTTP/1.1 204 No Content\r\n\r\n", false},
+		{"of an authority, refused", attack("h:80"), "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n", false},
+		{"a tunnel", attack("h:80"), "HTTP/1.1 200 OK\r\n\r\n", true},
+	} {
+		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
+			for _, early := range []bool{false, true} {
+				w := newWire(t, rules, Options{})
+				parts := []part{c(tc.connect), s(tc.answer), c(bad)}
+				if early {
+					parts = []part{c(tc.connect + bad), s(tc.answer)}
+				}
+				play(w, parts, split)
+				if got := strings.Contains(w.toServer(), "/bad"); got != tc.through || w.end != session.Continue {
+					t.Errorf("%s, %s, early %t: end %d, server gets %q", tc.name, name, early, w.end, w.toServer())
+				}
+			}
+		}
+	}
+	w := newWire(t, ruleSet{when("request.line", "/bad", protocol.Drop, protocol.Correction{})}, Options{})
+	play(w, []part{c(attack("/bad"))}, wholly)
+	if got := w.toServer(); got != "" {
+		t.Errorf("CONNECT of a resource: server gets %q", got)
+	}
+}
+
+// A 101 that nobody asked for, such as one in a text that the server sends where
+// a response is awaited, ends no inspection.
+func TestSwitchNotAskedFor(t *testing.T) {
+	rules := ruleSet{when("request.line", "/bad", protocol.Drop, protocol.Correction{})}
+	w := newWire(t, rules, Options{})
+	play(w, []part{c(get), s("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), c(bad)}, wholly)
+	if w.end != session.Reset || strings.Contains(w.toServer(), "/bad") {
+		t.Errorf("end %d, server gets %q", w.end, w.toServer())
+	}
+}
+
+// HTTP/2 is not inspected, so a session does not become it.
+func TestNoUpgradeToHTTP2(t *testing.T) {
+	rules := ruleSet{when("request.line", "/bad", protocol.Drop, protocol.Correction{})}
+	offer := "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n{U}HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n"
+	for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
+		w := newWire(t, rules, Options{})
+		play(w, []part{c(strings.Replace(offer, "{U}", "Upgrade: H2C\r\n", 1)), s(ok2), c(bad + get)}, split)
+		if got, want := w.toServer(), strings.Replace(offer, "{U}", "", 1)+get; got != want || w.end != session.Continue {
+			t.Errorf("%s: end %d, server gets %q; want %q", name, w.end, got, want)
+		}
+		w = newWire(t, rules, Options{})
+		play(w, []part{c(strings.Replace(offer, "{U}", "Upgrade: foo, h2c\r\n", 1)), s("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"), c(bad)}, split)
+		if w.end != session.Reset {
+			t.Errorf("%s, among others: end %d; want a reset", name, w.end)
+		}
+	}
+}
+
+// What stands before "://" and is no scheme is part of the path.
+func TestSchemes(t *testing.T) {
+	for target, want := range map[string]string{
+		"http://h/p?q": "/p", "HTTP+x-1.0://h/p": "/p", "http://h": "", "http://h?q=/x": "",
+		"bad/../x://y/p": "bad/../x://y/p", "/bad://x/p": "/bad://x/p", "${jndi:ldap://x/a}": "${jndi:ldap://x/a}",
+		"1a://x/p": "1a://x/p", "://x/p": "://x/p", "x?a://b/c": "x",
+	} {
+		b := []byte("GET " + target + " HTTP/1.1\r\n\r\n")
+		var h head
+		parseHead(&h, b, true)
+		if got := string(cut(b, h.path)); got != want {
+			t.Errorf("path of %q = %q; want %q", target, got, want)
+		}
+	}
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
+}
+
+func deflate(text string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
+}
+
+// Node.js takes no notice of what stands behind compressed content; a Go server
+// that decodes JSON as it comes never reads the checksum.
+func TestDamagedCoding(t *testing.T) {
+	text := `{"evil":1}`
+	z, d := zipped(text), deflate(text)
+	for _, tc := range []struct{ name, coding, body string }{
+		{"sound", "gzip", z},
+		{"something behind", "gzip", z + "junk"},
+		{"another checksum", "gzip", z[:len(z)-8] + "\x00\x00\x00\x00" + z[len(z)-4:]},
+		{"cut off before the checksum", "gzip", z[:len(z)-8]},
+		{"deflate, something behind", "deflate", d + "junk"},
+		{"deflate, another checksum", "deflate", d[:len(d)-4] + "\x00\x00\x00\x00"},
+		{"deflate, cut off", "deflate", d[:len(d)-4]},
+		{"deflate without its head", "deflate", d[2:]},
+	} {
+		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
+			w := newWire(t, remove("request.json", "key", "evil"), Options{})
+			play(w, []part{c(with("POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: "+tc.coding+"\r\nContent-Length: %d\r\n\r\n%s", tc.body))}, split)
+			if got, want := w.toServer(), with(jsn, "{}"); got != want || w.end != session.Continue {
+				t.Errorf("%s, %s: end %d, server gets %q; want %q", tc.name, name, w.end, got, want)
+			}
+		}
+	}
+}
