@@ -194,7 +194,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err := outputs.Start(ctx); err != nil {
 		log.Error("nothing goes out to other systems", "cause", err)
 	}
-	changes.Check, reports.Make = site.Check, site.MakeReport
+	changes.Check, changes.Frozen, reports.Make = site.Check, site.Frozen, site.MakeReport
 	go reports.Run(ctx, func(err error) { log.Warn("reports are not made", "cause", err) })
 	go feeds.Run(ctx)
 	go site.Remind(ctx)

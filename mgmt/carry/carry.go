@@ -27,7 +27,7 @@ var files = map[string]fs.FileMode{"users.json": 0o600, "cert.pem": 0o644, "key.
 
 // tables of the file of records that go along, in an order in which each finds
 // what it refers to.
-var tables = []string{"policy", "server", "component", "output", "feed", "cycle", "schedule"}
+var tables = []string{"policy", "server", "component", "output", "feed", "cycle", "freeze", "schedule"}
 
 // maxPart bounds one part, in bytes.
 const maxPart = 64 << 20

@@ -70,8 +70,10 @@ type Change struct {
 	Plan   string `json:"plan"`
 	Needed int    `json:"needed"` // approvals by others, as the policy was
 	// From and To are the window; zero: at once.
-	From      time.Time  `json:"from"`
-	To        time.Time  `json:"to"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// Urgent goes into force in spite of a freeze; approvals bind to that, too.
+	Urgent    bool       `json:"urgent,omitempty"`
 	Approvals []Approval `json:"approvals"`
 	Closed    Step       `json:"closed"`  // rejected or withdrawn
 	Applied   Step       `json:"applied"` // done, failed or missed; Note says what was verified
@@ -124,6 +126,9 @@ func planOf(c *Change) string {
 	parts := []string{c.Base, c.Text, c.Reason, c.From.UTC().Format(time.RFC3339), c.To.UTC().Format(time.RFC3339)}
 	if c.Kind != "" {
 		parts = append(parts, string(c.Kind), c.Value)
+	}
+	if c.Urgent {
+		parts = append(parts, "urgent")
 	}
 	for _, s := range parts {
 		sum := sha256.Sum256([]byte(s))

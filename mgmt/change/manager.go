@@ -63,6 +63,9 @@ type Manager struct {
 	Now    func() time.Time
 	// Check asks a server what it is, and says what came of it.
 	Check func(ctx context.Context, value string) (note string, err error)
+	// Frozen names the freeze that holds now, "" where none does. Without it there
+	// are none.
+	Frozen func() (name string, err error)
 
 	mu sync.Mutex // one step at a time
 }

@@ -13,13 +13,21 @@ import (
 	"wirepatch/board/keeper"
 )
 
-// Submit makes the draft a change. From and to are its window, zero for at once;
-// seen is the sum of the draft's text that whoever asks has looked at, "" for any.
-// Where nobody else must approve and the window is now, it is applied.
-func (m *Manager) Submit(ctx context.Context, who Who, seen, reason string, from, to time.Time) (*Change, error) {
+// Request is what somebody wants done with the draft.
+type Request struct {
+	Seen     string // sum of the draft's text that whoever asks has looked at; "" for any
+	Reason   string
+	From, To time.Time // its window; zero: at once
+	Urgent   bool      // in spite of a freeze
+}
+
+// Submit makes the draft a change. Where nobody else must approve and the window
+// is now, it is applied.
+func (m *Manager) Submit(ctx context.Context, who Who, r Request) (*Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := &Change{State: Submitted, Reason: strings.TrimSpace(reason), Requester: who.Name, Requested: m.Now().UTC(), From: from.UTC(), To: to.UTC()}
+	from, to := r.From, r.To
+	c := &Change{State: Submitted, Reason: strings.TrimSpace(r.Reason), Requester: who.Name, Requested: m.Now().UTC(), From: from.UTC(), To: to.UTC(), Urgent: r.Urgent}
 	err := m.step(who, "change.submit", "", func(tx *sql.Tx) (string, error) {
 		d, err := readDraft(tx.QueryRow(selectDraft))
 		switch {
@@ -27,12 +35,14 @@ func (m *Manager) Submit(ctx context.Context, who Who, seen, reason string, from
 			return "", err
 		case d == nil:
 			return "", ErrNoDraft
-		case seen != "" && seen != keeper.Sum(d.Text):
+		case r.Seen != "" && r.Seen != keeper.Sum(d.Text):
 			return "", ErrPlan
 		case c.Reason == "" || len(c.Reason) > 2000:
 			return "", fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
 		case from.IsZero() != to.IsZero() || !from.IsZero() && (!to.After(from) || !to.After(m.Now())):
 			return "", fmt.Errorf("%w: a window has a beginning and, later, an end that is to come", ErrInput)
+		case !from.IsZero() && to.Sub(from) < applyTime:
+			return "", fmt.Errorf("%w: a change may take %s, so its window must be as long", ErrInput, applyTime)
 		}
 		c.Base, c.Text, c.Authors = d.Base, d.Text, who.join(d.Authors)
 		if err := enter(tx, c); err != nil {
@@ -173,6 +183,17 @@ func (m *Manager) applyIfDue(ctx context.Context, who Who, c *Change) error {
 	if !c.To.IsZero() && m.Now().After(c.To) {
 		return m.end(who, c, Missed, "its window has passed")
 	}
+	if left := c.To.Sub(m.Now()); !c.To.IsZero() && left < applyTime {
+		return m.end(who, c, Missed, fmt.Sprintf("what is left of its window, %s, is less than the %s that a change may take", left.Round(time.Second), applyTime))
+	}
+	freeze, err := m.frozen(c)
+	if err != nil || freeze != "" && !c.Urgent {
+		return err // it waits for the end of the freeze
+	}
+	despite := ""
+	if freeze != "" {
+		despite = "urgent, in spite of the freeze " + freeze + "; "
+	}
 	// A browser that goes away must not leave half a change.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
@@ -197,9 +218,18 @@ func (m *Manager) applyIfDue(ctx context.Context, who Who, c *Change) error {
 	}
 	found := m.verify(ctx, c.Text)
 	if found != "" {
-		return m.end(who, c, Done, "in force, but not as planned: "+found)
+		return m.end(who, c, Done, despite+"in force, but not as planned: "+found)
 	}
-	return m.end(who, c, Done, "verified: the wire has the services and modes of the plan")
+	return m.end(who, c, Done, despite+"verified: the wire has the services and modes of the plan")
+}
+
+// frozen names the freeze that keeps a change waiting. How many must approve is
+// no change of the wire, and is not kept.
+func (m *Manager) frozen(c *Change) (string, error) {
+	if m.Frozen == nil || c.Kind == OfApprovals {
+		return "", nil
+	}
+	return m.Frozen()
 }
 
 func (m *Manager) end(who Who, c *Change, state State, note string) error {

@@ -6,6 +6,7 @@ import (
 	"wirepatch/mgmt/audit"
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/change"
+	"wirepatch/mgmt/cycle"
 	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/feed"
 	"wirepatch/mgmt/inventory"
@@ -67,6 +68,9 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/feeds/pull":                   {summary: "fetch a source now", in: []field{fName}},
 	"POST /api/v1/cycles/add":                   {summary: "add or change a patch cycle", in: []field{fName, need("week", "1 to 4, 5: the last"), need("weekday", "0, Sunday, to 6"), may("months", "1 to 12, separated by commas; absent: all"), may("offset", "days after that day"), need("at", "as 22:00"), need("zone", "as Europe/Berlin"), need("minutes", "how long"), may("remind", "days ahead"), may("note", "note")}},
 	"POST /api/v1/cycles/remove":                {summary: "remove a patch cycle", in: []field{fName}},
+	"GET /api/v1/freezes":                       {summary: "times in which no change goes into force", out: []cycle.Freeze{}},
+	"POST /api/v1/freezes/add":                  {summary: "add or change a freeze", in: []field{fName, need("from", "time in UTC"), need("to", "time in UTC"), may("note", "note")}},
+	"POST /api/v1/freezes/remove":               {summary: "remove a freeze", in: []field{fName}},
 	"GET /api/v1/exposures":                     {summary: "known vulnerabilities on known servers, with evidence", query: fExposed, out: []inventory.Exposure{}},
 	"GET /api/v1/vex":                           {summary: "the same as CycloneDX 1.6 VEX", query: fExposed, out: inventory.VEX{}},
 	"GET /api/v1/changes":                       {summary: "the draft, the policy, the last changes", out: ChangesInfo{}},
@@ -104,7 +108,7 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/draft/management":             {summary: "the management port's address", in: []field{need("mode", "how", "dhcp", "static"), may("address", "with prefix length"), may("gateway", "address"), may("dns", "addresses, separated by commas")}},
 	"POST /api/v1/draft/whole":                  {summary: "the whole appliance.ini, or an earlier one", in: []field{may("text", "the file"), may("revision", "number of an earlier one")}},
 	"POST /api/v1/draft/discard":                {summary: "give up what is pending"},
-	"POST /api/v1/changes/submit":               {summary: "make the draft a change", in: []field{need("reason", "why"), may("from", "begin of its window, UTC"), may("to", "end of its window, UTC"), may("cycle", "name of a patch cycle, whose next window it is to be"), may("draft", "SHA-256 of the draft that was looked at")}, out: change.Change{}},
+	"POST /api/v1/changes/submit":               {summary: "make the draft a change", in: []field{need("reason", "why"), may("from", "begin of its window, UTC"), may("to", "end of its window, UTC"), may("cycle", "name of a patch cycle, whose next window it is to be"), may("draft", "SHA-256 of the draft that was looked at"), may("urgent", "in spite of a freeze", "yes")}, out: change.Change{}},
 	"POST /api/v1/changes/approve":              {summary: "approve a change", in: []field{fChange, need("plan", "SHA-256 of the plan that was looked at")}, out: change.Change{}},
 	"POST /api/v1/changes/reject":               {summary: "reject a change", in: []field{fChange, may("note", "why not")}, out: change.Change{}},
 	"POST /api/v1/changes/withdraw":             {summary: "take a change back before it is applied", in: []field{fChange}, out: change.Change{}},

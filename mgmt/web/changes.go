@@ -53,6 +53,8 @@ type changeList struct {
 	Rows      []changeRow
 	Approvals int
 	Cycles    []cycleRow
+	Freezes   []freezeRow
+	Frozen    *freezeRow // the one that holds now
 	Problem   string
 }
 
@@ -107,6 +109,9 @@ func (s *Site) changesPage(w http.ResponseWriter, _ *http.Request, v visit) {
 	if l.Cycles, err = s.cycleRows(); err != nil {
 		l.Problem = visible.Line(err.Error())
 	}
+	if l.Freezes, l.Frozen, err = s.freezeRows(); err != nil {
+		l.Problem = visible.Line(err.Error())
+	}
 	s.show(w, v, http.StatusOK, "changes", "Changes", l)
 }
 
@@ -121,6 +126,8 @@ type changeView struct {
 	Undone                                      stepRow
 	MayApprove, MayReject, MayWithdraw, MayUndo bool
 	InForce                                     bool
+	Urgent                                      bool
+	Frozen                                      *freezeRow // which it waits for
 }
 
 type approvalRow struct {
@@ -148,6 +155,9 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	if now, err := s.Changes.Keeper.Current(r.Context()); err == nil {
 		view.InForce = now.Text == c.Text && c.Kind == ""
+	}
+	if view.Urgent = c.Urgent; c.State == change.Approved && !c.Urgent {
+		_, view.Frozen, _ = s.freezeRows() // where they cannot be read the change waits, and the page Changes says why
 	}
 	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && !c.Of(v.who) && !own
 	view.MayReject = c.State == change.Submitted && v.role.In(approvers)
@@ -227,7 +237,7 @@ func (s *Site) submit(r *http.Request, v visit, in url.Values) (done, error) {
 			return done{}, err
 		}
 	}
-	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), in.Get("draft"), in.Get("reason"), begin, end)
+	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), change.Request{Seen: in.Get("draft"), Reason: in.Get("reason"), From: begin, To: end, Urgent: in.Get("urgent") == "yes"})
 	return doneChange(c), err
 }
 

@@ -184,17 +184,78 @@ func TestChangeInItsWindow(t *testing.T) {
 	due(change.Approved, 1)
 	l.advance(12 * time.Hour)
 	due(change.Done, 1)
-	submit("2026-11-22T22:30", "2026-11-22T22:31")
+	submit("2026-11-22T22:30", "2026-11-22T22:40")
 	l.advance(time.Hour)
 	due(change.Missed, 2)
 	if now, err := l.keeper.Current(); err != nil || !strings.Contains(now.Text, "hostname = rack0") {
 		t.Errorf("in force is %q, %v; want the first alone", now.Text, err)
 	}
-	for _, bad := range [][2]string{{"2026-11-22T20:00", ""}, {"2026-11-23T20:00", "2026-11-23T19:00"}, {"2026-11-20T20:00", "2026-11-20T21:00"}, {"x", "y"}} {
+	// What is left of a window must be as long as a change may take.
+	submit("2026-11-23T03:10", "2026-11-23T04:00")
+	l.advance(time.Date(2026, 11, 23, 3, 58, 0, 0, time.UTC).Sub(l.now()))
+	due(change.Missed, 3)
+	if note := l.state(3).Applied.Note; !strings.Contains(note, "what is left of its window, 2m0s") {
+		t.Errorf("it says %q", note)
+	}
+	l.advance(-5 * time.Hour)
+	for _, bad := range [][2]string{{"2026-11-22T20:00", ""}, {"2026-11-23T20:00", "2026-11-23T19:00"}, {"2026-11-20T20:00", "2026-11-20T21:00"}, {"2026-11-23T20:00", "2026-11-23T20:02"}, {"x", "y"}} {
 		l.post("admin", "/draft/appliance", "hostname", "rack9", "link_propagation", "no")
 		if w := l.post("admin", "/changes/submit", "reason", "r", "from", bad[0], "to", bad[1]); w.Code != 422 {
 			t.Errorf("window %v: %d; want 422", bad, w.Code)
 		}
+	}
+}
+
+// In a freeze what is approved waits for its end, unless it was marked urgent; the
+// way back is open.
+func TestFreeze(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	for _, bad := range [][]string{{"from", "2026-11-20T00:00", "to", "2026-11-21T00:00"}, {"from", "2026-11-24T00:00", "to", "2026-11-23T00:00"}, {"from", "", "to", "2026-11-23T00:00"}, {"from", "2026-11-24T00:00", "to", "2027-11-23T00:00"}} {
+		if w := l.post("admin", "/freezes/add", append(bad, "name", "x")...); w.Code != 422 {
+			t.Errorf("freeze %v: %d; want 422", bad, w.Code)
+		}
+	}
+	l.change(1)
+	if w := l.post("admin", "/freezes/add", "name", "quarter", "from", "2026-11-22T09:00", "to", "2026-11-22T18:00", "note", "books are closed"); w.Code != 303 {
+		t.Fatalf("add: %d %s", w.Code, w.Body)
+	}
+	submit := func(mode string, kv ...string) {
+		t.Helper()
+		l.post("operator", "/draft/mode", "definition", "WP-2023-29401", "mode", mode)
+		if page := l.page("operator", "/changes"); !strings.Contains(page, "The freeze quarter holds until") {
+			t.Error("the page does not say that a freeze holds")
+		}
+		if w := l.post("operator", "/changes/submit", append(kv, "reason", "now, please")...); w.Code != 303 {
+			t.Fatalf("submit: %d %s", w.Code, w.Body)
+		}
+	}
+	submit("correct", "urgent", "yes")
+	if c := l.state(2); c.State != change.Done || !strings.HasPrefix(c.Applied.Note, "urgent, in spite of the freeze quarter; verified") {
+		t.Errorf("marked urgent it is %s: %s", c.State, c.Applied.Note)
+	}
+	if w := l.post("operator", "/changes/undo", "id", "2"); w.Code != 303 || l.state(2).State != change.Undone {
+		t.Errorf("undo: %d, %s", w.Code, l.state(2).State)
+	}
+	submit("off")
+	l.must(l.changes.Due(t.Context()))
+	if c := l.state(3); c.State != change.Approved || l.mode("WP-2023-29401", "portal") == "off" {
+		t.Errorf("in the freeze it is %s, mode %s", c.State, l.mode("WP-2023-29401", "portal"))
+	}
+	if page := l.page("operator", "/changes/3"); !strings.Contains(page, "for the end of the freeze quarter") {
+		t.Error("its page does not say what it waits for")
+	}
+	if w := l.post("operator", "/freezes/remove", "name", "quarter"); w.Code != 403 {
+		t.Errorf("an operator removes the freeze: %d", w.Code)
+	}
+	l.advance(9 * time.Hour)
+	l.must(l.changes.Due(t.Context()))
+	if c := l.state(3); c.State != change.Done || strings.Contains(c.Applied.Note, "urgent") {
+		t.Errorf("after the freeze it is %s: %s", c.State, c.Applied.Note)
+	}
+	if w := l.post("admin", "/freezes/remove", "name", "quarter"); w.Code != 303 {
+		t.Errorf("remove: %d", w.Code)
 	}
 }
 

@@ -107,7 +107,7 @@ func newLabIn(t testing.TB, dir string) *lab {
 		Certs: l.live, Now: l.now, Log: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
-	l.changes.Check, l.reports.Make = l.site.Check, l.site.MakeReport
+	l.changes.Check, l.changes.Frozen, l.reports.Make = l.site.Check, l.site.Frozen, l.site.MakeReport
 	l.handler = l.site.Handler()
 	return l
 }

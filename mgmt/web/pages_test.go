@@ -31,6 +31,7 @@ func (l *lab) fill() {
 		{"/draft/mode", []string{"definition", "WP-2023-29401", "mode", "correct"}}, {"/changes/submit", []string{"reason", "shadow was clean for a week"}},
 		{"/draft/mode", []string{"definition", "WP-2023-26125", "service", "portal", "mode", "shadow"}},
 		{"/cycles/add", []string{"name", "patch Tuesday", "week", "2", "weekday", "2", "at", "22:00", "zone", "Europe/Berlin", "minutes", "90", "remind", "30"}},
+		{"/freezes/add", []string{"name", "end of the year", "from", "2026-12-18T00:00", "to", "2027-01-04T06:00", "note", "agreed with sales"}},
 		{"/feeds/add", []string{"name", "kev", "kind", "kev", "url", "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", "hours", "24"}},
 		{"/reports/keep", []string{"kind", "effect"}}, {"/reports/schedules/add", []string{"name", "monthly", "kind", "compliance", "every", "month"}},
 		{"/outputs/add", []string{"name", "siem", "kind", "udp", "target", "127.0.0.1:9", "format", "text"}},

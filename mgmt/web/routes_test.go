@@ -57,6 +57,7 @@ var wantAnswers = map[string]answers{
 	"POST /feeds/pull": {303, 303, 403, 403, 404, 404}, "POST /api/v1/feeds/pull": {403, 401, 403, 403, 404, 404},
 	"POST /cycles/add": editForm, "POST /api/v1/cycles/add": editAPI,
 	"POST /cycles/remove": {303, 303, 403, 403, 404, 404}, "POST /api/v1/cycles/remove": {403, 401, 403, 403, 404, 404},
+	"GET /api/v1/freezes": openData, "POST /freezes/add": adminForm, "POST /api/v1/freezes/add": adminAPI, "POST /freezes/remove": adminNone, "POST /api/v1/freezes/remove": adminNoAPI,
 	"GET /api/v1/servers": openData, "GET /api/v1/exposures": openData, "GET /api/v1/vex": openData,
 	"POST /servers/add": editForm, "POST /api/v1/servers/add": editAPI, "POST /servers/csv": editForm, "POST /api/v1/servers/csv": editAPI,
 	"POST /servers/sbom": editForm, "POST /api/v1/servers/sbom": editAPI, "POST /advisories/add": editForm, "POST /api/v1/advisories/add": editAPI,
