@@ -52,9 +52,6 @@ func (s *Site) importSettings(r *http.Request, v visit, in url.Values) (done, er
 	if in.Get("sure") != "yes" || file == "" {
 		return done{}, faulty("choose a file, and tick that you are sure: the box restarts")
 	}
-	if err := s.confirmed(r, v, in); err != nil {
-		return done{}, err
-	}
 	if v.form == data {
 		text, err := base64.StdEncoding.DecodeString(file)
 		if err != nil {
@@ -65,6 +62,9 @@ func (s *Site) importSettings(r *http.Request, v visit, in url.Values) (done, er
 	// It brings users along, and how many must approve.
 	if n, err := s.Changes.Approvals(); err != nil || n > 0 {
 		return done{}, errors.Join(err, fmt.Errorf("%w: an import takes users and settings in at once, and here others must approve changes; set that to nobody first, which they approve", change.ErrState))
+	}
+	if err := s.confirmed(r, v, in); err != nil {
+		return done{}, err
 	}
 	err := s.Changes.Keeper.Import(r.Context(), v.who, in.Get("passphrase"), strings.NewReader(file), int64(len(file)))
 	return done{Object: fmt.Sprintf("%d bytes", len(file))}, err
