@@ -75,10 +75,56 @@ func Boundary(contentType string) string {
 	if len(media) < 10 || !strings.EqualFold(media[:10], "multipart/") {
 		return ""
 	}
-	s, _ := Param(contentType, "boundary")
+	s, ok := Param(contentType, "boundary")
 	b := Unquote(s.Cut(contentType))
+	if !ok {
+		b = looseBoundary(contentType)
+	}
 	if len(b) > 256 || strings.ContainsAny(b, "\r\n") {
 		return ""
 	}
 	return b
+}
+
+// looseBoundary finds a boundary as PHP does: behind the first equals sign behind
+// the word, wherever that stands.
+func looseBoundary(contentType string) string {
+	i := strings.Index(strings.ToLower(contentType), "boundary")
+	if i < 0 {
+		return ""
+	}
+	_, b, _ := strings.Cut(contentType[i:], "=")
+	if strings.HasPrefix(b, `"`) {
+		b, _, _ = strings.Cut(b[1:], `"`)
+		return b
+	}
+	if i = strings.IndexAny(b, ",;"); i >= 0 {
+		b = b[:i]
+	}
+	return b
+}
+
+// Values returns the values of all parameters of that name, unquoted.
+func Values(value, name string) (out []string) {
+	for {
+		s, ok := Param(value, name)
+		if !ok {
+			return out
+		}
+		out = append(out, Unquote(s.Cut(value)))
+		value = value[s.End:]
+	}
+}
+
+// OneBoundary says whether a Content-Type has no boundary, or just one that all
+// recipients read alike: some take the first, some the last, and some end it at a
+// comma.
+func OneBoundary(contentType string) bool {
+	b := Boundary(contentType)
+	for _, v := range Values(contentType, "boundary") {
+		if v != b {
+			return false
+		}
+	}
+	return b == "" || !strings.Contains(b, ",") && looseBoundary(contentType) == b
 }

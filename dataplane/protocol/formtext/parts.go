@@ -19,7 +19,8 @@ type Multipart struct {
 
 // Parts finds the parts of a multipart body. Delimiters begin a line; lines end
 // in CRLF, and in a lone LF where a sender is sloppy, since parsers differ in
-// whether they take it. maximum bounds how many are looked for.
+// whether they take it. What is delimited behind the closing delimiter counts as
+// parts, too: PHP reads on there. maximum bounds how many are looked for.
 func Parts(text, boundary string, maximum int, yield func(Part) bool) Multipart {
 	m := Multipart{Epilogue: Span{len(text), len(text)}}
 	at, behind, last := delimiter(text, boundary, 0)
@@ -28,7 +29,17 @@ func Parts(text, boundary string, maximum int, yield func(Part) bool) Multipart 
 		m.Preamble.End = len(text)
 		return m
 	}
-	for !last && m.Parts < maximum {
+	for at >= 0 {
+		if last {
+			if !m.Complete {
+				m.Complete, m.Epilogue.Start = true, behind
+			}
+			at, behind, last = delimiter(text, boundary, behind)
+			continue
+		}
+		if m.Parts == maximum {
+			return m
+		}
 		next, nextBehind, nextLast := delimiter(text, boundary, behind)
 		p := Part{All: Span{at, len(text)}, Whole: next >= 0}
 		if p.Whole {
@@ -44,8 +55,6 @@ func Parts(text, boundary string, maximum int, yield func(Part) bool) Multipart 
 		}
 		at, behind, last = next, nextBehind, nextLast
 	}
-	m.Complete = last
-	m.Epilogue.Start = behind
 	return m
 }
 

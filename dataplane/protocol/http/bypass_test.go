@@ -137,3 +137,90 @@ func TestDamagedCoding(t *testing.T) {
 		}
 	}
 }
+
+// Where servers would read a body in different ways, and where no rule could read
+// it, it is not forwarded.
+func TestBodiesOfTwoReadings(t *testing.T) {
+	post := "POST / HTTP/1.1\r\nHost: h\r\n{T}Content-Length: %d\r\n\r\n%s"
+	utf16 := "\x00{\x00\"\x00a\x00\"\x00:\x001\x00}"
+	for _, tc := range []struct {
+		name, types, body string
+		refused           bool
+	}{
+		{"two types", "Content-Type: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\n", "a=1", true},
+		{"the same type twice", "Content-Type: a/b\r\nContent-Type: a/b\r\n", "a=1", false},
+		{"two boundaries", "Content-Type: multipart/form-data; boundary=A; boundary=B\r\n", "x", true},
+		{"boundary with a comma", "Content-Type: multipart/form-data; boundary=A,B\r\n", "x", true},
+		{"form in EBCDIC", "Content-Type: application/x-www-form-urlencoded; charset=IBM037\r\n", "%83=1", true},
+		{"form in UTF-16", "Content-Type: application/x-www-form-urlencoded; charset=\"utf-16le\"\r\n", "%83=1", true},
+		{"second charset", "Content-Type: application/x-www-form-urlencoded; charset=utf-8; charset=cp500\r\n", "%83=1", true},
+		{"charset by its number", "Content-Type: application/x-www-form-urlencoded; charset=037\r\n", "%83=1", true},
+		{"Windows", "Content-Type: application/x-www-form-urlencoded; charset=windows-1252\r\n", "a=1", false},
+		{"code page of Windows", "Content-Type: application/x-www-form-urlencoded; charset=cp1251\r\n", "a=1", false},
+		{"Shift_JIS", "Content-Type: application/x-www-form-urlencoded; charset=Shift_JIS\r\n", "a=1", false},
+		{"unknown charset", "Content-Type: application/x-www-form-urlencoded; charset=too-deep\r\n", "a=1", false},
+		{"JSON in UTF-16", "Content-Type: application/json\r\n", utf16, true},
+		{"JSON in UTF-16, little-endian", "", utf16[1:] + "\x00", true},
+		{"JSON with a mark of UTF-16", "Content-Type: application/json\r\n", "\xff\xfe" + utf16[1:] + "\x00", true},
+		{"XML in EBCDIC", "Content-Type: text/xml\r\n", "\x4c\x6f\xa7\x94\x93", true},
+		{"binary", "Content-Type: application/octet-stream\r\n", "\x00\x00\x00\x01\x02", false},
+		{"gRPC on the web", "Content-Type: application/grpc-web+json\r\n", "\x00\x00\x00\x00\x02{}", false},
+	} {
+		rules := ruleSet{}
+		for _, kind := range []string{"request.json", "request.xml", "request.form", "request.part"} {
+			rules = append(rules, when(kind, "never", protocol.Drop, protocol.Correction{}))
+		}
+		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
+			b := with(strings.Replace(post, "{T}", tc.types, 1), tc.body)
+			w := newWire(t, rules, Options{})
+			play(w, []part{c(b)}, split)
+			if got := w.end == session.Reset; got != tc.refused || !tc.refused && w.toServer() != b {
+				t.Errorf("%s, %s: end %d, server gets %q", tc.name, name, w.end, w.toServer())
+			}
+			w = newWire(t, ruleSet{when("request.line", "never", protocol.Drop, protocol.Correction{})}, Options{})
+			play(w, []part{c(b)}, split)
+			if w.end != session.Continue || w.toServer() != b {
+				t.Errorf("%s, %s, no rule about bodies: end %d, server gets %q", tc.name, name, w.end, w.toServer())
+			}
+		}
+	}
+}
+
+// PHP ends a media type at a comma or a blank, and reads parts behind the end.
+func TestBodiesAsPHPReadsThem(t *testing.T) {
+	for _, typ := range []string{"application/x-www-form-urlencoded, x", "application/x-www-form-urlencoded x", "Application/X-WWW-Form-URLencoded,;a"} {
+		w := newWire(t, remove("request.form", "key", "evil"), Options{})
+		post := "POST / HTTP/1.1\r\nContent-Type: " + typ + "\r\nContent-Length: %d\r\n\r\n%s"
+		play(w, []part{c(with(post, "evil=1&a=2"))}, wholly)
+		if got, want := w.toServer(), with(post, "a=2"); got != want {
+			t.Errorf("%s: server gets %q; want %q", typ, got, want)
+		}
+	}
+	evil := "--B\r\nContent-Disposition: form-data; name=evil\r\n\r\n1\r\n"
+	good := "--B\r\nContent-Disposition: form-data; name=good\r\n\r\n" + strings.Repeat("x", 300) + "\r\n"
+	for _, maximum := range []int{100, 10000} {
+		refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400}}
+		w := newWire(t, pickOne("request.part", "key", "evil", protocol.Reject, refuse), Options{MaxBody: maximum})
+		play(w, []part{c(with(mult, good+"--B--\r\n"+evil+"--B--\r\n"))}, wholly)
+		if strings.Contains(w.toServer(), "evil") || !strings.HasPrefix(w.toClient(), "HTTP/1.1 400 ") {
+			t.Errorf("part behind the end, at most %d bytes held: server gets %q, client %q", maximum, w.toServer(), w.toClient())
+		}
+	}
+	w := newWire(t, remove("request.part", "key", "evil"), Options{})
+	loose := "POST / HTTP/1.1\r\nContent-Type: multipart/form-data, boundary=B\r\nContent-Length: %d\r\n\r\n%s"
+	play(w, []part{c(with(loose, evil+good+"--B--\r\n"))}, wholly)
+	if got, want := w.toServer(), with(loose, good+"--B--\r\n"); got != want {
+		t.Errorf("boundary without a semicolon: server gets %q; want %q", got, want)
+	}
+}
+
+// References to characters are those characters.
+func TestXMLCharacterReferences(t *testing.T) {
+	for _, text := range []string{"&#36;{x", "&#x24;{x", "&#x00024;&#123;x", "&#36;{&#120;", "&#" + strings.Repeat("0", 100) + "36;{x", "&#36;{x"} {
+		w := newWire(t, to("request.xml", "value", "${x", "value", "y"), Options{})
+		play(w, []part{c(with(xmlp, "<a>"+text+"</a>"))}, wholly)
+		if got, want := w.toServer(), with(xmlp, "<a>y</a>"); got != want {
+			t.Errorf("%s: server gets %q; want %q", text, got, want)
+		}
+	}
+}

@@ -24,7 +24,11 @@ func (h *half) fitting(b []byte, first byte) want {
 		return 0
 	}
 	media, whole := h.head.contentType(b)
-	if media != "application/x-www-form-urlencoded" {
+	bare := media
+	if i := strings.IndexAny(media, ", \t"); i >= 0 {
+		bare = media[:i] // where PHP, for one, ends it
+	}
+	if bare != "application/x-www-form-urlencoded" {
 		w &^= wantForm
 	}
 	if w&wantParts != 0 && formtext.Boundary(whole) == "" {

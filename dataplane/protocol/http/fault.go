@@ -40,6 +40,9 @@ package http
 //	head too long                       refuse   refuse    bounded memory
 //	stream ends within a head or a      refuse   pass      some servers act on half a request; a client
 //	  body that is held                                      sees the break itself
+//	Content-Types, or boundaries, that differ,      refuse   decode    first, last or joined; only where rules want the body
+//	  a boundary with a comma
+//	body in a charset that is not ASCII's           refuse   decode    UTF-16, EBCDIC: read by some, and by no rule; likewise
 //	101 that no request asked for, or to            refuse   all behind it would pass unseen
 //	  HTTP/2 (an offer of h2c and nothing else is
 //	  taken out of the request)
@@ -81,6 +84,8 @@ const (
 	faultOutstanding
 	faultSwitch
 	faultHTTP2
+	faultTypes
+	faultCharset
 )
 
 var faultText = [...]string{
@@ -113,6 +118,8 @@ var faultText = [...]string{
 	faultOutstanding:     "too many requests outstanding",
 	faultSwitch:          "101 to a request that offered no other protocol",
 	faultHTTP2:           "the server goes on in HTTP/2",
+	faultTypes:           "several Content-Types or boundaries that differ",
+	faultCharset:         "body in a charset that does not begin with ASCII",
 }
 
 // faultCodes are what rules see of a fault.
@@ -124,7 +131,7 @@ var faultCodes = [...]string{
 	faultCodings: "codings", faultCoding: "coding", faultCoding10: "coding-1.0",
 	faultChunkSize: "chunk-size", faultChunkLF: "chunk-lf", faultChunkEnd: "chunk-end", faultChunkLong: "chunk-long",
 	faultTrailersLong: "trailers-long", faultHeadLong: "head-long", faultBodyLong: "body-long",
-	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2",
+	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2", faultTypes: "types", faultCharset: "charset",
 }
 
 // sloppy says whether a fault is one that clients put up with in a response.

@@ -83,6 +83,9 @@ func (d *Decoder) stepHold() bool {
 	if !h.finish(b, d.o.MaxBody) {
 		return d.bodyTooLong()
 	}
+	if media, _ := h.head.contentType(b[:h.head.size]); h.dir == session.ToServer && h.hold.want&wantText != 0 && wide(media, h.hold.value) {
+		return d.faulty(b[:h.head.size], faultCharset)
+	}
 	h.mode = atHead
 	going := d.decide(h.hold.raw.End, true)
 	h.hold.clear()

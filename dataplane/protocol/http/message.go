@@ -24,6 +24,8 @@ func (d *Decoder) gotHead(b []byte) bool {
 	case f != faultNone:
 	case (h.head.lenient || sloppy) && d.o.Ambiguous == AmbiguousRefuse:
 		f = faultLenient
+	case request && h.framing != noBody && h.want&wantContent != 0 && h.head.contentFault(b) != faultNone:
+		f = h.head.contentFault(b)
 	case request && (d.queue.n >= d.o.MaxOutstanding || d.queue.bytes > 8*d.o.MaxHead+2*d.o.MaxBody):
 		f = faultOutstanding
 	}

@@ -84,8 +84,7 @@ func (d *Decoder) stepParts() bool {
 		return all
 	}
 	if last {
-		d.passPart(b[:behind])
-		h.mode = inLength
+		d.passPart(b[:behind]) // and on: some servers do not stop there
 		return true
 	}
 	end := headersEnd(b, behind)

@@ -1,6 +1,9 @@
 package xmltext
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // doctype reads a document type declaration with its internal subset.
 func (s *scanner) doctype() error {
@@ -86,12 +89,48 @@ var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 // Escape writes s as character data or the value of an attribute.
 func Escape(s string) string { return escapes.Replace(s) }
 
-var unescapes = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'")
+var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
 
-// Unescape resolves XML's own five entities.
+// Unescape resolves XML's own five entities and references to characters.
 func Unescape(s string) string {
 	if strings.IndexByte(s, '&') < 0 {
 		return s
 	}
-	return unescapes.Replace(s)
+	var out strings.Builder
+	for {
+		i := strings.IndexByte(s, '&')
+		if i < 0 {
+			break
+		}
+		out.WriteString(s[:i])
+		text, n := reference(s[i:])
+		out.WriteString(text)
+		s = s[i+n:]
+	}
+	out.WriteString(s)
+	return out.String()
+}
+
+// reference reads the reference that s begins with: what it stands for, and its
+// length. One of another kind stands for itself.
+func reference(s string) (text string, n int) {
+	end := 1
+	for end < len(s) && strings.IndexByte("&<; ", s[end]) < 0 {
+		end++
+	}
+	if end == len(s) || s[end] != ';' {
+		return s[:1], 1
+	}
+	name := s[1:end]
+	if text, ok := entities[name]; ok {
+		return text, end + 1
+	}
+	digits, base := strings.TrimPrefix(name, "#"), 10
+	if strings.HasPrefix(digits, "x") {
+		digits, base = digits[1:], 16
+	}
+	if r, err := strconv.ParseUint(digits, base, 21); err == nil && name[0] == '#' {
+		return string(rune(r)), end + 1
+	}
+	return s[:1], 1
 }
