@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/change"
 	"wirepatch/mgmt/check"
@@ -29,8 +30,11 @@ type foundRow struct {
 // serviceFound is one port that answered.
 type serviceFound struct {
 	Port, Protocol string
+	Number         int
 	Software       []softwareFound
 	First, Last    moment
+	Protected      string // service that it is protected as; "" none
+	Suggested      string // name of a service that would protect it; "" where it cannot be protected
 }
 
 type softwareFound struct {
@@ -48,7 +52,7 @@ func findings(all []control.Found) (order []netip.Addr, rows map[netip.Addr]*fou
 			rows[f.Address] = r
 			order = append(order, f.Address)
 		}
-		sv := serviceFound{Port: strconv.Itoa(int(f.Port)), Protocol: visible.Line(f.Protocol), First: at(f.First), Last: at(f.Last)}
+		sv := serviceFound{Port: strconv.Itoa(int(f.Port)), Number: int(f.Port), Protocol: visible.Line(f.Protocol), First: at(f.First), Last: at(f.Last)}
 		if f.UDP {
 			sv.Port += "/udp"
 		}
@@ -144,9 +148,10 @@ func (s *Site) viewServer(r *http.Request, a netip.Addr) (serverView, error) {
 		return view, inventory.ErrNone
 	}
 	if view.Found != nil {
-		for _, p := range view.Found.Services {
+		for i, p := range view.Found.Services {
 			if !strings.Contains(p.Port, "/") {
 				view.Ports = append(view.Ports, p.Port)
+				s.suggest(a, &view.Found.Services[i])
 			}
 		}
 	}
@@ -186,6 +191,23 @@ func (s *Site) servicesOf(a netip.Addr) (names []string) {
 		}
 	}
 	return names
+}
+
+// suggest says as which service a port is protected, or could be.
+func (s *Site) suggest(a netip.Addr, p *serviceFound) {
+	st := s.Wire.State().Dataplane.Status
+	if st == nil {
+		return
+	}
+	for _, sv := range st.Services {
+		if sv.Port == p.Number && inventory.Covers(sv.Address, a) {
+			p.Protected = visible.Line(sv.Name)
+			return
+		}
+	}
+	if slices.Contains(settings.Protocols, p.Protocol) {
+		p.Suggested = fmt.Sprintf("%s-%s-%d", p.Protocol, strings.ReplaceAll(a.String(), ":", "-"), p.Number)
+	}
 }
 
 func (s *Site) apiFound(w http.ResponseWriter, _ *http.Request, _ visit) {

@@ -17,6 +17,7 @@ const (
 
 // overview is what the page shows: text and numbers, ready to print.
 type overview struct {
+	Steps       []firstStep
 	Now         moment
 	Hostname    string
 	Alerts      []alert
@@ -33,7 +34,9 @@ type overview struct {
 type figure struct{ Label, Value, Hint string }
 
 func (s *Site) overview(w http.ResponseWriter, _ *http.Request, v visit) {
-	s.show(w, v, http.StatusOK, "overview", "Overview", s.lookAround())
+	o := s.lookAround()
+	o.Steps = s.firstSteps(len(o.Services))
+	s.show(w, v, http.StatusOK, "overview", "Overview", o)
 }
 
 // live answers with the parts of the overview that change.
