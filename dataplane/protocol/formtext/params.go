@@ -2,6 +2,9 @@ package formtext
 
 import "strings"
 
+// folds are the blanks around parameters; the value of a part's field may be folded.
+const folds = " \t\r\n"
+
 // Param finds a parameter of a field value such as that of Content-Type or
 // Content-Disposition: where its value stands, without quotes. Names are
 // compared without case. The first one counts.
@@ -17,7 +20,7 @@ func Param(value, name string) (Span, bool) {
 			continue
 		}
 		val, next := paramValue(value, at+1)
-		if strings.EqualFold(trim(value, key).Cut(value), name) {
+		if strings.EqualFold(strings.Trim(key.Cut(value), folds), name) {
 			return val, true
 		}
 		at = next
@@ -28,7 +31,7 @@ func Param(value, name string) (Span, bool) {
 // paramValue reads a token or a quoted string at from, and where the next
 // semicolon stands.
 func paramValue(value string, from int) (s Span, next int) {
-	for from < len(value) && blank(value[from]) {
+	for from < len(value) && strings.IndexByte(folds, value[from]) >= 0 {
 		from++
 	}
 	if from == len(value) || value[from] != '"' {
@@ -36,7 +39,7 @@ func paramValue(value string, from int) (s Span, next int) {
 		if i := strings.IndexByte(value[from:], ';'); i >= 0 {
 			end = from + i
 		}
-		return trim(value, Span{from, end}), end
+		return Span{from, from + len(strings.TrimRight(value[from:end], folds))}, end
 	}
 	s = Span{from + 1, from + 1}
 	for s.End < len(value) && value[s.End] != '"' {

@@ -224,3 +224,25 @@ func TestXMLCharacterReferences(t *testing.T) {
 		}
 	}
 }
+
+// A part's name is found where it is folded, and where a blank stands behind the
+// field's; one that recipients take to be this or that is not forwarded.
+func TestNamesOfParts(t *testing.T) {
+	for disposition, refused := range map[string]bool{
+		"Content-Disposition: form-data;\r\n name=\"evil\"":                               false,
+		"Content-Disposition: form-data; name=\r\n\tevil\r\n ":                            false,
+		"Content-Disposition : form-data; name=evil":                                      false,
+		"Content-Disposition: form-data; name=a; name=evil":                               true,
+		"Content-Disposition: form-data; name=a; filename=x; filename=y":                  true,
+		"Content-Disposition: form-data; name=a\r\nContent-Disposition: x; name=\"evil\"": true,
+	} {
+		body := "--B\r\n" + disposition + "\r\n\r\n" + strings.Repeat("x", 200) + "\r\n--B--\r\n"
+		for _, maximum := range []int{100, 10000} {
+			w := newWire(t, pickOne("request.part", "key", "evil", protocol.Reject, protocol.Correction{Reply: &protocol.Reply{Status: 400}}), Options{MaxBody: maximum})
+			play(w, []part{c(with(mult, body))}, wholly)
+			if got := w.end == session.Reset && w.toClient() == ""; got != refused || strings.Contains(w.toServer(), "Disposition") {
+				t.Errorf("%q, at most %d bytes held: end %d, server gets %q, client %q", disposition, maximum, w.end, w.toServer(), w.toClient())
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/session"
 )
 
 // contentFault says what of a request's Content-Type keeps rules from seeing its
@@ -28,6 +29,22 @@ func (h *head) contentFault(b []byte) fault {
 		if foreign(name) {
 			return faultCharset
 		}
+	}
+	return faultNone
+}
+
+// bodyFault says what keeps rules from seeing the held body of a request as the
+// server does.
+func (h *half) bodyFault(head []byte) fault {
+	if h.dir != session.ToServer {
+		return faultNone
+	}
+	media, whole := h.head.contentType(head)
+	switch {
+	case h.hold.want&wantText != 0 && wide(media, h.hold.value):
+		return faultCharset
+	case h.hold.want&wantParts != 0 && namedTwice(h.hold.value, formtext.Boundary(whole)):
+		return faultPart
 	}
 	return faultNone
 }

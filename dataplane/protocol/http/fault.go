@@ -43,6 +43,7 @@ package http
 //	Content-Types, or boundaries, that differ,      refuse   decode    first, last or joined; only where rules want the body
 //	  a boundary with a comma
 //	body in a charset that is not ASCII's           refuse   decode    UTF-16, EBCDIC: read by some, and by no rule; likewise
+//	part of a form with two names                   refuse   decode    first or last; likewise
 //	101 that no request asked for, or to            refuse   all behind it would pass unseen
 //	  HTTP/2 (an offer of h2c and nothing else is
 //	  taken out of the request)
@@ -86,6 +87,7 @@ const (
 	faultHTTP2
 	faultTypes
 	faultCharset
+	faultPart
 )
 
 var faultText = [...]string{
@@ -119,6 +121,7 @@ var faultText = [...]string{
 	faultSwitch:          "101 to a request that offered no other protocol",
 	faultHTTP2:           "the server goes on in HTTP/2",
 	faultTypes:           "several Content-Types or boundaries that differ",
+	faultPart:            "part of a form with two names, or two file names",
 	faultCharset:         "body in a charset that does not begin with ASCII",
 }
 
@@ -131,7 +134,7 @@ var faultCodes = [...]string{
 	faultCodings: "codings", faultCoding: "coding", faultCoding10: "coding-1.0",
 	faultChunkSize: "chunk-size", faultChunkLF: "chunk-lf", faultChunkEnd: "chunk-end", faultChunkLong: "chunk-long",
 	faultTrailersLong: "trailers-long", faultHeadLong: "head-long", faultBodyLong: "body-long",
-	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2", faultTypes: "types", faultCharset: "charset",
+	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2", faultTypes: "types", faultCharset: "charset", faultPart: "part",
 }
 
 // sloppy says whether a fault is one that clients put up with in a response.

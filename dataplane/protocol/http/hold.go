@@ -83,8 +83,8 @@ func (d *Decoder) stepHold() bool {
 	if !h.finish(b, d.o.MaxBody) {
 		return d.bodyTooLong()
 	}
-	if media, _ := h.head.contentType(b[:h.head.size]); h.dir == session.ToServer && h.hold.want&wantText != 0 && wide(media, h.hold.value) {
-		return d.faulty(b[:h.head.size], faultCharset)
+	if f := h.bodyFault(b[:h.head.size]); f != faultNone {
+		return d.faulty(b[:h.head.size], f)
 	}
 	h.mode = atHead
 	going := d.decide(h.hold.raw.End, true)

@@ -40,14 +40,38 @@ func (d *Decoder) showAround(text, boundary string, base int) {
 type partFields struct {
 	disposition, media       formtext.Field
 	hasDisposition, hasMedia bool
+	dispositions             int // fields of that name
 	count                    int
+}
+
+// oneName says whether recipients agree on a part's name and file name: where a
+// field or parameter is there twice some take the first, PHP the last.
+func (r *partFields) oneName(text string) bool {
+	if !r.hasDisposition {
+		return true
+	}
+	disposition := r.disposition.Value.Cut(text)
+	return r.dispositions == 1 && len(formtext.Values(disposition, "name")) <= 1 && len(formtext.Values(disposition, "filename")) <= 1
+}
+
+// namedTwice says whether a body has a part that recipients name differently.
+func namedTwice(text, boundary string) (twice bool) {
+	formtext.Parts(text, boundary, maxParts, func(p formtext.Part) bool {
+		r := readPart(text, p)
+		twice = !r.oneName(text)
+		return !twice
+	})
+	return twice
 }
 
 func readPart(text string, p formtext.Part) (r partFields) {
 	formtext.Fields(text, p.Headers, func(f formtext.Field) bool {
-		switch name := f.Name.Cut(text); {
-		case !r.hasDisposition && strings.EqualFold(name, "content-disposition"):
-			r.disposition, r.hasDisposition = f, true
+		switch name := strings.Trim(f.Name.Cut(text), " \t"); {
+		case strings.EqualFold(name, "content-disposition"):
+			r.dispositions++
+			if !r.hasDisposition {
+				r.disposition, r.hasDisposition = f, true
+			}
 		case !r.hasMedia && strings.EqualFold(name, "content-type"):
 			r.media, r.hasMedia = f, true
 		}

@@ -141,6 +141,9 @@ func (d *Decoder) latePart(size int) bool {
 	d.begin(b, false)
 	d.msg.Continues, d.msg.Sent = h.late.continues, true
 	text := string(b)
+	if namedTwice(text, string(h.parts.dash[2:])) {
+		return d.giveUp(faultPart, b)
+	}
 	formtext.Parts(text, string(h.parts.dash[2:]), maxParts, func(p formtext.Part) bool {
 		d.showPart(text, p, h.parts.index, 0)
 		h.parts.index++
