@@ -24,7 +24,8 @@ type overview struct {
 	Picture     picture
 	Sessions    []figure
 	Services    []serviceRow
-	Definitions []definitionRow
+	Definitions []definitionRow // that do something, or should
+	Off         string          // how many do not; "" where none is off
 	Corrections correctionList
 	Minutes     bars
 	Events      []eventRow
@@ -52,12 +53,12 @@ func (s *Site) lookAround() overview {
 		Picture:     drawWire(st.Dataplane),
 		Sessions:    sessionFigures(st.Dataplane),
 		Services:    serviceRows(st.Dataplane, set),
-		Definitions: definitionRows(st.Dataplane),
 		Minutes:     drawMinutes(st.Dataplane.Minutes),
 		Corrections: corrections(s.Wire.Corrections(shownCorrections)),
 		Events:      eventRows(s.Wire.Events(shownEvents)),
 		Box:         s.boxView(st),
 	}
+	o.Definitions, o.Off = definitionsAtWork(st.Dataplane)
 	if st.Box != nil {
 		o.Hostname = visible.Line(st.Box.Hostname)
 	}

@@ -140,3 +140,28 @@ func TestPatchesAreFound(t *testing.T) {
 		t.Errorf("one that is not there: %d", w.Code)
 	}
 }
+
+// TestOverviewListsWhatIsAtWork: what is off everywhere only counts there, unless it
+// is on in one service, or was set aside.
+func TestOverviewListsWhatIsAtWork(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	listed := func() (ids []string, off bool) {
+		l.poller.Poll(t.Context())
+		_, list, _ := strings.Cut(l.page("admin", "/"), `id="definitions"`)
+		list, _, _ = strings.Cut(list, "</section>")
+		for _, id := range []string{"WP-2023-26125", "WP-2023-29401", "WP-2022-1996", "WP-2025-24358"} {
+			if strings.Contains(list, `href="/patches/`+id+`"`) {
+				ids = append(ids, id)
+			}
+		}
+		return ids, strings.Contains(list, "Off: 1 more.")
+	}
+	if ids, off := listed(); len(ids) != 3 || !off {
+		t.Errorf("listed are %q, the rest is counted: %v", ids, off)
+	}
+	l.set(func() { l.status.Definitions[2].Services = map[string]string{"portal": "correct"} })
+	if ids, off := listed(); len(ids) != 4 || off {
+		t.Errorf("with one on in a service, listed are %q, others are counted: %v", ids, off)
+	}
+}

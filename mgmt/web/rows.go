@@ -84,6 +84,28 @@ func definitionRows(d wire.Dataplane) []definitionRow {
 	return rows
 }
 
+// definitionsAtWork leaves out those that are off everywhere: the page Inline
+// patches has them.
+func definitionsAtWork(d wire.Dataplane) (rows []definitionRow, off string) {
+	n := uint64(0)
+	for i, row := range definitionRows(d) {
+		v := d.Status.Definitions[i]
+		elsewhere := false
+		for _, mode := range v.Services {
+			elsewhere = elsewhere || mode != "off"
+		}
+		if v.Mode == "off" && !elsewhere && v.Error == "" && v.Corrections == 0 {
+			n++
+			continue
+		}
+		rows = append(rows, row)
+	}
+	if n > 0 {
+		off = count(n)
+	}
+	return rows, off
+}
+
 func modeClass(mode string) string {
 	switch mode {
 	case "correct":
