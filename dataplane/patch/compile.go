@@ -68,10 +68,11 @@ type fieldText struct {
 }
 
 type reply struct {
-	status            int
-	reason, body, raw *template
-	headers           [][2]*template
-	close             bool
+	status                     int
+	version, reason, body, raw *template
+	headers                    [][2]*template
+	framing                    string
+	close                      bool
 }
 
 var actions = map[string]protocol.Action{
@@ -128,6 +129,11 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 		if d.Reply.Status > 599 && c.schema.Protocol != "websocket" {
 			c.fail(d.Pos, "status: %d is no status of %s; want at most 599", d.Reply.Status, c.schema.Protocol)
 		}
+		for _, t := range []Text{d.Reply.Version, d.Reply.Framing} {
+			if t.Line != 0 && c.schema.Protocol != "http" {
+				c.fail(t.Pos, "version, framing: replies of %s have none; want them with protocol http only", c.schema.Protocol)
+			}
+		}
 		out.reply = c.reply(&d.Reply)
 	case "insert":
 		c.insert(d, elem, out)
@@ -181,7 +187,7 @@ func (c *compiler) field(d *Do, elem protocol.ElementType, out *rule) {
 }
 
 func (c *compiler) reply(r *Reply) *reply {
-	out := &reply{status: r.Status, close: r.Close}
+	out := &reply{status: r.Status, framing: r.Framing.Value, close: r.Close, version: c.template(r.Version)}
 	out.reason, out.body, out.raw = c.template(r.Reason), c.template(r.Body), c.template(r.Raw)
 	for _, h := range r.Headers {
 		out.headers = append(out.headers, [2]*template{c.template(h[0]), c.template(h[1])})

@@ -147,9 +147,11 @@ type Do struct {
 	Value   Text      // remember: CEL
 }
 
-// Reply is the answer that a reject gives. All texts are templates.
+// Reply is the answer that a reject gives. All texts are templates but Framing.
 type Reply struct {
 	Status  int
+	Version Text
+	Framing Text
 	Reason  Text
 	Headers [][2]Text
 	Body    Text

@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+
+	"wirepatch/dataplane/protocol/percent"
 )
 
 // maxRepeat bounds what repeat makes, in bytes.
@@ -59,6 +61,7 @@ var functions = []function{
 	{"jsonQuote", text1("jsonQuote", cel.StringType, jsonQuote)},
 	{"htmlEscape", text1("htmlEscape", cel.StringType, func(s string) ref.Val { return types.String(html.EscapeString(s)) })},
 	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
+	{"urlEncode", text1("urlEncode", cel.StringType, func(s string) ref.Val { return types.String(percent.Encode(s, "/")) })},
 	{"base64Decode", text1("base64Decode", cel.StringType, func(s string) ref.Val { return types.String(base64Decode(s)) })},
 	{"base64Encode", text1("base64Encode", cel.StringType, func(s string) ref.Val {
 		return types.String(base64.StdEncoding.EncodeToString([]byte(s)))

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"wirepatch/dataplane/protocol"
 )
 
 // JSONSchema is the schema (draft 2020-12) of definition files, for editors and
@@ -115,6 +117,7 @@ func replySchema(closes bool) map[string]any {
 	}
 	raw := map[string]any{"raw": text}
 	if closes {
+		properties["version"], properties["framing"] = text, among(protocol.Framings...)
 		properties["close"], raw["close"] = map[string]any{"type": "boolean"}, map[string]any{"type": "boolean"}
 	}
 	return map[string]any{"oneOf": []any{object(raw, "raw"), object(properties, "status")}}

@@ -246,11 +246,11 @@ func (r *rule) newValue(act *activation, old string) (string, error) {
 }
 
 func (r *reply) fill(act *activation) (*protocol.Reply, error) {
-	out := &protocol.Reply{Status: r.status, Close: r.close}
+	out := &protocol.Reply{Status: r.status, Framing: r.framing, Close: r.close}
 	for _, f := range []struct {
 		to   *string
 		from *template
-	}{{&out.Reason, r.reason}, {&out.Body, r.body}, {&out.Raw, r.raw}} {
+	}{{&out.Version, r.version}, {&out.Reason, r.reason}, {&out.Body, r.body}, {&out.Raw, r.raw}} {
 		var err error
 		if *f.to, err = f.from.fill(act, nil); err != nil {
 			return nil, err

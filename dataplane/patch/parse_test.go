@@ -19,6 +19,8 @@ func TestParseFaults(t *testing.T) {
 		{"text for a number", strings.Replace(head, "revision: 1", "revision: one", 1) + rule, `t.yaml:2:11: revision: found "one"; want a whole number from 1`},
 		{"bad id", strings.Replace(head, "id: WP-2099-1", "id: x", 1) + rule, `t.yaml:1:5: id: found "x"; want for instance WP-2025-29927`},
 		{"raw and status", head + "  - at: a\n    do: {reject: {status: 403, raw: x}}\n", `reject: want either raw, or status`},
+		{"framing", head + "  - at: a\n    do: {reject: {status: 403, framing: x}}\n", `reject.framing: found "x"; want one of length, chunked, close`},
+		{"framing of a reply", head + "  - at: a\n    do: {reply: {status: 100, framing: close}}\n", `reply: `},
 		{"alias", head + rule + "limits: &a [x]\n", `limits: found an anchor, alias or tag`},
 		{"no YAML", "a: [\n", `t.yaml:1:4`},
 		{"two documents", head + rule + "---\n" + head + rule, `found 2 YAML documents; want one`},

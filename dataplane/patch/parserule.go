@@ -167,7 +167,7 @@ func (r *reader) change(d *Do, n ast.Node) {
 func (r *reader) reply(p *Reply, n ast.Node, what string) {
 	keys := []string{"status", "reason", "headers", "body", "raw"}
 	if what == "reject" {
-		keys = append(keys, "close")
+		keys = append(keys, "version", "framing", "close")
 	}
 	raw, other := false, false
 	for _, e := range r.mapping(n, what, keys...) {
@@ -177,6 +177,13 @@ func (r *reader) reply(p *Reply, n ast.Node, what string) {
 			p.Status = r.number(e.node, in, 100, 4999) // beyond 599 not for every protocol; see compiler.reply
 		case "reason":
 			p.Reason = r.text(e.node, in)
+		case "version":
+			p.Version = r.text(e.node, in)
+		case "framing":
+			p.Framing = r.text(e.node, in)
+			if !slices.Contains(protocol.Framings, p.Framing.Value) {
+				r.fail(p.Framing.Pos, "%s: found %q; want one of %s", in, clip(p.Framing.Value), strings.Join(protocol.Framings, ", "))
+			}
 		case "headers":
 			p.Headers = r.headers(e.node, in)
 		case "body":
@@ -188,7 +195,7 @@ func (r *reader) reply(p *Reply, n ast.Node, what string) {
 		}
 	}
 	if raw == other {
-		r.fail(r.pos(n), "%s: want either raw, or status with reason, headers and body as needed", what)
+		r.fail(r.pos(n), "%s: want either raw, or status with reason, headers, body and the like as needed", what)
 	} else if other && p.Status == 0 {
 		r.fail(r.pos(n), "%s: key \"status\" is missing", what)
 	}

@@ -252,6 +252,7 @@ func TestOctetFunctions(t *testing.T) {
 		`${jsonText('{"a":[{"b":"x"}]}', "a.0.b")} ${jsonText("[1]", "0")}`:    "x 1",
 		`${jsonQuote('a"<\\')} ${htmlEscape('<a href="x">&')}`:                 `"a\"<\\" &lt;a href=&#34;x&#34;&gt;&amp;`,
 		`${urlDecode("%2e%2E/%zz%")}`:                                          "../%zz%",
+		`${urlEncode("/a b/%?é~")}`:                                            "/a%20b/%25%3F%C3%A9~",
 		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                      "ab? ab",
 		`${base64Encode("ab?")} ${base64Encode("ab")} ${base64Encode("")}`:     "YWI/ YWI= ",
 	} {

@@ -192,7 +192,19 @@ type Reply struct {
 	Body    string
 	Raw     string // when not empty: the reply, byte for byte, instead of the above
 	Close   bool   // end the session after the reply
+	Version string // HTTP: of the status line; "" is HTTP/1.1
+	Framing string // HTTP: how the body ends, one of Framings; "" is FramedByLength
 }
+
+// The values of Reply.Framing.
+const (
+	FramedByLength = "length"  // Content-Length
+	FramedByChunks = "chunked" // one chunk, where the version has them; else as FramedByClose
+	FramedByClose  = "close"   // the end of the session is the end of the body
+)
+
+// Framings are all values that Reply.Framing may have in a definition.
+var Framings = []string{FramedByLength, FramedByChunks, FramedByClose}
 
 // Conn is what a decoder may tell rules about the session.
 type Conn struct {

@@ -58,13 +58,22 @@ func (w *world) dial(how delivery) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kernelLink{c.(*net.TCPConn)}, nil
+	return &kernelLink{TCPConn: c.(*net.TCPConn)}, nil
 }
 
 // kernelLink is a session of the kernel's.
-type kernelLink struct{ *net.TCPConn }
+type kernelLink struct {
+	*net.TCPConn
+	ended bool // by the server, in order
+}
 
-func (k kernelLink) deliver(data []byte, how delivery, rng *rand.Rand) error {
+func (k *kernelLink) Read(p []byte) (int, error) {
+	n, err := k.TCPConn.Read(p)
+	k.ended = k.ended || err == io.EOF
+	return n, err
+}
+
+func (k *kernelLink) deliver(data []byte, how delivery, rng *rand.Rand) error {
 	k.SetWriteDeadline(time.Now().Add(patience))
 	for _, n := range pieces(len(data), how, rng) {
 		if _, err := k.Write(data[:n]); err != nil {
@@ -75,8 +84,12 @@ func (k kernelLink) deliver(data []byte, how delivery, rng *rand.Rand) error {
 	return nil
 }
 
-func (k kernelLink) Close() error {
-	k.SetLinger(0) // no port is left waiting
+// Close ends the session as clients do where the server has ended it: some servers
+// do not live through a reset.
+func (k *kernelLink) Close() error {
+	if !k.ended {
+		k.SetLinger(0) // no port is left waiting
+	}
 	return k.TCPConn.Close()
 }
 

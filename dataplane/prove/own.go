@@ -172,11 +172,15 @@ func (c *ownConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close resets the session.
+// Close ends the session, or resets it where the server has not ended it.
 func (c *ownConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.emit(c.nxt, flagRST|flagACK, nil)
+	flags := byte(flagRST | flagACK)
+	if c.over == io.EOF {
+		flags = flagFIN | flagACK
+	}
+	c.emit(c.nxt, flags, nil)
 	c.host.mu.Lock()
 	c.host.conn = nil
 	c.host.mu.Unlock()

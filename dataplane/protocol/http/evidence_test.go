@@ -97,11 +97,13 @@ func TestVariables(t *testing.T) {
 		"date": "Tue, 04 Mar 2025 05:06:07 GMT", "request.method": "POST", "request.target": "/p?q=1",
 		"request.path": "/p", "request.query": "q=1", "request.version": "HTTP/1.1", "request.body": "body",
 		"request.headers":      map[string][]string{"a": {"1", "2"}, "content-length": {"4"}},
+		"request.lines":        map[string][]string{"a": {"A: 1\r\n", "a: 2\r\n"}, "content-length": {"Content-Length: 4\r\n"}},
 		"request.content_type": "", "request.framing": "length", "request.fault": "", "request.decoded": "/p",
 		"request.header_count": int64(3), "request.head_size": int64(55),
 		"request.parameters": map[string][]string{"q": {"1"}}, "request.cookies": map[string][]string{},
 	}
 	response := map[string]any{"response.status": int64(404), "response.reason": "Not Found", "response.body": "no",
+		"response.lines":   map[string][]string{"content-length": {"Content-Length: 2\r\n"}},
 		"response.headers": map[string][]string{"content-length": {"2"}}, "response.content_type": "",
 		"response.framing": "length", "response.fault": "", "response.header_count": int64(1), "response.head_size": int64(45)}
 	for k, v := range request {
@@ -161,6 +163,16 @@ func TestMakeReply(t *testing.T) {
 		{protocol.Reply{Status: 400, Body: "xy", Headers: [][2]string{{"content-length", "9"}, {"Transfer-Encoding", "chunked"}, {"A", "b\r\nC: d"}, {"Connection", "close"}}},
 			false, true, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 2\r\n\r\nxy"},
 		{protocol.Reply{Raw: "HTTP/1.1 418 Hm\r\nContent-Length: 1\r\n\r\nx"}, true, false, "HTTP/1.1 418 Hm\r\nContent-Length: 1\r\n\r\n"},
+		{protocol.Reply{Status: 400, Version: "HTTP/1.0", Body: "x"}, false, false, "HTTP/1.0 400 Bad Request\r\nContent-Length: 1\r\n\r\nx"},
+		{protocol.Reply{Status: 400, Version: "HTTP/2", Body: "x"}, false, false, "HTTP/1.1 400 Bad Request\r\nContent-Length: 1\r\n\r\nx"},
+		{protocol.Reply{Status: 400, Framing: "close", Headers: [][2]string{{"Content-Length", "1"}, {"A", "b"}}, Body: "x"}, false, true,
+			"HTTP/1.1 400 Bad Request\r\nA: b\r\nConnection: close\r\n\r\nx"},
+		{protocol.Reply{Status: 400, Framing: "chunked", Headers: [][2]string{{"Transfer-Encoding", "chunked"}, {"Content-Length", "1"}, {"A", "b"}}, Body: "0123456789"}, false, false,
+			"HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\na\r\n0123456789\r\n0\r\n\r\n"},
+		{protocol.Reply{Status: 400, Framing: "chunked"}, false, false, "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+		{protocol.Reply{Status: 400, Framing: "chunked", Body: "x"}, true, false, "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n"},
+		{protocol.Reply{Status: 400, Framing: "chunked", Version: "HTTP/1.0", Body: "x"}, false, true, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nx"},
+		{protocol.Reply{Status: 204, Framing: "chunked", Body: "x"}, false, false, "HTTP/1.1 204 No Content\r\n\r\n"},
 	} {
 		if got, _ := makeReply(&tc.r, tc.head, tc.end); string(got) != tc.want {
 			t.Errorf("makeReply(%+v, %t, %t) = %q; want %q", tc.r, tc.head, tc.end, got, tc.want)

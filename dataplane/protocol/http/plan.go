@@ -110,7 +110,7 @@ func (p *plan) terminal(c *protocol.Correction) outcome {
 		p.tell(c, nil, "")
 		return outcome{kind: wasReset}
 	}
-	o := outcome{kind: rejected, close: c.Reply.Close || p.mustClose(), late: c.Late}
+	o := outcome{kind: rejected, close: c.Reply.Close || p.mustClose() || replyFraming(c.Reply, c.Reply.Status) == protocol.FramedByClose, late: c.Late}
 	reply, note := makeReply(c.Reply, p.answersHEAD(), o.close)
 	o.reply = reply
 	p.tell(c, reply, note)

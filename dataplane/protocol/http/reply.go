@@ -39,12 +39,41 @@ func makeReply(r *protocol.Reply, head, end bool) (reply []byte, note string) {
 	if reason == "" || !clean(reason) {
 		reason = reasons[status]
 	}
-	b.WriteString("HTTP/1.1 " + strconv.Itoa(status) + " " + reason + "\r\n")
-	framed := bodyless(status)
+	version := "HTTP/1.1"
+	switch r.Version {
+	case "HTTP/1.0":
+		version = r.Version
+	case "", version:
+	default:
+		note = "reply version " + strconv.Quote(r.Version) + " is none, HTTP/1.1 used"
+	}
+	b.WriteString(version + " " + strconv.Itoa(status) + " " + reason + "\r\n")
+	if left := writeFields(&b, r, status, end); left != "" {
+		note = left
+	}
+	b.WriteString("\r\n")
+	switch {
+	case head, bodyless(status):
+	case replyFraming(r, status) == protocol.FramedByChunks:
+		if r.Body != "" {
+			b.WriteString(strconv.FormatInt(int64(len(r.Body)), 16) + "\r\n" + r.Body + "\r\n")
+		}
+		b.WriteString("0\r\n\r\n")
+	default:
+		b.WriteString(r.Body)
+	}
+	return b.Bytes(), note
+}
+
+// writeFields writes the fields of a reply, and those that frame it.
+func writeFields(b *bytes.Buffer, r *protocol.Reply, status int, end bool) (note string) {
+	by := replyFraming(r, status)
+	framed := by == protocol.FramedByClose || bodyless(status)
 	connectionSaid := false
 	for _, f := range r.Headers {
 		k := knownName(f[0])
-		if !isToken(f[0]) || !clean(f[1]) || k == transferEncoding || k == contentLength && framed {
+		chunks := k == transferEncoding && by == protocol.FramedByChunks && !framed && f[1] == "chunked"
+		if !isToken(f[0]) || !clean(f[1]) || k == transferEncoding && !chunks || k == contentLength && (framed || by == protocol.FramedByChunks) {
 			note = "reply field " + strconv.Quote(f[0]) + " left out: not in form, or framing"
 			continue
 		}
@@ -52,21 +81,32 @@ func makeReply(r *protocol.Reply, head, end bool) (reply []byte, note string) {
 			note = "reply Content-Length put right"
 			continue
 		}
-		framed = framed || k == contentLength
+		framed = framed || k == contentLength || chunks
 		connectionSaid = connectionSaid || k == connection && listHas([]byte(f[1]), "close")
 		b.WriteString(f[0] + ": " + f[1] + "\r\n")
 	}
-	if !framed {
+	switch {
+	case framed:
+	case by == protocol.FramedByChunks:
+		b.WriteString("Transfer-Encoding: chunked\r\n")
+	default:
 		b.WriteString("Content-Length: " + strconv.Itoa(len(r.Body)) + "\r\n")
 	}
 	if end && !connectionSaid {
 		b.WriteString("Connection: close\r\n")
 	}
-	b.WriteString("\r\n")
-	if !head && !bodyless(status) {
-		b.WriteString(r.Body)
+	return note
+}
+
+// replyFraming says how the body of a reply ends.
+func replyFraming(r *protocol.Reply, status int) string {
+	switch {
+	case r.Raw != "" || r.Framing == "" || bodyless(status) && r.Framing == protocol.FramedByChunks:
+		return protocol.FramedByLength
+	case r.Framing == protocol.FramedByChunks && r.Version == "HTTP/1.0":
+		return protocol.FramedByClose
 	}
-	return b.Bytes(), note
+	return r.Framing
 }
 
 // makeInterim writes an interim reply; note says why it cannot be one.

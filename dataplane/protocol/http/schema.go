@@ -50,7 +50,7 @@ func requestTypes() map[string]protocol.ElementType {
 			"target":  settable("request target, encoded as it came"),
 			"path":    settable("path of the target, encoded as it came; empty for the CONNECT of a tunnel"),
 			"query":   settable("query of the target without the question mark, encoded as it came"),
-			"version": text(`"HTTP/1.0" or "HTTP/1.1"`),
+			"version": settable(`"HTTP/1.0" or "HTTP/1.1"; can be set to HTTP/1.0 where the body is not chunked`),
 			"decoded": text("path, percent-decoded once"),
 			"size":    number("octets of the line with its end"),
 		}},
@@ -102,7 +102,7 @@ func responseTypes() map[string]protocol.ElementType {
 		"response.line": {Doc: "status line", Dir: session.ToClient, Fields: fields{
 			"status":  {Type: protocol.Int, Settable: true, Doc: "status code; may be set within those that leave the body as it is"},
 			"reason":  settable("reason phrase, often empty"),
-			"version": text(`"HTTP/1.0" or "HTTP/1.1"`),
+			"version": settable(`"HTTP/1.0" or "HTTP/1.1"; HTTP/1.0 only where the body is not chunked`),
 			"size":    number("octets of the line with its end"),
 		}},
 		"response.cookie": {Doc: "one Set-Cookie field", Dir: session.ToClient, Fields: fields{
@@ -185,6 +185,7 @@ func variableTypes() map[string]protocol.Var {
 		m := kinds[dir].message
 		for name, v := range map[string]protocol.Var{
 			".headers":      {Type: protocol.StringMap, Doc: "values by field name in lower case, in order"},
+			".lines":        {Type: protocol.StringMap, Doc: "whole lines by field name in lower case, in order, as they came: with their names, folds and ends"},
 			".content_type": {Type: protocol.String, Doc: "media type in lower case, without parameters"},
 			".framing":      {Type: protocol.String, Doc: `how the body ends: "none", "length", "chunked", "close"; "tunnel" when no HTTP follows`},
 			".fault":        {Type: protocol.String, Doc: "code of what makes the message one that servers read differently; empty"},

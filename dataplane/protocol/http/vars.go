@@ -32,6 +32,7 @@ const (
 	varParameters
 	varCookies
 	varRequestHeaders
+	varRequestLines
 	varRequestType
 	varRequestFraming
 	varRequestFault
@@ -41,6 +42,7 @@ const (
 	varStatus
 	varReason
 	varResponseHeaders
+	varResponseLines
 	varResponseType
 	varResponseFraming
 	varResponseFault
@@ -59,6 +61,7 @@ var varIndex = map[string]int{
 	"request.method": varMethod, "request.target": varTarget, "request.path": varPath,
 	"request.query": varQuery, "request.decoded": varDecoded, "request.version": varVersion,
 	"request.parameters": varParameters, "request.cookies": varCookies, "request.headers": varRequestHeaders,
+	"request.lines": varRequestLines, "response.lines": varResponseLines,
 	"request.content_type": varRequestType, "request.framing": varRequestFraming, "request.fault": varRequestFault,
 	"request.header_count": varRequestCount, "request.head_size": varRequestSize, "request.body": varRequestBody,
 	"response.status": varStatus, "response.reason": varReason, "response.headers": varResponseHeaders,
@@ -76,7 +79,7 @@ func (v *variables) begin(head []byte, body bool) {
 
 // end forgets what is large.
 func (v *variables) end() {
-	for _, i := range []int{varRequestHeaders, varResponseHeaders, varRequestBody, varResponseBody, varParameters, varCookies} {
+	for _, i := range []int{varRequestHeaders, varResponseHeaders, varRequestLines, varResponseLines, varRequestBody, varResponseBody, varParameters, varCookies} {
 		v.values[i] = nil
 	}
 	for i, x := range v.values {
@@ -161,7 +164,9 @@ func (d *Decoder) responseVariable(i int, old any) any {
 func (h *head) common(i int, b []byte, old any) any {
 	switch i {
 	case varRequestHeaders, varResponseHeaders:
-		return h.headers(b)
+		return h.headers(b, func(f *fieldLine) []byte { return f.text(b) })
+	case varRequestLines, varResponseLines:
+		return h.headers(b, func(f *fieldLine) []byte { return cut(b, f.line) })
 	case varRequestType, varResponseType:
 		media, _ := h.contentType(b)
 		return sameText(old, []byte(media))
@@ -232,13 +237,13 @@ func (d *Decoder) bodyValue() (string, bool) {
 	return "", h.framing == noBody
 }
 
-// headers returns the fields by lower-case name, each with its values in order.
-func (h *head) headers(b []byte) map[string][]string {
+// headers returns the fields by lower-case name, of each what says in order.
+func (h *head) headers(b []byte, what func(*fieldLine) []byte) map[string][]string {
 	m := make(map[string][]string, len(h.fields))
 	for i := range h.fields {
 		f := &h.fields[i]
 		name := toLower(cut(b, f.name))
-		m[name] = append(m[name], string(f.text(b)))
+		m[name] = append(m[name], string(what(f)))
 	}
 	return m
 }

@@ -141,6 +141,8 @@ func (p *plan) encodeLine(f *protocol.Field, value string) (string, protocol.Spa
 		return value, f.Span, ""
 	case "status":
 		return p.encodeStatus(f, value)
+	case "version":
+		return p.encodeVersion(f, value)
 	case "target", "path", "query":
 	default:
 		return "", none, notSettable
@@ -172,6 +174,21 @@ func (p *plan) encodeStatus(f *protocol.Field, value string) (string, protocol.S
 	connect := p.d.queue.front().connect
 	if bodyless(n) != bodyless(h.head.status) || h.head.status < 200 || connect && (n/100 == 2) != (h.head.status/100 == 2) {
 		return "", none, "refused: the status would change whether a body follows"
+	}
+	return value, f.Span, ""
+}
+
+// encodeVersion sets the version. A server answers HTTP/1.0 without chunks, and so
+// that its client can read it; the other way round it might not.
+func (p *plan) encodeVersion(f *protocol.Field, value string) (string, protocol.Span, string) {
+	h := p.d.turn.h
+	switch {
+	case f.Span.Start < 0 || value != "HTTP/1.0" && value != "HTTP/1.1":
+		return "", none, "refused: not HTTP/1.0 or HTTP/1.1"
+	case value == "HTTP/1.0" && h.framing == byChunks:
+		return "", none, "refused: HTTP/1.0 has no chunks"
+	case value == "HTTP/1.1" && h.dir == session.ToServer && h.head.minor == 0:
+		return "", none, "refused: the client knows no HTTP/1.1"
 	}
 	return value, f.Span, ""
 }

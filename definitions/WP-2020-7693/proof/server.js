@@ -1,0 +1,13 @@
+// An echo over SockJS whose streams end behind their first frame, and whose
+// sessions end with them, so that each answer is whole and stands for itself.
+const http = require('http')
+const sockjs = require('sockjs')
+
+const echo = sockjs.createServer({ log: () => {}, sockjs_url: '/sockjs.js', response_limit: 1, disconnect_delay: 1 })
+echo.on('connection', (c) => c.on('data', (m) => c.write(m)))
+const server = http.createServer((req, res) => {
+  res.statusCode = req.url === '/' ? 200 : 404
+  res.end(req.url === '/' ? 'a page\n' : 'no page\n')
+})
+echo.installHandlers(server, { prefix: '/echo' })
+server.listen(+process.env.PORT, process.env.HOST)
