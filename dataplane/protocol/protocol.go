@@ -154,6 +154,16 @@ type Insertion struct {
 	Fields [][2]string // names and values, unencoded, in the definition's order
 }
 
+// Field is the value of a new element's field, empty when it is not given.
+func (in *Insertion) Field(name string) string {
+	for _, f := range in.Fields {
+		if f[0] == name {
+			return f[1]
+		}
+	}
+	return ""
+}
+
 // Late says what becomes of a message that is to be rejected or dropped when
 // part of it has gone to its receiver (Message.Sent).
 type Late uint8

@@ -33,8 +33,8 @@ func (p *plan) settle() []session.Edit {
 	for i := range p.edits {
 		e := &p.edits[i]
 		if e.list != nil {
-			e.Edit = e.list.removal(e.item)
-			e.list.take(e.item)
+			e.Edit = e.list.Removal(e.item)
+			e.list.Take(e.item)
 		}
 	}
 	out := make([]session.Edit, 0, len(p.edits))

@@ -6,14 +6,16 @@ import (
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/formtext"
 	"wirepatch/dataplane/protocol/jsontext"
+	"wirepatch/dataplane/protocol/jsonvalue"
 )
 
 // Bounds on what is made of one body. What is beyond them is a fault: nobody
 // has seen it.
 const (
-	maxParts  = 4096
-	maxValues = 32768
-	maxDepth  = 8192
+	maxParts = 4096
+	maxNodes = 32768 // of XML; those of JSON are in jsonvalue
+	maxDepth = 8192
+	maxPath  = 512 // bytes of an element's path; what is deeper has that of what is around it
 )
 
 // fitting narrows what rules want of a body to what a body of this type can
@@ -131,39 +133,25 @@ func (d *Decoder) showDocument() {
 // showJSON adds the values of a JSON text.
 func (d *Decoder) showJSON(text string) {
 	h := d.turn.h
-	vs, deepest, err := jsontext.Scan(text, nil, jsontext.Limits{Values: maxValues, Depth: maxDepth})
+	vs, deepest, err := jsontext.Scan(text, nil, jsonvalue.Limits)
 	d.documentElement("json", text, len(vs), deepest, err)
 	if h.want&wantJSON == 0 {
 		return
 	}
-	list := jsonItems(vs, h.head.size)
-	paths := jsonPaths{text: text, vs: vs}
+	list := jsonvalue.Items(vs, h.head.size)
+	paths := jsonvalue.Paths(text, vs)
 	for i := range vs {
 		v := &vs[i]
-		e := d.element(kinds[h.dir].json, list.list[i].Span, 9, place{kind: wantJSON, items: list, index: int32(i)})
+		e := d.element(kinds[h.dir].json, list.Items[i].Span, 9, place{kind: wantJSON, items: list, index: int32(i)})
 		if e == nil {
 			return
 		}
 		jsonFields(e, text, v, h.head.size)
-		setString(&e.Fields[8], "path", paths.of(i), none)
+		setString(&e.Fields[8], "path", paths.Of(i), none)
 	}
 }
 
-// jsonItems makes the items of values, each with its name, with the neighbours
-// that it has in its object or array.
-func jsonItems(vs []jsontext.Value, base int) *items {
-	list := &items{list: make([]item, len(vs)), sep: ","}
-	for i := range vs {
-		v := &vs[i]
-		start := v.Start
-		if v.Key >= 0 {
-			start = v.Key
-		}
-		list.list[i] = item{Span: protocol.Span{Start: base + int(start), End: base + int(max(v.End, v.KeyEnd))}, prev: v.Prev, next: v.Next}
-	}
-	return list
-}
-
+// jsonFields fills the fields of a value but its path.
 func jsonFields(e *protocol.Element, text string, v *jsontext.Value, base int) {
 	raw := text[v.Start:v.End]
 	span := protocol.Span{Start: base + int(v.Start), End: base + int(v.End)}
@@ -205,40 +193,4 @@ func (d *Decoder) documentElement(format, text string, size, depth int, err erro
 	setString(&e.Fields[2], "error", why, none)
 	setInt(&e.Fields[3], "depth", depth)
 	setInt(&e.Fields[4], "count", size)
-}
-
-// maxPath bounds the path of a value, in bytes; what is deeper has the path of
-// what is around it, with an ellipsis.
-const maxPath = 512
-
-// jsonPaths makes JSON Pointers (RFC 6901) of values.
-type jsonPaths struct {
-	text string
-	vs   []jsontext.Value
-	open []string // by depth: the path of what is around
-}
-
-var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
-
-func (p *jsonPaths) of(i int) string {
-	v := &p.vs[i]
-	path := ""
-	if v.Parent >= 0 {
-		path = p.open[v.Depth-1]
-		name := ""
-		if v.Key >= 0 {
-			name = pointerEscape.Replace(jsontext.Unquote(p.text[v.Key:v.KeyEnd]))
-		} else {
-			name = itoa(int(v.Index))
-		}
-		switch {
-		case strings.HasSuffix(path, "…"):
-		case len(path)+1+len(name) > maxPath:
-			path += "/…"
-		default:
-			path += "/" + name
-		}
-	}
-	p.open = append(p.open[:v.Depth], path)
-	return path
 }

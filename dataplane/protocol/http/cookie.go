@@ -5,6 +5,7 @@ import (
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/formtext"
+	"wirepatch/dataplane/protocol/itemlist"
 	"wirepatch/dataplane/session"
 )
 
@@ -31,7 +32,7 @@ func (d *Decoder) showCookies() {
 			continue
 		}
 		if lists == len(d.cookies) {
-			d.cookies = append(d.cookies, &items{})
+			d.cookies = append(d.cookies, &itemlist.List{})
 		}
 		d.showCookieField(f, d.cookies[lists])
 		if lists++; d.plan.ended() {
@@ -40,16 +41,16 @@ func (d *Decoder) showCookies() {
 	}
 }
 
-func (d *Decoder) showCookieField(f *fieldLine, list *items) {
+func (d *Decoder) showCookieField(f *fieldLine, list *itemlist.List) {
 	text := d.text(f.value)
-	list.begin("; ")
+	list.Begin("; ")
 	formtext.Cookies(text, func(p formtext.Pair) bool {
-		list.add(at(f.value.Start, p.All))
+		list.Add(at(f.value.Start, p.All))
 		return true
 	})
 	i := int32(0)
 	formtext.Cookies(text, func(p formtext.Pair) bool {
-		e := d.element(kinds[session.ToServer].cookie, list.list[i].Span, 4, place{kind: wantCookie, items: list, index: i})
+		e := d.element(kinds[session.ToServer].cookie, list.Items[i].Span, 4, place{kind: wantCookie, items: list, index: i})
 		if e == nil {
 			return false
 		}

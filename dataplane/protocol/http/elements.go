@@ -2,6 +2,7 @@ package http
 
 import (
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/itemlist"
 )
 
 // keepElements is how many elements are shown to the rules at a time, and kept
@@ -22,8 +23,8 @@ type elements struct {
 // place is what a correction of an element must know beside it.
 type place struct {
 	kind  want
-	items *items // what the element is one of; nil: it stands alone
-	index int32  // among them
+	items *itemlist.List // what the element is one of; nil: it stands alone
+	index int32          // among them
 }
 
 // add returns the next element of the list.

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"wirepatch/dataplane/protocol"
-	"wirepatch/dataplane/protocol/jsontext"
+	"wirepatch/dataplane/protocol/jsonvalue"
 	"wirepatch/dataplane/protocol/percent"
 	"wirepatch/dataplane/protocol/xmltext"
 )
@@ -109,22 +109,6 @@ func partHeaders(s string) bool {
 		!strings.ContainsAny(strings.ReplaceAll(s, "\r\n", ""), "\r\n\x00")
 }
 
-// encodeJSON sets a field of a value; a text takes the place of a number, too,
-// as a string. Where a member has no value the text is no JSON, and need not become it.
-func encodeJSON(e *protocol.Element, f *protocol.Field, value string) (string, protocol.Span, string) {
-	switch {
-	case f.Name == "value":
-		return jsontext.Quote(value), f.Span, ""
-	case f.Name == "raw" && (jsontext.Valid(value) || e.Field("type").Value == jsontext.Missing.String()):
-		return value, f.Span, ""
-	case f.Name == "raw":
-		return "", none, "refused: not JSON"
-	case f.Name == "key" && f.Span.Start >= 0:
-		return jsontext.Quote(value), f.Span, ""
-	}
-	return "", none, notSettable
-}
-
 func encodeXML(e *protocol.Element, f *protocol.Field, value string) (string, protocol.Span, string) {
 	kind, _ := e.Fields[0].Value.(string)
 	switch {
@@ -140,14 +124,7 @@ func encodeXML(e *protocol.Element, f *protocol.Field, value string) (string, pr
 
 // put inserts a new element beside an element.
 func (p *plan) put(at *place, e *protocol.Element, in *protocol.Insertion) ([]edit, string) {
-	value := func(name string) string {
-		for _, f := range in.Fields {
-			if f[0] == name {
-				return f[1]
-			}
-		}
-		return ""
-	}
+	value := in.Field
 	switch at.kind {
 	case wantHeader, wantTrailer:
 		name, text := value("name"), value("value")
@@ -173,25 +150,13 @@ func (p *plan) put(at *place, e *protocol.Element, in *protocol.Insertion) ([]ed
 		}
 		return besideItem(at, in.Before, text), ""
 	case wantJSON:
-		return p.putJSON(at, e, in.Before, value)
+		text, note := jsonvalue.New(e, value)
+		if note != "" {
+			return nil, note
+		}
+		return besideItem(at, in.Before, text), ""
 	}
 	return nil, "refused: no element can be put there"
-}
-
-func (p *plan) putJSON(at *place, e *protocol.Element, before bool, value func(string) string) ([]edit, string) {
-	text := value("raw")
-	if text == "" {
-		text = jsontext.Quote(value("value"))
-	}
-	switch {
-	case !jsontext.Valid(text):
-		return nil, "refused: not JSON"
-	case e.Field("depth").Value == int64(0):
-		return nil, "refused: the element is the whole text"
-	case e.Field("member").Value == true:
-		text = jsontext.Quote(value("key")) + ":" + text
-	}
-	return besideItem(at, before, text), ""
 }
 
 func beside(s protocol.Span, before bool, text string) []edit {
@@ -202,7 +167,7 @@ func beside(s protocol.Span, before bool, text string) []edit {
 }
 
 func besideItem(at *place, before bool, text string) []edit {
-	return []edit{{Edit: at.items.insertion(at.index, before, text)}}
+	return []edit{{Edit: at.items.Insertion(at.index, before, text)}}
 }
 
 // move changes an element's place among its kind.
@@ -217,7 +182,7 @@ func (p *plan) move(at *place, e *protocol.Element, first bool) ([]edit, string)
 		}
 		return append(change(e.Span, ""), beside(to, first, text)...), ""
 	case at.items != nil && at.kind != wantJSON:
-		to := place{items: at.items, index: int32(len(at.items.list) - 1)}
+		to := place{items: at.items, index: int32(len(at.items.Items) - 1)}
 		if first {
 			to.index = 0
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/itemlist"
 	"wirepatch/dataplane/session"
 )
 
@@ -46,7 +47,7 @@ type plan struct {
 // else goes with it is known once all is planned.
 type edit struct {
 	session.Edit
-	list *items
+	list *itemlist.List
 	item int32
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/itemlist"
 )
 
 // showRanges adds the ranges that a request asks for (RFC 9110 section 14.2),
@@ -20,7 +21,7 @@ func (d *Decoder) showRanges() {
 			continue
 		}
 		if lists == len(d.ranges) {
-			d.ranges = append(d.ranges, &items{})
+			d.ranges = append(d.ranges, &itemlist.List{})
 		}
 		d.showRangeField(f, d.ranges[lists])
 		if lists++; d.plan.ended() {
@@ -29,13 +30,13 @@ func (d *Decoder) showRanges() {
 	}
 }
 
-func (d *Decoder) showRangeField(f *fieldLine, list *items) {
+func (d *Decoder) showRangeField(f *fieldLine, list *itemlist.List) {
 	text := d.text(f.value)
 	unit, from := "", 0
 	if i := strings.IndexByte(text, '='); i >= 0 {
 		unit, from = strings.ToLower(strings.Trim(text[:i], " \t")), i+1
 	}
-	list.begin(", ")
+	list.Begin(", ")
 	for at := from; at <= len(text); {
 		end := len(text)
 		if i := strings.IndexByte(text[at:], ','); i >= 0 {
@@ -44,12 +45,12 @@ func (d *Decoder) showRangeField(f *fieldLine, list *items) {
 		spec := strings.Trim(text[at:end], " \t\r\n")
 		if spec != "" {
 			start := f.value.Start + at + strings.Index(text[at:end], spec)
-			list.add(protocol.Span{Start: start, End: start + len(spec)})
+			list.Add(protocol.Span{Start: start, End: start + len(spec)})
 		}
 		at = end + 1
 	}
-	for i := range list.list {
-		span := list.list[i].Span
+	for i := range list.Items {
+		span := list.Items[i].Span
 		e := d.element("request.range", span, 6, place{kind: wantRange, items: list, index: int32(i)})
 		if e == nil {
 			return

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/jsonvalue"
 	"wirepatch/dataplane/session"
 )
 
@@ -130,15 +131,7 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 			"format": text(`"json" or "xml"`), "valid": truth("it could be read to its end"),
 			"error": text("what is wrong with it, and where"), "depth": number("deepest nesting"), "count": number("values, or parts"),
 		}},
-		k.json: {Doc: "one value of a body that is JSON", Fields: fields{
-			"key":   settable("name of a member, unescaped; empty for what is none"),
-			"value": settable("a string unescaped, anything else as it came; what is set becomes a string"),
-			"raw":   settable("the value as it came; what is set must be JSON"),
-			"type":  text(`"object", "array", "string", "number", "boolean", "null", or "missing" for a member without a value`),
-			"path":  text("JSON Pointer to it"), "depth": number("objects and arrays around it"),
-			"index":  number("its place in what is around it, from 0"),
-			"member": truth("it is a member of an object"), "duplicate": truth("an earlier member has the same name"),
-		}},
+		k.json: {Doc: "one value of a body that is JSON", Fields: jsonvalue.Types()},
 		k.xml: {Doc: "one part of a body that is XML", Fields: fields{
 			"type": text(`"element", "attribute", "text", "cdata", "comment", "instruction", "doctype" or "entity"`),
 			"key":  text("qualified name"), "value": settable("text or value; of an element its content as it came"),

@@ -1,6 +1,10 @@
 package http
 
-import "sync"
+import (
+	"sync"
+
+	"wirepatch/dataplane/protocol/itemlist"
+)
 
 // scratch is what a turn works with. Sessions share it, one after another, so
 // that an idle one holds no more than where it stands; what it keeps from the last
@@ -11,8 +15,8 @@ type scratch struct {
 	vars  variables
 	elems [2]elements // by direction
 
-	segments, parameters, form items
-	cookies, ranges            []*items
+	segments, parameters, form itemlist.List
+	cookies, ranges            []*itemlist.List
 }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}

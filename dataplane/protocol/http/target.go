@@ -25,7 +25,7 @@ func (d *Decoder) showSegments() {
 	h := d.turn.h
 	text, base := d.text(h.head.path), h.head.path.Start
 	list := &d.segments
-	list.begin("/")
+	list.Begin("/")
 	if !strings.HasPrefix(text, "/") {
 		return
 	}
@@ -34,11 +34,11 @@ func (d *Decoder) showSegments() {
 		if i := strings.IndexByte(text[start:], '/'); i >= 0 {
 			end = start + i
 		}
-		list.add(protocol.Span{Start: base + start, End: base + end})
+		list.Add(protocol.Span{Start: base + start, End: base + end})
 		start = end + 1
 	}
-	for i := range list.list {
-		s := list.list[i].Span
+	for i := range list.Items {
+		s := list.Items[i].Span
 		e := d.element(kinds[h.dir].segment, s, 3, place{kind: wantSegment, items: list, index: int32(i)})
 		if e == nil {
 			return
@@ -58,14 +58,14 @@ func (d *Decoder) showPairs(kind want, text string, base int) {
 	if kind == wantForm {
 		list, name = &d.form, kinds[h.dir].form
 	}
-	list.begin("&")
+	list.Begin("&")
 	formtext.Pairs(text, func(p formtext.Pair) bool {
-		list.add(at(base, p.All))
+		list.Add(at(base, p.All))
 		return true
 	})
 	i := int32(0)
 	formtext.Pairs(text, func(p formtext.Pair) bool {
-		e := d.element(name, list.list[i].Span, 4, place{kind: kind, items: list, index: i})
+		e := d.element(name, list.Items[i].Span, 4, place{kind: kind, items: list, index: i})
 		if e == nil {
 			return false
 		}

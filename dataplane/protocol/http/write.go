@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/jsonvalue"
 	"wirepatch/dataplane/session"
 )
 
@@ -49,7 +50,7 @@ func (p *plan) remove(at *place, e *protocol.Element) ([]edit, string) {
 	case wantDocument, wantMultipart, wantChunk:
 		return nil, "refused: the element cannot be taken out of the message"
 	case wantJSON:
-		if it := &at.items.list[at.index]; it.prev < 0 && it.next < 0 && e.Field("depth").Value == int64(0) {
+		if jsonvalue.Alone(e, &at.items.Items[at.index]) {
 			return nil, "refused: the element is the whole text"
 		}
 	}
@@ -86,7 +87,7 @@ func (p *plan) encode(at *place, e *protocol.Element, f *protocol.Field, value s
 	case wantPart:
 		return encodePart(e, f, value)
 	case wantJSON:
-		return encodeJSON(e, f, value)
+		return jsonvalue.Encode(e, f, value)
 	case wantXML:
 		return encodeXML(e, f, value)
 	}

@@ -13,7 +13,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (d *Decoder) showXML(text string) {
 	h := d.turn.h
 	base := h.head.size
-	nodes, deepest, err := xmltext.Scan(text, xmltext.Limits{Nodes: maxValues, Depth: maxDepth})
+	nodes, deepest, err := xmltext.Scan(text, xmltext.Limits{Nodes: maxNodes, Depth: maxDepth})
 	d.documentElement("xml", text, len(nodes), deepest, err)
 	if h.want&wantXML == 0 {
 		return

@@ -8,9 +8,9 @@ import (
 )
 
 // carryOut does what one correction asks for, or says in its evidence why not.
-func (d *Decoder) carryOut(c *protocol.Correction, e *protocol.Element, whole bool, o *outcome) {
+func (d *Decoder) carryOut(c *protocol.Correction, e *protocol.Element, v *values, whole bool, o *outcome) {
 	was := *o
-	after, note := d.plan(c, e, whole, o)
+	after, note := d.plan(c, e, v, whole, o)
 	if c.Shadow || note != "" {
 		*o = was
 	}
@@ -20,7 +20,7 @@ func (d *Decoder) carryOut(c *protocol.Correction, e *protocol.Element, whole bo
 const refusedFrame = "refused: only a whole message can be changed or dropped"
 
 // plan works a correction out.
-func (d *Decoder) plan(c *protocol.Correction, e *protocol.Element, whole bool, o *outcome) (after []byte, note string) {
+func (d *Decoder) plan(c *protocol.Correction, e *protocol.Element, v *values, whole bool, o *outcome) (after []byte, note string) {
 	switch c.Action {
 	case protocol.Report:
 		return nil, ""
@@ -33,8 +33,17 @@ func (d *Decoder) plan(c *protocol.Correction, e *protocol.Element, whole bool, 
 	if !whole {
 		return nil, refusedFrame
 	}
+	switch k := &kinds[d.turn.h.dir]; {
+	case c.Action == protocol.Drop:
+		o.dropped = true
+		return nil, ""
+	case e.Kind == k.json:
+		return d.planValue(c, e, v, o)
+	case e.Kind == k.document:
+		return nil, "refused: the element cannot be changed"
+	}
 	switch c.Action {
-	case protocol.Drop, protocol.Remove:
+	case protocol.Remove:
 		o.dropped = true
 	case protocol.Set:
 		switch {
@@ -98,10 +107,14 @@ var actionNames = [...]string{
 
 // tell adds the evidence of a correction.
 func (d *Decoder) tell(c *protocol.Correction, e *protocol.Element, after []byte, note string) {
+	before := d.msg.Data
+	if e.Kind == kinds[d.turn.h.dir].json {
+		before = before[e.Span.Start:e.Span.End]
+	}
 	ev := session.Evidence{
 		Definition: c.Definition, Revision: c.Revision, Rule: c.Rule,
 		Mode: "correct", Action: actionNames[c.Action], Element: e.Kind,
-		Before: bounded(d.msg.Data), After: bounded(after), Note: note,
+		Before: bounded(before), After: bounded(after), Note: note,
 	}
 	if c.Shadow {
 		ev.Mode = "shadow"

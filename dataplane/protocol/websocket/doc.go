@@ -8,6 +8,7 @@ package websocket
 
 import (
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/jsonvalue"
 	"wirepatch/dataplane/session"
 )
 
@@ -57,7 +58,9 @@ func New(rules protocol.Rules, o Options) *Decoder {
 		h := &d.halves[dir]
 		h.dir = session.Direction(dir)
 		d.msg.Dir = h.dir
-		h.frames, h.messages = d.wants(kinds[dir].frame), d.wants(kinds[dir].message)
+		k := &kinds[dir]
+		h.frames, h.document, h.json = d.wants(k.frame), d.wants(k.document), d.wants(k.json)
+		h.messages = d.wants(k.message) || h.document || h.json
 	}
 	return d
 }
@@ -70,9 +73,9 @@ func (d *Decoder) wants(kind string) bool {
 	return d.rules.Wants(kind)
 }
 
-var kinds = [2]struct{ frame, message string }{
-	session.ToServer: {"client.frame", "client.message"},
-	session.ToClient: {"server.frame", "server.message"},
+var kinds = [2]struct{ frame, message, document, json string }{
+	session.ToServer: {"client.frame", "client.message", "client.document", "client.json"},
+	session.ToClient: {"server.frame", "server.message", "server.document", "server.json"},
 }
 
 // Elements documents the elements that a Decoder publishes.
@@ -100,6 +103,8 @@ func Elements() map[string]protocol.ElementType {
 				"frames":     {Type: protocol.Int, Doc: "frames that it came in"},
 				"compressed": {Type: protocol.Bool, Doc: "it came compressed"},
 			}}
+		types[k.document] = protocol.ElementType{Dir: session.Direction(dir), Doc: "the JSON of one text message of the " + who, Fields: documentTypes()}
+		types[k.json] = protocol.ElementType{Dir: session.Direction(dir), Doc: "one value of it", Fields: jsonvalue.Types()}
 	}
 	return types
 }

@@ -8,6 +8,7 @@ import (
 type half struct {
 	dir              session.Direction
 	frames, messages bool  // rules ask for them
+	document, json   bool  // and for these of messages
 	left             int64 // of a frame's payload that passes: bytes to come
 	pos              int   // held: bytes of the message looked at so far
 	shown            bool  // the frame at pos was shown

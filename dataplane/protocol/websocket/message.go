@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/jsonvalue"
 	"wirepatch/dataplane/session"
 )
 
@@ -175,6 +176,7 @@ type outcome struct {
 	value                                   string
 	reply                                   []byte
 	before, after                           []string
+	edits                                   jsonvalue.Edits // within the message
 }
 
 // showMessage asks the rules about a message.
@@ -191,13 +193,20 @@ func (d *Decoder) showMessage(value []byte, compressed bool) outcome {
 			frames++
 		}
 	}
-	return d.ask(value, protocol.Element{Kind: kinds[h.dir].message, Span: whole, Fields: []protocol.Field{
+	list := []protocol.Element{{Kind: kinds[h.dir].message, Span: whole, Fields: []protocol.Field{
 		{Name: "kind", Value: kind, Span: none},
 		{Name: "value", Value: string(value), Span: whole},
 		{Name: "size", Value: int64(len(value)), Span: none},
 		{Name: "frames", Value: int64(frames), Span: none},
 		{Name: "compressed", Value: compressed, Span: none},
-	}}, true)
+	}}}
+	var o outcome
+	if (h.document || h.json) && kind == "text" {
+		d.showJSON(value, list, &o)
+	} else {
+		d.ask(value, list, nil, true, &o)
+	}
+	return o
 }
 
 var none = protocol.Span{Start: -1, End: -1}
@@ -226,7 +235,8 @@ func (d *Decoder) showFrame(f header) bool {
 		{Name: "index", Value: int64(h.index), Span: none},
 		{Name: "fault", Value: h.fault(f, d.o.Deflate), Span: none},
 	}}
-	o := d.ask(t.rest()[h.pos:h.pos+f.size], e, false)
+	var o outcome
+	d.ask(t.rest()[h.pos:h.pos+f.size], []protocol.Element{e}, nil, false, &o)
 	switch {
 	case o.reset:
 		t.v.End = session.Reset
@@ -238,17 +248,19 @@ func (d *Decoder) showFrame(f header) bool {
 	return true
 }
 
-// ask shows one element to the rules.
-func (d *Decoder) ask(data []byte, e protocol.Element, whole bool) outcome {
-	d.msg.Dir, d.msg.Data, d.msg.Elements = d.turn.h.dir, data, []protocol.Element{e}
+// ask shows elements to the rules. values are those of JSON among them, nil where
+// there are none.
+func (d *Decoder) ask(data []byte, list []protocol.Element, values *values, whole bool, o *outcome) {
+	d.msg.Dir, d.msg.Data, d.msg.Elements = d.turn.h.dir, data, list
 	d.msg.Sent = !whole && d.turn.h.index > 0 && !d.turn.h.messages
 	cs := d.rules.Match(&d.msg)
-	var o outcome
 	for i := range cs {
-		if c := &cs[i]; c.Element == 0 && !o.refused && !o.reset && !o.dropped {
-			d.carryOut(c, &e, whole, &o)
+		if c := &cs[i]; c.Element >= 0 && c.Element < len(list) && !o.over() {
+			d.carryOut(c, &list[c.Element], values, whole, o)
 		}
 	}
-	d.msg.Data, d.msg.Elements = nil, nil
-	return o
+	d.msg.Data, d.msg.Elements, d.msg.Continues = nil, nil, false
 }
+
+// over says that the message does not go on.
+func (o *outcome) over() bool { return o.refused || o.reset || o.dropped }

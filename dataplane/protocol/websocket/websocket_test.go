@@ -149,6 +149,26 @@ var exchanges = []struct {
 		client(1, true, "evil"), nil, nil, []byte("\x88\x04\x03\xf0no"), session.Close},
 	{"answer refused", rules{"server.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1011}})},
 		nil, join(server(1, "ok"), server(1, "evil"), server(1, "more")), nil, join(server(1, "ok"), []byte("\x88\x02\x03\xf3")), 0},
+	{"a member removed, one set, one put in", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
+		switch e.Field("path").Value {
+		case "/1/__proto__":
+			return protocol.Correction{Action: protocol.Remove}, true
+		case "/1/n":
+			return protocol.Correction{Action: protocol.Set, Field: "value", Value: "a\"b"}, true
+		case "/1/__proto__/x":
+			return protocol.Correction{Action: protocol.Set, Field: "raw", Value: "2"}, true // is gone with what is around it
+		case "/0":
+			return protocol.Correction{Action: protocol.Insert, Insert: &protocol.Insertion{Fields: [][2]string{{"raw", "[]"}}}}, true
+		}
+		return protocol.Correction{}, false
+	}}, join(client(1, false, `42/x,["e",{"a":1,"__proto__":`), client(0, true, `{"x":1},"n":2}]`), client(1, true, `2 {"`), client(2, true, `{"__proto__":1}`)), nil,
+		join(client(1, true, `42/x,["e",[],{"a":1,"n":"a\"b"}]`), client(1, true, `2 {"`), client(2, true, `{"__proto__":1}`)), nil, 0},
+	{"JSON that is none", rules{"server.document": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Drop}, e.Field("valid").Value == false && e.Field("prefix").Value == "a"
+	}}, nil, join(server(1, `a{"x":}`), server(1, `a{"x":1}`), server(1, `"a{`)), nil, join(server(1, `a{"x":1}`), server(1, `"a{`)), 0},
+	{"the last of many values", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Remove}, e.Field("path").Value == "/299"
+	}}, client(1, true, "["+strings.Repeat("0,", 299)+"1]"), nil, client(1, true, "["+strings.Repeat("0,", 298)+"0]"), nil, 0},
 	{"shadow", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Shadow: true, Reply: &protocol.Reply{}})},
 		client(1, true, "evil"), nil, client(1, true, "evil"), nil, 0},
 	{"reset", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reset})},
@@ -299,7 +319,7 @@ func FuzzSegmentation(f *testing.F) {
 		actions := []protocol.Correction{{Action: protocol.Drop}, {Action: protocol.Reset}, {Action: protocol.Set, Field: "value", Value: "good"},
 			{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008}}, {Action: protocol.Insert, Insert: &protocol.Insertion{Before: true, Fields: [][2]string{{"value", "n"}}}}}
 		pick := func() protocol.Correction { return actions[r.IntN(len(actions))] }
-		set := rules{"client.message": has("e", pick()), "server.message": has("e", pick()), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
+		set := rules{"client.message": has("e", pick()), "server.message": has("e", pick()), "client.json": has("1", pick()), "server.json": has("1", protocol.Correction{Action: protocol.Remove}), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
 			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}}, e.Field("fault").Value == "opcode"
 		}}
 		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{ExceedPass, ExceedReset}[r.IntN(2)]}
