@@ -33,8 +33,8 @@ func (p *parser) transports(sec *ini.Section, protocol string) []Transport {
 	if sec.Key("transport").String() == "" {
 		return all
 	}
-	if protocol != "auto" && !slices.Contains(Protocols, protocol) {
-		all = []Transport{TCP, UDP} // it is described with the definitions, which say
+	if !slices.Contains(Protocols, protocol) {
+		all = []Transport{TCP, UDP} // auto, or it is described with the definitions, which say
 	}
 	var out []Transport
 	for _, text := range sec.Key("transport").Strings(",") {

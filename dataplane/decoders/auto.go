@@ -58,6 +58,9 @@ func (a *recogniser) Inspect(dir session.Direction, data []byte, eof bool) sessi
 	if dir == session.ToServer {
 		name, told = a.fromClient(data)
 	}
+	if told != certain && a.greeting == nil {
+		name, told = a.set.orDescribed(told, dir, data, false)
+	}
 	switch {
 	case told == certain && name == "":
 		// A greeting that could be of two: what the client says tells.
@@ -121,6 +124,8 @@ func (a *recogniser) fromClient(data []byte) (name string, told answer) {
 		return startsAs("tls", data, 0x16, 0x03)
 	case data[0] == 0x10:
 		return mqttStart(data)
+	case data[0] == 0: // no request that needs more than 255 octets comes first
+		return dnsStreamStart(data)
 	}
 	return httpStart(bytes.TrimLeft(data, "\r\n"))
 }

@@ -1,6 +1,8 @@
 package decoders
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -24,6 +26,13 @@ func TestAuto(t *testing.T) {
 		{"ftp by its greeting", []string{"", "220-Welcome\r\n220 FTP server\r\n", "USER a\r\n"}, "ftp"},
 		{"smtp by its first word", []string{"", "220 ready\r\n", "EHLO a\r\n", "250 a\r\n"}, "smtp"},
 		{"ftp by its first word", []string{"", "220 ready\r\n", "USER a\r\n", "331 a\r\n"}, "ftp"},
+		{"dns", []string{"\x00\x13" + dnsQuery, "\x00\x13" + dnsAnswer}, "dns"},
+		{"redis, which is described", []string{"*1\r\n$4\r\nPING\r\n", "+PONG\r\n"}, "redis"},
+		{"memcached, which is described", []string{"\x80\x0b" + strings.Repeat("\x00", 22), "\x81\x0b" + strings.Repeat("\x00", 22)}, "memcached-binary"},
+	}
+	set, errs := Load("../../definitions")
+	if len(errs) > 0 {
+		t.Fatal(errs)
 	}
 	for _, tt := range cases {
 		for _, size := range []int{1, 1000} {
@@ -34,7 +43,7 @@ func TestAuto(t *testing.T) {
 				}
 				return nil
 			})
-			d, _ := Set(all).Find(Auto)
+			d, _ := set.Find(Auto)
 			w := dialoguetest.New(t, d.New(rules, dialoguetest.Conn, Options{}))
 			var want [2]string
 			for i, text := range tt.sent {
@@ -48,6 +57,70 @@ func TestAuto(t *testing.T) {
 			}
 		}
 	}
+}
+
+const (
+	dnsQuery  = "\x04\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01"
+	dnsAnswer = "\x04\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01"
+)
+
+// One datagram tells what a flow is; one that tells nothing chooses nothing.
+func TestAutoDatagrams(t *testing.T) {
+	set, _ := Load("../../definitions")
+	set = maps.Clone(set)
+	described := set["redis"]
+	described.Begins, described.New, described.NewDatagram = [2][]string{{"hello"}, {"welcome"}}, nil, set["dns"].NewDatagram
+	set["greeting"] = described
+	for _, tt := range []struct {
+		name, first string
+		dir         session.Direction
+		want        string
+	}{
+		{"dns", dnsQuery, session.ToServer, "dns"},
+		{"an answer of dns", dnsAnswer, session.ToClient, "dns"},
+		{"dtls", "\x16\xfe\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", session.ToServer, "dtls"},
+		{"tftp", "\x00\x01file\x00OCTET\x00", session.ToServer, "tftp"},
+		{"all instances of SQL Server", "\x02", session.ToServer, "mssql-resolution"},
+		{"one instance, too long a name", "\x04" + strings.Repeat("\x01", 400), session.ToServer, "mssql-resolution"},
+		{"an answer of SQL Server", "\x05\x02\x00ab", session.ToClient, "mssql-resolution"},
+		{"what is described", "hello!", session.ToServer, "greeting"},
+		{"a question the wrong way", dnsQuery, session.ToClient, ""},
+		{"nothing known", "\x00\x01file", session.ToServer, ""},
+	} {
+		d, _ := set.Find(Auto)
+		rules := dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })
+		a := d.NewDatagram(rules, dialoguetest.Conn, Options{}).(*datagramRecogniser)
+		v := a.Datagram(tt.dir, []byte(tt.first))
+		want := set[tt.want].NewDatagram
+		if (want == nil) != (a.chosen == nil) || want == nil && v.Undecodable == "" {
+			t.Errorf("%s: chosen %T, verdict %+v; want %q", tt.name, a.chosen, v, tt.want)
+			continue
+		}
+		if want != nil {
+			if got, want := fmt.Sprintf("%T", a.chosen), fmt.Sprintf("%T", want(rules, dialoguetest.Conn, Options{})); got != want {
+				t.Errorf("%s: chosen %s; want %s", tt.name, got, want)
+			}
+		}
+	}
+}
+
+func FuzzAutoDatagrams(f *testing.F) {
+	for _, b := range []string{dnsQuery, dnsAnswer, "\x02", "\x00\x01f\x00octet\x00", "\x16\xfe\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"} {
+		f.Add([]byte(b), false)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, back bool) {
+		d, _ := Set(all).Find(Auto)
+		a := d.NewDatagram(dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil }), dialoguetest.Conn, Options{})
+		dir := session.ToServer
+		if back {
+			dir = session.ToClient
+		}
+		for range 2 {
+			if v := a.Datagram(dir, b); len(v.Edits) > 0 || v.Drop {
+				t.Errorf("%q is changed without a rule: %+v", b, v)
+			}
+		}
+	})
 }
 
 // What nobody knows is as what cannot be decoded.

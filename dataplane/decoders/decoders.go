@@ -40,6 +40,8 @@ type Decoder struct {
 	// UDP; nil: the protocol does not go that way.
 	New         func(protocol.Rules, protocol.Conn, Options) session.Inspector
 	NewDatagram func(protocol.Rules, protocol.Conn, Options) session.DatagramInspector
+	// Begins are the first octets that tell a described protocol, by direction.
+	Begins [2][]string
 }
 
 var all = map[string]Decoder{
@@ -100,7 +102,7 @@ func Load(dir string) (s Set, errs []error) {
 
 // ofDescription is the decoder that a description makes.
 func ofDescription(d *described.Description) Decoder {
-	out := Decoder{Schema: d.Schema()}
+	out := Decoder{Schema: d.Schema(), Begins: d.Begins}
 	in := func(o Options) dialogue.Options {
 		return dialogue.Options{Exceed: o.Exceed, MidStream: o.MidStream, Clock: o.Clock}
 	}
@@ -118,7 +120,7 @@ func ofDescription(d *described.Description) Decoder {
 // Find returns the decoder of that name, Auto among them.
 func (s Set) Find(name string) (d Decoder, ok bool) {
 	if name == Auto {
-		return Decoder{New: s.auto}, true
+		return Decoder{New: s.auto, NewDatagram: s.autoDatagrams}, true
 	}
 	d, ok = s[name]
 	return d, ok

@@ -138,13 +138,14 @@ func TestAuto(t *testing.T) {
 	if err := os.CopyFS(b.definitions, os.DirFS("testdata/protocols")); err != nil {
 		t.Fatal(err)
 	}
-	b.write(t, "[service any]\naddress = "+netns.Server4+"\nport = 80\nprotocol = auto\n[service mqtt]\naddress = "+netns.Server4+"\nport = 1883\nprotocol = auto\n[service ftp]\naddress = "+netns.Server4+"\nport = 21\nprotocol = auto\n")
+	b.write(t, "[service any]\naddress = "+netns.Server4+"\nport = 80\nprotocol = auto\n[service mqtt]\naddress = "+netns.Server4+"\nport = 1883\nprotocol = auto\n[service ftp]\naddress = "+netns.Server4+"\nport = 21\nprotocol = auto\n[service redis]\naddress = "+netns.Server4+"\nport = 6379\nprotocol = auto\n")
 	if err := b.control.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	startNginx(t, b.Server)
 	startMQTT(t, b.Server)
 	startFTP(t, b.Server)
+	startRedis(t, b.Server)
 	got := curl(t, b.Client, "-H", "X-Removed: secret", "http://"+netns.Server4+"/echo")
 	holds(t, "HTTP by auto", got, []string{"removed=[]"}, nil)
 	out, _ := output(t, b.Client, "mosquitto_pub", "-h", netns.Server4, "-r", "-t", "changed", "-m", "x")
@@ -152,6 +153,8 @@ func TestAuto(t *testing.T) {
 	holds(t, "MQTT by auto"+out, got, []string{"by the box"}, nil)
 	got = curl(t, b.Client, "-v", "--stderr", "-", "-l", "-Q", "SYST", "ftp://"+netns.Server4+"/")
 	holds(t, "FTP by auto", got, []string{"215 no system that you need to know of"}, nil)
+	redis(t, b, "SET", "a", "a value that is too long")
+	holds(t, "Redis, which is described, by auto", redis(t, b, "GET", "a"), []string{"a value th\n"}, nil)
 	b.write(t, "[service a]\naddress = "+netns.Server4+"\nport = 80\nprotocol = gopher\n")
 	if err := b.control.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), `nobody decodes "gopher"`) {
 		t.Errorf("Reload with an unknown protocol = %v; want it refused", err)

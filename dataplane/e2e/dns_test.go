@@ -23,7 +23,8 @@ protocol = dns
 [service six]
 address = fd77::2
 port = 53
-protocol = dns
+protocol = auto
+transport = udp, tcp
 [service closed]
 address = 10.77.0.2
 port = 54

@@ -102,6 +102,7 @@ func FuzzParse(f *testing.F) {
 
 func FuzzParseProtocol(f *testing.F) {
 	f.Add([]byte("protocol: a1\ntitle: t\nlines: {client: {follows: [{line: '^(a)$', octets: 1, plus: 2}, {line: b, until: \".\"}]}, server: {alone: x}}\n"))
+	f.Add([]byte("protocol: a1\ntitle: t\nbegins: {client: [a, {hex: \"80 00\"}], server: [b]}\nlines: {}\n"))
 	f.Add([]byte("protocol: a1\ntitle: t\nover: [udp]\nbinary:\n  client: {fields: [{name: n, number: 2}, {name: g, repeat: n, fields: [{name: x, octets: n, when: {n: [1]}}]}]}\n  server: {fields: [{name: r, rest: true}]}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := ParseProtocol("f.yaml", b)
@@ -119,6 +120,8 @@ func TestProtocolFaults(t *testing.T) {
 		{"protocol: ab\ntitle: t\n", "t.yaml:1:9: description: want either lines or binary"},
 		{"protocol: ab\ntitle: t\nlines: {client: {follows: [{line: 'a', octets: 1}]}}", "lines.client.follows: the pattern has 0 groups"},
 		{"protocol: ab\ntitle: t\nlines: {client: {follows: [{line: '('}]}}", "lines.client.follows.line: error parsing regexp"},
+		{"protocol: ab\ntitle: t\nbegins: {client: [{hex: 8x}]}\nlines: {}", `t.yaml:3:25: begins.client: found "8x"; want octets in hexadecimal`},
+		{"protocol: ab\ntitle: t\nbegins: {client: []}\nlines: {}", `begins.client: found 0; want 1 to 32 texts`},
 		{"protocol: ab\ntitle: t\nover: [udp]\nlines: {}", "lines go over tcp alone"},
 		{binary("[{name: m, number: 1}]"), `t.yaml:4:20: binary.client.length: there is no number "n"`},
 		{binary("[{name: t, until: 0}, {name: n, number: 1}]"), `"n" stands behind "t", which has no fixed size`},

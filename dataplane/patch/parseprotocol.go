@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"wirepatch/dataplane/protocol/described"
+	"wirepatch/dataplane/session"
 )
 
 // ProtocolFolder is where descriptions of protocols lie among the definitions,
@@ -83,7 +85,7 @@ func ParseProtocol(file string, b []byte) (*described.Description, error) {
 
 func (r *reader) protocol(d *described.Description, n ast.Node) {
 	found := map[string]bool{}
-	for _, e := range r.mapping(n, "description", "protocol", "title", "sources", "over", "greets", "max", "lines", "binary") {
+	for _, e := range r.mapping(n, "description", "protocol", "title", "sources", "over", "greets", "begins", "max", "lines", "binary") {
 		found[e.key] = true
 		switch e.key {
 		case "protocol":
@@ -106,6 +108,14 @@ func (r *reader) protocol(d *described.Description, n ast.Node) {
 			}
 		case "greets":
 			d.Greets = r.boolean(e.node, "greets")
+		case "begins":
+			for _, side := range r.mapping(e.node, "begins", "client", "server") {
+				dir := session.ToServer
+				if side.key == "server" {
+					dir = session.ToClient
+				}
+				d.Begins[dir] = r.beginnings(side.node, "begins."+side.key)
+			}
 		case "max":
 			d.Max = r.number(e.node, "max", 64, 1<<20)
 		case "lines":
@@ -126,6 +136,34 @@ func (r *reader) protocol(d *described.Description, n ast.Node) {
 	case d.Binary != nil && d.Streams && (d.Binary.Client.Length == "" || d.Binary.Server.Length == ""):
 		r.fail(at, "description: over tcp client and server need a length: the number that says how long a message is")
 	}
+}
+
+// beginnings reads a list of texts, or of octets as {hex: …}.
+func (r *reader) beginnings(n ast.Node, what string) []string {
+	var out []string
+	for _, item := range r.list(n, what) {
+		var t Text
+		if _, plain := item.(*ast.StringNode); plain {
+			t = r.text(item, what)
+		} else {
+			for _, e := range r.mapping(item, what, "hex") {
+				t = r.text(e.node, what)
+				b, err := hex.DecodeString(strings.ReplaceAll(t.Value, " ", ""))
+				if err != nil {
+					r.fail(t.Pos, "%s: found %q; want octets in hexadecimal, as {hex: \"80 0c\"}", what, clip(t.Value))
+				}
+				t.Value = string(b)
+			}
+		}
+		if len(t.Value) == 0 || len(t.Value) > described.MaxBegin {
+			r.fail(r.pos(item), "%s: found %d octets; want 1 to %d", what, len(t.Value), described.MaxBegin)
+		}
+		out = append(out, t.Value)
+	}
+	if len(out) == 0 || len(out) > described.MaxBegins {
+		r.fail(r.pos(n), "%s: found %d; want 1 to %d texts", what, len(out), described.MaxBegins)
+	}
+	return out
 }
 
 func (r *reader) lines(l *described.Lines, n ast.Node) {

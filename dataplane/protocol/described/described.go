@@ -16,10 +16,11 @@ import (
 // Description is one protocol. Exactly one of Lines and Binary is set.
 type Description struct {
 	Name      string
-	Streams   bool // it goes over TCP
-	Datagrams bool // it goes over UDP: each datagram is one binary message
-	Greets    bool // the server speaks first
-	Max       int  // octets of a message that is held
+	Streams   bool        // it goes over TCP
+	Datagrams bool        // it goes over UDP: each datagram is one binary message
+	Greets    bool        // the server speaks first
+	Max       int         // octets of a message that is held
+	Begins    [2][]string // by session.Direction: what its first message begins with, one of these; none: that tells nothing
 	Lines     *Lines
 	Binary    *Binary
 }
@@ -85,8 +86,11 @@ type Field struct {
 const (
 	DefaultMax     = 64 << 10
 	DefaultMaxLine = 8 << 10
-	maxItems       = 4096
-	maxGroups      = 4096
+	// MaxBegins and MaxBegin bound what tells a protocol: texts, and octets of each.
+	MaxBegins = 32
+	MaxBegin  = 64
+	maxItems  = 4096
+	maxGroups = 4096
 )
 
 // New makes the decoder of one session over TCP.
