@@ -1,13 +1,9 @@
 package http
 
 import (
-	"strconv"
-
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/xmltext"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // showXML adds the parts of an XML text.
 func (d *Decoder) showXML(text string) {
