@@ -264,3 +264,33 @@ func BenchmarkProgram(b *testing.B) {
 		})
 	}
 }
+
+// TestNotesAreTakenOnce: once frames of a session have gone past the engine, it
+// is told nothing of it that was noted before.
+func TestNotesAreTakenOnce(t *testing.T) {
+	j := vetted(t)
+	post := func(k *talk) fate {
+		return k.send(piece{from: A, in: A, flags: flagACK, seq: k.seq[A], ack: k.seq[B], payload: "POST /x HTTP/1.1\r\n"})
+	}
+	handed, taken := j.open(1), j.open(2)
+	want(t, "what the engine is to read", post(handed), up)
+	want(t, "what it has read", post(taken), up)
+	if _, known, _, err := taken.Take(taken.flow()); err != nil || !known {
+		t.Fatalf("Take = known %t, %v; want it known", known, err)
+	}
+	j.dead = true
+	want(t, "the same past the engine", post(handed), on)
+	want(t, "the same of a session that it has", post(taken), on)
+	j.dead = false
+	for i, k := range []*talk{handed, taken} {
+		if s, known, marked, err := k.Take(k.flow()); err != nil || known || !marked {
+			t.Errorf("Take of session %d = %+v, known %t, marked %t, %v; want it marked and not known", i, s, known, marked, err)
+		}
+	}
+	fin := piece{from: A, in: A, flags: flagACK | flagFIN, seq: 7, ack: 7}
+	want(t, "a FIN of a session that the engine has", handed.send(fin), up)
+	if err := handed.Forget(handed.flow()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "a FIN of a session that nobody knows", handed.send(fin), up)
+}

@@ -15,7 +15,8 @@ import (
 // with maps of its own, and tells what it did with each.
 type judge struct {
 	*Port
-	t testing.TB
+	t    testing.TB
+	dead bool // the engine's heart does not beat
 }
 
 // fate is what became of a frame.
@@ -41,7 +42,7 @@ func newJudge(t testing.TB) *judge {
 	for _, m := range spec.Maps {
 		m.Pinning = ebpf.PinNone
 	}
-	j := &judge{&Port{wake: -1}, t}
+	j := &judge{Port: &Port{wake: -1}, t: t}
 	if err := spec.LoadAndAssign(&j.objs, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,9 @@ func (j *judge) show(s Side, frame []byte) fate {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	j.engine.beat()
+	if j.engine.beat(); j.dead {
+		j.engine.stop()
+	}
 	if _, err := j.objs.Wire.Run(&ebpf.RunOptions{Data: frame}); err != nil {
 		j.t.Fatal(err)
 	}

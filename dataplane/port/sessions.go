@@ -74,6 +74,11 @@ func (p *Port) Take(f Flow) (s Session, known, marked bool, err error) {
 		}
 		s := sessionOf(&w)
 		s.Request, err = p.kept(&k, &s)
+		// What is noted of it is not to be taken once more.
+		mark := wireSession{State: sessionAbove}
+		if err := p.objs.WpSessions.Update(&k, &mark, ebpf.UpdateLock); err != nil {
+			return s, true, false, fmt.Errorf("mark session: %w", err)
+		}
 		return s, true, true, err
 	case !errors.Is(err, ebpf.ErrKeyNotExist):
 		return s, false, false, fmt.Errorf("look session up: %w", err)

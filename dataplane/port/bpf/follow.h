@@ -301,8 +301,8 @@ static __always_inline enum verdict greet(frame *f, struct view *v, struct flow_
 		}
 		return bpf_map_update_elem(&wp_openings, k, heard, BPF_ANY) ? UP : ON;
 	}
-	if (!o)
-		return t && !t->unmarked && !g->n && !(flags & (TCP_SYN | TCP_URG)) ? ON : UP;
+	if (!o) // a FIN must not overtake bytes that are yet to be corrected
+		return t && !t->unmarked && !g->n && !(flags & (TCP_SYN | TCP_FIN | TCP_URG)) ? ON : UP;
 	if (flags == (TCP_SYN | TCP_ACK) && v->to_client && !g->n && port != o->end[0].port) {
 		if (bpf_ntohl(g->h.ack) != o->end[0].isn + 1)
 			return UP;
@@ -533,13 +533,21 @@ up:
 	return UP;
 }
 
+// Whether the entry only says that the session is the engine's.
+static __always_inline int is_mark(struct session *s)
+{
+	return *(volatile __u8 *)&s->state == SESSION_ABOVE && !s->used && !s->dir[0].isn && !s->dir[1].isn;
+}
+
 // A frame goes past while the engine is gone: what was noted of its session is
-// no longer true.
+// no longer true. That goes for one that was handed up, too: the frame may wait
+// for the engine, which is not to take the session by these notes any more. Of
+// one that it has taken there are none.
 static __always_inline void lose(struct flow_key *k, struct counts *c)
 {
 	struct session *s = bpf_map_lookup_elem(&wp_sessions, k);
 
 	bpf_map_delete_elem(&wp_openings, k);
-	if (s && *(volatile __u8 *)&s->state == SESSION_BELOW && !bpf_map_delete_elem(&wp_sessions, k))
+	if (s && !is_mark(s) && !bpf_map_delete_elem(&wp_sessions, k))
 		c->closed++;
 }
