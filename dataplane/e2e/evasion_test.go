@@ -1,9 +1,8 @@
 package e2e
 
 import (
-	"encoding/binary"
+	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -17,10 +16,6 @@ import (
 	"wirepatch/dataplane/internal/netns"
 )
 
-// The client of these tests sends whatever segments it likes, from an address
-// that no stack of the bed has; the server is a real one.
-const rawClient = "10.77.0.77"
-
 // The trigger, the same message without it, as the server is to get it, and
 // one of the same length that no rule is about.
 const (
@@ -28,127 +23,6 @@ const (
 	goodRequest     = "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\n\r\n"
 	harmlessRequest = "GET / HTTP/1.1\r\nHost: a\r\nX-Renamed: none\r\nX-Kept: 1\r\n\r\n"
 )
-
-// raw is a session of the raw client's.
-type raw struct {
-	t        *testing.T
-	wire     *netns.Capture
-	port     uint16
-	isn, ack uint32
-}
-
-// crafted is a segment at an offset of the client's stream.
-type crafted struct {
-	off    int
-	data   string
-	flags  byte // 0: ACK
-	stamp  uint32
-	ttl    byte
-	window uint16
-	urgent uint16
-	spoil  bool // its checksum
-	syn    bool
-	frag   [][2]int // parts of the IP payload that are sent, in this order; nil: all, in one
-}
-
-const (
-	tcpFIN, tcpSYN, tcpRST, tcpPSH, tcpACK, tcpURG = 1, 2, 4, 8, 16, 32
-
-	stampNow = 1_000_000
-)
-
-func (r *raw) send(s crafted) {
-	r.t.Helper()
-	for _, f := range r.frames(s) {
-		r.wire.Send(r.t, f)
-	}
-}
-
-func (r *raw) data(off int, data string) { r.send(crafted{off: off, data: data}) }
-
-func (r *raw) frames(s crafted) [][]byte {
-	if s.flags == 0 {
-		s.flags = tcpACK
-	}
-	if s.ttl == 0 {
-		s.ttl = 64
-	}
-	if s.window == 0 {
-		s.window = 0xffff
-	}
-	if s.stamp == 0 {
-		s.stamp = stampNow
-	}
-	options := []byte{1, 1, 8, 10}
-	if s.syn {
-		options = []byte{2, 4, 5, 0xb4, 1, 3, 3, 7, 4, 2, 8, 10}
-	}
-	options = binary.BigEndian.AppendUint32(options, s.stamp)
-	options = binary.BigEndian.AppendUint32(options, 0)
-	h := binary.BigEndian.AppendUint16(nil, r.port)
-	h = binary.BigEndian.AppendUint16(h, 80)
-	h = binary.BigEndian.AppendUint32(h, r.isn+1+uint32(s.off))
-	h = binary.BigEndian.AppendUint32(h, r.ack)
-	h = append(h, byte(20+len(options))/4<<4, s.flags)
-	h = binary.BigEndian.AppendUint16(h, s.window)
-	h = append(h, 0, 0)
-	h = binary.BigEndian.AppendUint16(h, s.urgent)
-	h = append(append(h, options...), s.data...)
-	src, dst := netip.MustParseAddr(rawClient).AsSlice(), netip.MustParseAddr(netns.Server4).AsSlice()
-	binary.BigEndian.PutUint16(h[16:], ^onesSum(slices.Concat(src, dst, []byte{0, 6, byte(len(h) >> 8), byte(len(h))}, h)))
-	if s.spoil {
-		h[16] ^= 1
-	}
-	if s.frag == nil {
-		s.frag = [][2]int{{0, len(h)}}
-	}
-	var out [][]byte
-	for _, p := range s.frag {
-		at := uint16(p[0] / 8)
-		if p[1] < len(h) {
-			at |= 0x2000
-		}
-		ip := slices.Concat([]byte{0x45, 0}, binary.BigEndian.AppendUint16(nil, uint16(20+p[1]-p[0])), []byte{0x77, byte(r.port)},
-			binary.BigEndian.AppendUint16(nil, at), []byte{s.ttl, 6, 0, 0}, src, dst)
-		binary.BigEndian.PutUint16(ip[10:], ^onesSum(ip))
-		out = append(out, slices.Concat(ethernet, []byte{8, 0}, ip, h[p[0]:p[1]]))
-	}
-	return out
-}
-
-func onesSum(b []byte) uint16 {
-	sum := uint32(0)
-	for i, c := range b {
-		sum += uint32(c) << (8 * (1 - i%2))
-	}
-	for sum > 0xffff {
-		sum = sum&0xffff + sum>>16
-	}
-	return uint16(sum)
-}
-
-// open shakes hands; with data in the SYN.
-func (r *raw) open(inSYN string) {
-	r.t.Helper()
-	syn := crafted{off: -1, flags: tcpSYN, syn: true, data: inSYN}
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		r.send(syn)
-		for wait := time.Now().Add(time.Second); ; {
-			f, ok := r.wire.Next(r.t, time.Until(wait))
-			if !ok {
-				break
-			}
-			b := f.Data
-			if f.Outgoing || len(b) < 54 || b[12] != 8 || b[13] != 0 || b[23] != 6 || binary.BigEndian.Uint16(b[36:]) != r.port || b[47]&(tcpSYN|tcpACK) != tcpSYN|tcpACK {
-				continue
-			}
-			r.ack = binary.BigEndian.Uint32(b[38:]) + 1
-			r.data(0, "")
-			return
-		}
-	}
-	r.t.Fatalf("no answer to the SYN of port %d", r.port)
-}
 
 // reader collects what the server reads of one session.
 type reader struct {
@@ -197,15 +71,17 @@ func (r *reader) now() string {
 	return string(r.got)
 }
 
-// evasions are the ways in which a client can have the box and the server see
-// different streams. want is what the server reads; "-": nothing of the trigger,
-// whatever else.
-var evasions = []struct {
+// evasion is one of the ways.
+type evasion struct {
 	name  string
-	inSYN string
+	inSYN string // data in the SYN
 	do    func(r *raw)
-	want  string
-}{
+	want  string // what the server reads; "-": nothing of the trigger, whatever else
+}
+
+// evasions are the ways in which a client can have the box and the server see
+// different streams.
+var evasions = []evasion{
 	{"overlapping segments, harmless first", "", func(r *raw) { r.data(0, harmlessRequest[:34]); r.data(20, evilRequest[20:]) }, "-"},
 	{"overlapping segments, trigger first", "", func(r *raw) { r.data(0, evilRequest[:34]); r.data(20, harmlessRequest[20:]) }, "-"},
 	{"overlapping segments ahead of a gap, harmless first", "", func(r *raw) {
@@ -281,6 +157,29 @@ var evasions = []struct {
 	}, "-"},
 }
 
+// evasions6 are those that only IPv6 has.
+var evasions6 = []evasion{
+	{"extension headers", "", func(r *raw) { r.send(crafted{data: evilRequest, ahead: true}) }, goodRequest},
+	{"a fragment that is all", "", func(r *raw) { r.send(crafted{data: evilRequest, atomic: true}) }, goodRequest},
+	{"extension headers before the fragment header", "", func(r *raw) {
+		r.send(crafted{data: evilRequest, ahead: true, frag: [][2]int{{64, 32 + len(evilRequest)}, {0, 40}, {40, 64}}})
+	}, goodRequest},
+	{"extension headers before some of the fragment headers", "", func(r *raw) {
+		r.send(crafted{data: evilRequest, ahead: true, frag: [][2]int{{0, 40}}})
+		r.send(crafted{data: evilRequest, frag: [][2]int{{40, 32 + len(evilRequest)}}})
+		r.data(0, evilRequest)
+	}, goodRequest},
+	{"overlapping fragments behind extension headers", "", func(r *raw) {
+		r.send(crafted{data: harmlessRequest, ahead: true, frag: [][2]int{{32, 64}}})
+		r.send(crafted{data: evilRequest, frag: [][2]int{{48, 32 + len(evilRequest)}, {0, 48}}})
+		r.data(0, evilRequest)
+	}, "-"},
+	{"a first fragment without the TCP header", "", func(r *raw) {
+		r.send(crafted{data: evilRequest, frag: [][2]int{{0, 8}, {8, 32 + len(evilRequest)}}})
+		r.data(0, evilRequest)
+	}, goodRequest},
+}
+
 // longRequest fills the server's window (64 KiB at first), nearly.
 var longRequest = "GET / HTTP/1.1\r\nHost: a\r\nX-Padding: " + strings.Repeat("p", 50_000) + "\r\nX-Removed: evil\r\nX-Kept: 1\r\n\r\n"
 
@@ -299,13 +198,26 @@ func testEvasions(t *testing.T, attach string) {
 		if err != nil {
 			return err
 		}
-		return netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(rawClient), HardwareAddr: mac})
+		for _, client := range rawClients {
+			err = errors.Join(err, netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(client), HardwareAddr: mac}))
+		}
+		return err
 	})
+	wire := netns.NewCapture(t, b.Client, "c0")
+	t.Run("IPv4", func(t *testing.T) { evade(t, b, wire, false, evasions) })
+	t.Run("IPv6", func(t *testing.T) { evade(t, b, wire, true, slices.Concat(evasions, evasions6)) })
+}
+
+func evade(t *testing.T, b *box, wire *netns.Capture, v6 bool, all []evasion) {
+	addr := netns.Server4 + ":80"
+	if v6 {
+		addr = "[" + netns.Server6 + "]:80"
+	}
 	var l net.Listener
 	b.Server.Must(t, func() (err error) {
 		var lc net.ListenConfig
 		lc.SetMultipathTCP(false) // which knows no least TTL
-		l, err = lc.Listen(t.Context(), "tcp4", netns.Server4+":80")
+		l, err = lc.Listen(t.Context(), "tcp", addr)
 		return err
 	})
 	t.Cleanup(func() { l.Close() })
@@ -314,10 +226,9 @@ func testEvasions(t *testing.T, attach string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	minTTL(t, c, 10)
-	wire := netns.NewCapture(t, b.Client, "c0")
+	minTTL(t, c, v6, 10)
 	session := func(port uint16, inSYN string) (*raw, *reader) {
-		r := &raw{t: t, wire: wire, port: port, isn: 0xfffffff0}
+		r := &raw{t: t, wire: wire, v6: v6, port: port, isn: 0xfffffff0}
 		r.open(inSYN)
 		s, err := l.Accept()
 		if err != nil {
@@ -326,7 +237,7 @@ func testEvasions(t *testing.T, attach string) {
 		t.Cleanup(func() { s.Close() })
 		return r, readAll(s)
 	}
-	for i, e := range evasions {
+	for i, e := range all {
 		t.Run(e.name, func(t *testing.T) {
 			r, server := session(uint16(20000+2*i), e.inSYN)
 			r.t = t
@@ -345,10 +256,14 @@ func testEvasions(t *testing.T, attach string) {
 }
 
 // minTTL has a listener's sessions discard what comes with a lower TTL.
-func minTTL(t *testing.T, c syscall.RawConn, least int) {
+func minTTL(t *testing.T, c syscall.RawConn, v6 bool, least int) {
 	t.Helper()
+	level, option := unix.SOL_IP, unix.IP_MINTTL
+	if v6 {
+		level, option = unix.SOL_IPV6, unix.IPV6_MINHOPCOUNT
+	}
 	var failed error
-	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_MINTTL, least) })
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), level, option, least) })
 	if err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
