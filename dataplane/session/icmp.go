@@ -53,7 +53,9 @@ func (s *Session) quotedSeq(from Side, q *packet.Quote) uint32 {
 	if out >= h.una && out <= max(h.sent, h.fast) {
 		h.learnPath(q)
 		// What was acknowledged to the sender in advance it would no longer know.
-		in = max(in, min(h.acked, h.top))
+		if h.acked > 0 {
+			in = max(in, min(h.acked, h.top))
+		}
 	}
 	return h.seq(in)
 }

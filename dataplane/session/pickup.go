@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"wirepatch/dataplane/packet"
 )
@@ -14,11 +15,16 @@ type first struct {
 	v     packet.VNet
 	dir   Direction
 	tries int
+	at    Instant // of the latest
 }
 
-// maxFirst is how often a sender's bytes are held back before its receiver was
-// heard: perhaps it never answers.
-const maxFirst = 4
+// maxFirst is how often a receiver is made to speak before its sender's bytes go
+// on: perhaps it never answers. What comes closer than tryEvery behind a try has
+// the same answer to wait for.
+const (
+	maxFirst = 4
+	tryEvery = 100 * Instant(time.Millisecond)
+)
 
 // pickUp begins a session in its middle: the engine was started, or the cable
 // moved, after its handshake; or it stood still. What the two ends have in
@@ -32,11 +38,16 @@ const maxFirst = 4
 func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
 	if s.synSeen {
 		// The SYN was not answered yet, so this belongs to an older session
-		// that the server may still know.
-		if f.Payload == f.End {
-			s.e.cfg.Output.Send(h.to, v, f.Data)
+		// that the server may still know. It does when it answers without a SYN:
+		// then the SYN was an old one, or a forged one.
+		bare := f.Payload == f.End && f.Flags&packet.FIN == 0
+		s.challenged = s.challenged || bare && h.dir == ToClient
+		if !s.challenged || bare && s.first == nil {
+			if f.Payload == f.End {
+				s.e.cfg.Output.Send(h.to, v, f.Data)
+			}
+			return false
 		}
-		return false
 	}
 	if f.Flags&packet.ACK == 0 || s.await(h, v, f) {
 		return false
@@ -70,12 +81,20 @@ func (s *Session) await(h *half, v packet.VNet, f *packet.Frame) bool {
 	case int32(f.Seq()-w.f.Seq()) > 0 && w.f.Payload < w.f.End:
 		return true
 	}
-	if w.tries++; w.tries > maxFirst || len(f.Data) > s.e.cfg.Limits.Ahead {
+	soon := w.tries > 0 && s.e.now-w.at < tryEvery
+	if !soon {
+		w.tries++
+		w.at = s.e.now
+	}
+	if w.tries > maxFirst || len(f.Data) > s.e.cfg.Limits.Ahead {
 		s.first = nil
 		return false
 	}
 	w.f, w.v = *f, v
 	w.f.Data = bytes.Clone(f.Data)
+	if soon {
+		return true
+	}
 	v, probe := Probe(f)
 	// What it acknowledges the receiver has sent, by its own count.
 	binary.BigEndian.PutUint32(probe[f.L4+8:], f.Ack()-uint32(s.deltas[h.dir.Other()]))

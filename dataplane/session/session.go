@@ -38,7 +38,8 @@ type Session struct {
 	waited    int      // segments since the ports were asked to carry them
 	deltas    [2]int64 // what an earlier engine has added to the streams
 
-	crossed *crossed // the SYN of a server that has sent one
+	crossed    *crossed // the SYN of a server that has sent one
+	challenged bool     // the server has answered the client's SYN as one that has a session
 
 	// For the engine's lists and timers.
 	list            *list
@@ -150,6 +151,7 @@ func (s *Session) handshake(h, r *half, v packet.VNet, f *packet.Frame) {
 	}
 	if f.Flags&packet.ACK == 0 {
 		if h.dir == ToServer {
+			s.challenged = s.challenged && s.synSeen && f.Seq() == s.synSeq
 			s.synSeq, s.synHS, s.synSeen = f.Seq(), packet.ParseHandshake(f.Options()), true
 		} else {
 			s.crossed = &crossed{f.Seq(), f.Window(), packet.ParseHandshake(f.Options())}

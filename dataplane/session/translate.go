@@ -20,9 +20,12 @@ func (s *Session) translate(h, r *half, v packet.VNet, f *packet.Frame, out int6
 		return
 	}
 	ackOut := min(r.outOffset(f.Ack()), max(r.sent, r.una))
-	in := max(r.edits.inAcked(ackOut), r.acked)
+	in := r.edits.inAcked(ackOut)
+	if r.acked > 0 { // else nothing was: a session picked up may begin beyond what its receiver has
+		in = max(in, r.acked)
+	}
 	r.told = max(r.told, in)
-	if r.edits.none() && r.acked <= ackOut && ackOut == r.outOffset(f.Ack()) {
+	if r.edits.none() && in == ackOut && ackOut == r.outOffset(f.Ack()) {
 		return // with what the header says already
 	}
 	if ack := r.seq(in); ack != f.Ack() {

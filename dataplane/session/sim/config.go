@@ -119,9 +119,7 @@ func FromSeed(seed uint64) Config {
 		}
 	}
 	c.Choices = choices(r)
-	if c.Choices.Hold > 0 && c.Choices.Hold <= 10 {
-		c.Ends[0].Bytes, c.Ends[1].Bytes = min(c.Ends[0].Bytes, 3000), min(c.Ends[1].Bytes, 3000)
-	}
+	c.bound(c.Choices)
 	if chance(.15) && c.Choices.Unseen == 0 && c.Choices.Forever == 0 {
 		c.Hostile = .2
 	}
@@ -149,7 +147,16 @@ func FromSeed(seed uint64) Config {
 		c.Carry = pick(1, 100, 2000)
 	}
 	c.drawHalts(r)
+	c.bound(c.Reload.Then)
 	return c
+}
+
+// bound lets the ends send no more than can be decided in small pieces, each
+// perhaps answered, within the time that a run may take.
+func (c *Config) bound(by Choices) {
+	if by.Hold > 0 && by.Hold <= 10 {
+		c.Ends[0].Bytes, c.Ends[1].Bytes = min(c.Ends[0].Bytes, 3000), min(c.Ends[1].Bytes, 3000)
+	}
 }
 
 func choices(r *rand.Rand) Choices {

@@ -30,7 +30,9 @@ func TestNagleWithOneSegment(t *testing.T) {
 // TestFailedOnce runs seeds that showed a fault once.
 func TestFailedOnce(t *testing.T) {
 	for seed, fault := range map[uint64]string{
-		30698: "what was inserted behind the last byte, more than a window, made the next one look stray",
+		30698:   "what was inserted behind the last byte, more than a window, made the next one look stray",
+		7008020: "a SYN that was sent again and came late kept a session from being picked up",
+		7020176: "a session picked up at what its sender had lost had that acknowledged",
 	} {
 		if failure, _ := Run(FromSeed(seed), false); failure != "" {
 			t.Errorf("seed %d (%s): %s", seed, fault, failure)

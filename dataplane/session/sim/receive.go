@@ -193,7 +193,7 @@ func (e *endpoint) onACK(v *view, o options, off int64) bool {
 			e.again()
 		}
 	}
-	if edge <= ack && ack <= e.written {
+	if edge <= ack && (ack <= e.written || ack < e.maxSent) {
 		e.retries = 0 // a closed window may stay closed
 	}
 	if edge > e.edge || off >= e.wl1 {
