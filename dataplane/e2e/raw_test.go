@@ -20,7 +20,7 @@ type raw struct {
 	t        *testing.T
 	wire     *netns.Capture
 	v6       bool
-	port     uint16
+	port, to uint16 // its own, and the server's; 0: 80
 	isn, ack uint32
 }
 
@@ -75,7 +75,7 @@ func (r *raw) frames(s crafted) [][]byte {
 	options = binary.BigEndian.AppendUint32(options, s.stamp)
 	options = binary.BigEndian.AppendUint32(options, 0)
 	h := binary.BigEndian.AppendUint16(nil, r.port)
-	h = binary.BigEndian.AppendUint16(h, 80)
+	h = binary.BigEndian.AppendUint16(h, max(r.to, 80))
 	h = binary.BigEndian.AppendUint32(h, r.isn+1+uint32(s.off))
 	h = binary.BigEndian.AppendUint32(h, r.ack)
 	h = append(h, byte(20+len(options))/4<<4, s.flags)

@@ -75,9 +75,9 @@ type sink struct{}
 
 func (sink) Send(session.Side, packet.VNet, []byte) {}
 
-// BenchmarkKeepAlive is a request and an answer of a session in which all is
-// released at once: four frames.
-func BenchmarkKeepAlive(b *testing.B) {
+// keepAlive is a session in which all is released at once: each call of step is
+// a request and an answer, four frames.
+func keepAlive() (e *session.Engine, step func()) {
 	c := Config{Seed: 1}
 	for i := range c.Ends {
 		c.Ends[i] = End{MSS: 1460, Scale: 7, Buffer: 65535, ISN: 1, Bytes: 1}
@@ -85,7 +85,7 @@ func BenchmarkKeepAlive(b *testing.B) {
 	r := newRun(c, false)
 	svc := *r.service
 	svc.New = func(session.Conn, bool) session.Inspector { return idle{} }
-	e := session.NewEngine(session.Config{Output: sink{}, Services: []*session.Service{&svc}})
+	e = session.NewEngine(session.Config{Output: sink{}, Services: []*session.Service{&svc}})
 	now := int64(1)
 	send := func(from int, s *segment) []byte { return s.frame(&r.ends[from].addr, &r.ends[1-from].addr, 0, 1) }
 	e.Handle(session.A, packet.VNet{}, send(0, &segment{seq: 1, flags: packet.SYN, window: 65535, opts: synOptions}), now)
@@ -96,11 +96,10 @@ func BenchmarkKeepAlive(b *testing.B) {
 		send(1, &segment{flags: packet.ACK | packet.PSH, window: 1000, opts: stampOptions(11), body: make([]byte, 1400)}),
 		send(0, &segment{flags: packet.ACK, window: 1000, opts: stampOptions(11)}),
 	}
-	l4 := 34
+	const l4 = 34
 	seq := [2]uint32{2, 2}
 	v := packet.VNet{Flags: packet.VNetDataValid}
-	b.ReportAllocs()
-	for b.Loop() {
+	return e, func() {
 		for i, side := range [4]int{0, 1, 1, 0} {
 			f := frames[i]
 			binary.BigEndian.PutUint32(f[l4+4:], seq[side])
@@ -110,7 +109,27 @@ func BenchmarkKeepAlive(b *testing.B) {
 			e.Handle(session.Side(side), v, f, now)
 		}
 	}
+}
+
+func BenchmarkKeepAlive(b *testing.B) {
+	e, step := keepAlive()
+	b.ReportAllocs()
+	for b.Loop() {
+		step()
+	}
 	if st := e.Stats(); st.Open != 1 || st.Held != 0 || st.Refused+st.Malformed+st.BadChecksum+st.PickedUp+st.Reset != 0 {
 		b.Errorf("Stats() = %+v", st)
+	}
+}
+
+// TestNoAllocation: a session's steady path costs the collector nothing.
+func TestNoAllocation(t *testing.T) {
+	e, step := keepAlive()
+	step() // makes room once
+	if n := testing.AllocsPerRun(1000, step); n != 0 {
+		t.Errorf("a request and an answer allocate %v times; want never", n)
+	}
+	if st := e.Stats(); st.Open != 1 || st.Held != 0 || st.Refused+st.Malformed+st.BadChecksum+st.PickedUp+st.Reset != 0 {
+		t.Errorf("Stats() = %+v", st)
 	}
 }
