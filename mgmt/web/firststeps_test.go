@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -52,5 +53,34 @@ func TestFirstSteps(t *testing.T) {
 	l.post("admin", "/advisories/add", "text", `{"id":"CVE-2023-26125","modified":"2023-06-01T00:00:00Z","affected":[{"package":{"ecosystem":"Go","name":"gin"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.9.0"}]}]}]}`)
 	if page := l.page("admin", "/"); strings.Contains(page, `id="first-steps"`) {
 		t.Error("all is done, and the first steps are still there")
+	}
+}
+
+// TestServersInParts: a page has a hundred servers, the next the rest; words find some.
+func TestServersInParts(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	list := "address,name,group,product,version\n"
+	for i := range 150 {
+		list += fmt.Sprintf("192.0.2.%d,portal %d,hall-%d,gin,1.8.%d\n", i+1, i, i%5, i%3)
+	}
+	if w := l.upload("admin", "/servers/csv", list); w.Code != 303 {
+		t.Fatalf("csv: %d %s", w.Code, w.Body)
+	}
+	for _, tt := range []struct {
+		query string
+		want  int
+		links string
+	}{
+		{"", 100, "Those after"}, {"?from=100", 50, "Those before"}, {"?from=9999", 100, "Those after"}, {"?from=x", 100, "Those after"},
+		{"?q=hall-3+GIN", 30, ""}, {"?q=192.0.2.150", 1, ""}, {"?q=nothing-of-this", 0, "None has these words"},
+	} {
+		page := l.page("admin", "/servers"+tt.query)
+		if got := strings.Count(page, `<a href="/servers/192.0.2.`); got != 2*tt.want && got != tt.want {
+			t.Errorf("%q lists %d; want %d", tt.query, got, tt.want)
+		}
+		if !strings.Contains(page, tt.links) || tt.links == "" && strings.Contains(page, "Those ") {
+			t.Errorf("%q: the links are others than %q", tt.query, tt.links)
+		}
 	}
 }

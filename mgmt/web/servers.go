@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,12 @@ import (
 // serverList is the page of servers.
 type serverList struct {
 	Problem string
+	Words   string
 	Rows    []serverRow
+	Total   int // that the words fit
+	First   int // number of the first that is listed
+	Earlier string
+	Later   string
 	Found   []foundRow // not in the inventory
 	More    int        // that are not listed
 }
@@ -45,8 +51,8 @@ var exposureClass = map[inventory.State]string{inventory.Exposed: "bad", invento
 
 var exposureOrder = []inventory.State{inventory.Exposed, inventory.Possible, inventory.Shadow, inventory.Corrected, inventory.Patched}
 
-func (s *Site) serversPage(w http.ResponseWriter, _ *http.Request, v visit) {
-	var l serverList
+func (s *Site) serversPage(w http.ResponseWriter, r *http.Request, v visit) {
+	l := serverList{Words: visible.Line(r.URL.Query().Get("q"))}
 	now, err := s.Exposures.View()
 	if err != nil {
 		l.Problem = visible.Line(err.Error())
@@ -64,7 +70,13 @@ func (s *Site) serversPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		}
 		counts[e.Address][e.State]++
 	}
+	part := l.part(now.Servers, r)
 	for _, sv := range now.Servers {
+		if f := found[sv.Address]; f != nil && !slices.ContainsFunc(part, func(p inventory.Server) bool { return p.Address == sv.Address }) {
+			delete(found, sv.Address)
+		}
+	}
+	for _, sv := range part {
 		row := serverRow{Address: sv.Address.String(), Name: visible.Line(sv.Name), Group: visible.Line(sv.Group), Added: at(sv.Added), Components: len(sv.Components), Services: s.servicesOf(sv.Address)}
 		if f := found[sv.Address]; f != nil {
 			row.Answers = f.Services
@@ -85,6 +97,38 @@ func (s *Site) serversPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		}
 	}
 	s.show(w, v, http.StatusOK, "servers", "Servers", l)
+}
+
+// shownServers are on one page; more are on the next.
+const shownServers = 100
+
+// part picks the servers that the words fit, and of them the page that was asked for.
+func (l *serverList) part(all []inventory.Server, r *http.Request) []inventory.Server {
+	words := strings.Fields(strings.ToLower(l.Words))
+	fit := slices.DeleteFunc(slices.Clone(all), func(sv inventory.Server) bool {
+		text := []string{sv.Address.String(), sv.Name, sv.Group}
+		for _, c := range sv.Components {
+			text = append(text, c.Name, c.Version)
+		}
+		in := strings.ToLower(strings.Join(text, " "))
+		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(in, w) })
+	})
+	from, err := number(r, "from", 0)
+	if err != nil || from > uint64(len(fit)) {
+		from = 0
+	}
+	end := min(int(from)+shownServers, len(fit))
+	l.Total, l.First = len(fit), int(from)+1
+	link := func(from int) string {
+		return "/servers?" + url.Values{"q": {l.Words}, "from": {strconv.Itoa(from)}}.Encode()
+	}
+	if from > 0 {
+		l.Earlier = link(max(0, int(from)-shownServers))
+	}
+	if end < len(fit) {
+		l.Later = link(end)
+	}
+	return fit[from:end]
 }
 
 // shownFound bounds the list of what is not in the inventory.
@@ -197,7 +241,7 @@ func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
 	counts := map[inventory.State]int{}
 	for _, e := range list {
 		counts[e.State]++
-		if len(view.Rows) < shownExposures {
+		if len(view.Rows) < shownExposures || view.CVE != "" && len(view.Rows) < shownOfOne {
 			view.Rows = append(view.Rows, s.rowOfExposure(e, counted))
 		} else {
 			view.More++
@@ -219,8 +263,12 @@ func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
 	s.show(w, v, http.StatusOK, "exposures", title, view)
 }
 
-// shownExposures bounds what one page lists: the worst come first.
-const shownExposures = 500
+// shownExposures bounds what one page lists: the worst come first. Of a single
+// vulnerability there are more, for that page is to answer a question as a whole.
+const (
+	shownExposures = 100
+	shownOfOne     = 500
+)
 
 func (s *Site) rowOfExposure(e inventory.Exposure, counted map[[3]string]uint64) exposureRow {
 	row := exposureRow{e.CVE, visible.Line(e.Title), e.Address.String(), visible.Line(e.Server), visible.Line(e.Group), visible.Line(e.Component.Name + " " + e.Component.Version),
