@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 
 	"wirepatch/board/settings"
@@ -34,10 +35,29 @@ type builder struct {
 	state   *patch.State
 	rules   map[string]*patch.Live
 	aside   func(id, why string) // told when a definition is set aside at run time
+	memory  *patch.Memory        // nil: none
+	begun   bool                 // a generation was built before
 }
 
 func newBuilder(o options) *builder {
-	return &builder{options: o, state: patch.NewState(), rules: map[string]*patch.Live{}, aside: func(string, string) {}}
+	b := &builder{options: o, state: patch.NewState(), rules: map[string]*patch.Live{}, aside: func(string, string) {}}
+	if o.memory != "" {
+		var err error
+		if b.memory, err = patch.OpenMemory(o.memory, o.firmware); err != nil {
+			slog.Warn("the definitions are tested again", "error", err)
+		}
+	}
+	return b
+}
+
+// workers is how many definitions are tested at once: as many as there are
+// processors before the wire is inspected, one beside the work on it.
+func (b *builder) workers() int {
+	if b.begun {
+		return 1
+	}
+	b.begun = true
+	return runtime.GOMAXPROCS(0)
 }
 
 // settings reads appliance.ini. With an error comes an empty one.
@@ -63,7 +83,11 @@ func (b *builder) build(s *settings.Settings) *generation {
 	g := &generation{settings: protected(s), wire: s.Wire, rules: map[string]*patch.Live{}}
 	decs, faults := decoders.Load(b.options.definitions)
 	g.set, g.faults = patch.Load(b.options.definitions, decs.ForDefinitions(), s.Modes,
-		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithParameters(s.Parameters), patch.WithProducts(productsOf(s.Services)), patch.WithAside(func(id, why string) { b.aside(id, why) }))
+		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithParameters(s.Parameters), patch.WithProducts(productsOf(s.Services)), patch.WithAside(func(id, why string) { b.aside(id, why) }),
+		patch.WithMemory(b.memory), patch.WithWorkers(b.workers()))
+	if err := b.memory.Save(); err != nil {
+		slog.Warn("the definitions will be tested again at the next start", "error", err)
+	}
 	g.faults = append(faults, g.faults...)
 	for _, v := range g.settings {
 		if b.rules[v.Name] == nil {
@@ -78,7 +102,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 	for _, err := range g.faults {
 		slog.Error("definition set aside", "error", err)
 	}
-	slog.Info("definitions loaded", "definitions", g.set.String(), "services", len(g.services), "set aside", len(g.faults))
+	slog.Info("definitions loaded", "definitions", g.set.String(), "tested", g.set.Tested(), "services", len(g.services), "set aside", len(g.faults))
 	return g
 }
 

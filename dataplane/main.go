@@ -34,6 +34,8 @@ type options struct {
 	pins         string
 	detach       bool
 	rehearse     bool
+	memory       string
+	firmware     string
 	attach       string
 }
 
@@ -47,6 +49,8 @@ func main() {
 	flag.IntVar(&o.socketGroup, "socket-group", -1, "group id that may use the socket; -1: the own one")
 	flag.StringVar(&o.pins, "pin", "/sys/fs/bpf/wirepatch", "folder on a BPF file system where program and maps are pinned")
 	flag.StringVar(&o.attach, "attach", "auto", "how the program is to sit on the ports where the settings do not say: auto, tcx, xdp")
+	flag.StringVar(&o.memory, "memory", "", "file in which is kept which definitions have passed their tests; empty: they run at each start")
+	flag.StringVar(&o.firmware, "firmware", "", "what the memory is good for: anything that changes with each build of the firmware")
 	flag.BoolVar(&o.detach, "detach", false, "take everything off the ports and end; the wire is cut")
 	flag.BoolVar(&o.rehearse, "rehearse", false, "have the dataplane that runs (-socket) stop its engine for a second, tell what the wire did, and end")
 	flag.Parse()
@@ -72,6 +76,9 @@ func (o options) check() error {
 	}
 	if o.wireA == "" || o.wireB == "" {
 		return errors.New("both wire ports are needed: -wire-a INTERFACE -wire-b INTERFACE")
+	}
+	if (o.memory == "") != (o.firmware == "") {
+		return errors.New("-memory and -firmware go together: what passed under one firmware may fail under another")
 	}
 	if !slices.Contains(settings.Ways, o.attach) {
 		return fmt.Errorf("-attach %q: want one of %s", o.attach, strings.Join(settings.Ways, ", "))

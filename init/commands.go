@@ -75,7 +75,7 @@ func (c commands) SetClock(t time.Time, who string) error {
 }
 
 // ChooseSlot implements command.Box. The boot loader starts the newest slot that
-// was not given up: so to go back is to give up what runs, and to go forward is to
+// has tries: so to go back is to set aside what runs, and to go forward is to
 // try the other again.
 func (c commands) ChooseSlot(version, who string) error {
 	if c.running.boot.Entry == "" {
@@ -99,7 +99,7 @@ func (c commands) ChooseSlot(version, who string) error {
 		if want.Counting {
 			return fmt.Errorf("firmware %s is %s; only one that was confirmed can be gone back to", version, want.State())
 		}
-		return d.Rename(runs, runs.GivenUp())
+		return d.Rename(runs, runs.SetAside())
 	})
 	if err != nil {
 		return err

@@ -74,7 +74,11 @@ func (b *box) prove(ctx context.Context) {
 		b.compareMeasured(ctx)
 	}
 	if !b.running.counting() {
+		b.keepConfirmed()
 		b.remember(ctx)
+		return
+	}
+	if b.running.slot.Spent() && b.returnToConfirmed() {
 		return
 	}
 	need := b.settings.Firmware.ConfirmAfter
@@ -111,6 +115,7 @@ func (b *box) settle(ctx context.Context) {
 		return
 	}
 	b.journal.Logf("firmware: %s is confirmed", b.release.Version)
+	b.keepConfirmed()
 	b.remember(ctx)
 }
 

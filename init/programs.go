@@ -49,8 +49,8 @@ func (b *box) startPrograms(ctx context.Context) {
 	b.step("definitions", b.leadDefinitions)
 	if b.ports.wireA && b.ports.wireB {
 		b.pulse.wireBeat()
-		b.run(ctx, "dataplane", dataplane, dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
-			"-definitions", update.Link, "-socket", control.Socket, "-pin", pinFolder, "-attach", b.board.Attach)
+		b.run(ctx, "dataplane", dataplane, append([]string{dataplanePath, "-wire-a", wireA, "-wire-b", wireB, "-settings", b.settingsFile,
+			"-definitions", update.Link, "-socket", control.Socket, "-pin", pinFolder, "-attach", b.board.Attach}, b.memory()...)...)
 	} else {
 		b.journal.Logf("dataplane: not started, for a wire port is missing; correct board.ini or the cards and build the image anew")
 	}
@@ -80,6 +80,19 @@ var updated = confine.Options{User: 0, Group: controlGroup, OOM: 400, Capabiliti
 // mgmt is exposed to the management network: no rights, and the first to go
 // when memory runs out.
 var mgmt = confine.Options{User: mgmtUser, Group: mgmtGroup, Groups: []int{controlGroup}, OOM: 500, Write: []string{mgmtFolder}}
+
+// testedFile is where the dataplane keeps which definitions have passed their
+// tests on this box. Root's alone: it can spare definitions their tests.
+const testedFile = "/data/firmware/tested"
+
+// memory are the dataplane's arguments for it; none where the image does not say
+// what it was built of.
+func (b *box) memory() []string {
+	if b.release.Programs == "" {
+		return nil
+	}
+	return []string{"-memory", testedFile, "-firmware", b.release.Version + "/" + b.release.Programs}
+}
 
 // leadDefinitions leads the dataplane to the newest definitions there are: those
 // of the image, or of a pack that came later.

@@ -86,6 +86,8 @@ func (b *box) tellSlots(d slot.Dir) error {
 			b.journal.Logf("firmware: slot %s runs, %s", s.Version, s.State())
 		case s.State() == "given up":
 			b.journal.Logf("firmware: %s did not hold and was given up", s.Version)
+		case s.State() == "set aside":
+			b.journal.Logf("firmware: %s was set aside by hand", s.Version)
 		}
 	}
 	b.note(func(p *published) { p.slots = out })

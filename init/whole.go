@@ -118,7 +118,7 @@ func asChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	b := exchange.Box{Data: dataFolder, Keeper: keeper.New(settings.DataFolder), Page: pagePart}
+	b := exchange.Box{Data: dataFolder, Secret: mgmtFolder, Keeper: keeper.New(settings.DataFolder), Page: pagePart}
 	switch args[0] {
 	case "collect":
 		file, err := b.Export(string(passphrase))

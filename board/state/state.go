@@ -38,7 +38,7 @@ type Management struct {
 // Slot is one firmware slot.
 type Slot struct {
 	Version string `json:"version"`
-	State   string `json:"state"` // "confirmed", "new", "on trial", "given up"
+	State   string `json:"state"` // "confirmed", "new", "on trial", "given up", "set aside"
 	Running bool   `json:"running"`
 	Left    int    `json:"left"` // tries, while it is not confirmed
 }

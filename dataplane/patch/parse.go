@@ -27,24 +27,30 @@ var (
 
 // ReadFile reads and parses one patch.yaml. Its folder's name must be the id.
 func ReadFile(path string) (*Definition, error) {
+	d, _, err := readFile(path)
+	return d, err
+}
+
+// readFile returns the file's bytes besides.
+func readFile(path string) (d *Definition, file []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	b := make([]byte, MaxFile+1)
 	n, err := readFull(f, b)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	d, err := Parse(path, b[:n])
+	d, err = Parse(path, b[:n])
 	if err != nil {
-		return d, err
+		return d, b[:n], err
 	}
 	if dir := filepath.Base(filepath.Dir(path)); dir != d.ID && filepath.Base(path) == FileName {
-		return d, d.errorf("id is %q but the folder is %q; want the same", d.ID, dir)
+		return d, b[:n], d.errorf("id is %q but the folder is %q; want the same", d.ID, dir)
 	}
-	return d, nil
+	return d, b[:n], nil
 }
 
 // Parse reads one definition. Its error joins all faults, each an *Error with

@@ -39,6 +39,10 @@ type Set struct {
 	values    Values                       // of parameters
 	burst     time.Duration                // see budget
 	onAside   func(id, why string)
+	memory    *Memory // see Load
+	workers   int     // see Load
+	vetted    bool    // all have been compiled before, without a fault
+	tested    int     // definitions whose tests were run
 }
 
 // Option is something that a Set is made with beside its definitions.
@@ -52,6 +56,13 @@ func WithState(s *State) Option { return func(o *Set) { o.state = s } }
 func WithServiceModes(m map[string]map[string]string) Option {
 	return func(o *Set) { o.services = m }
 }
+
+// WithMemory spares Load the tests of definitions that have passed them.
+func WithMemory(m *Memory) Option { return func(o *Set) { o.memory = m } }
+
+// WithWorkers has Load read and test so many definitions at once; without it one
+// after the other, which leaves the processors to the wire.
+func WithWorkers(n int) Option { return func(o *Set) { o.workers = n } }
 
 // WithAside has f told when a definition is set aside at run time. It is called
 // from Match and must return at once.
@@ -113,7 +124,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 		l := &loaded{Definition: d, mode: modeOf(modes, d), byService: s.services[d.ID], budget: budget{burst: s.burst}, remembered: make([]atomic.Bool, len(d.Rules))}
 		s.within(l)
 		s.defs = append(s.defs, l)
-		rules, err := compileDefinition(envs, l, schemas, s.values[d.ID])
+		rules, err := s.compileDefinition(envs, l, schemas)
 		if ids[d.ID] {
 			err = d.errorf("id %s is there twice; want each id once", d.ID)
 		}
@@ -139,7 +150,7 @@ func (l *loaded) inForce() bool {
 	return l.mode != Off
 }
 
-func compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema, given map[string]map[string]string) (_ []*rule, err error) {
+func (s *Set) compileDefinition(envs *environments, l *loaded, schemas map[string]protocol.Schema) (_ []*rule, err error) {
 	for _, m := range append(slices.Collect(maps.Values(l.byService)), l.mode) {
 		if m != Off && m != Shadow && m != Correct {
 			return nil, l.errorf("mode of %s is %q; want %s, %s or %s", l.ID, m, Off, Shadow, Correct)
@@ -149,8 +160,11 @@ func compileDefinition(envs *environments, l *loaded, schemas map[string]protoco
 	if !ok {
 		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
 	}
-	if l.parameters, err = parameterValues(l.Definition, given); err != nil {
+	if l.parameters, err = parameterValues(l.Definition, s.values[l.ID]); err != nil {
 		return nil, err
+	}
+	if s.vetted && !l.inForce() {
+		return nil, nil
 	}
 	c := &compiler{envs: envs, schema: &schema, def: l.Definition, held: heldVars(&schema)}
 	seen := map[string]bool{}
@@ -226,6 +240,10 @@ func (s *Set) Definitions() []Info {
 	}
 	return out
 }
+
+// Tested is how many definitions' tests Load has run: of those that a Memory did
+// not know.
+func (s *Set) Tested() int { return s.tested }
 
 func (s *Set) String() string {
 	return fmt.Sprintf("%d definitions, %d rules", len(s.defs), len(s.rules))

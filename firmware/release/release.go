@@ -37,6 +37,7 @@ type Release struct {
 	KernelVersion string `ini:"kernel_version"` // of that package
 	KernelSHA256  string `ini:"kernel_sha256"`  // of the package's file, hexadecimal
 	Definitions   int    `ini:"definitions"`    // revision of the definitions in it; 0: none was given
+	Programs      string `ini:"programs"`       // SHA-256 of the programs, which are one binary, hexadecimal
 	DebugShell    bool   `ini:"debug_shell"`    // the console offers a shell without a password
 }
 

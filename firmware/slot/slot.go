@@ -7,6 +7,7 @@
 //	wirepatch_0.2.0+3.efi     new: three tries left
 //	wirepatch_0.2.0+2-1.efi   the first try is under way, or failed
 //	wirepatch_0.2.0+0-3.efi   given up: started only when there is no other
+//	wirepatch_0.2.0+0.efi     set aside by hand: the same
 //	wirepatch_0.2.0.efi       confirmed
 package slot
 
@@ -34,7 +35,7 @@ type Slot struct {
 	Done     int  // tries made, while Counting
 }
 
-var name = regexp.MustCompile(`^wirepatch_([0-9]+(?:\.[0-9]+){0,3}(?:[~-][a-z0-9.]+)?)(?:\+([0-9]{1,2})(?:-([0-9]{1,2}))?)?\.efi$`)
+var name = regexp.MustCompile(`^wirepatch_([0-9]+(?:\.[0-9]+){0,3}(?:[~-][a-z0-9.]+)?)(?:\+([0-9]{1,2})(?:-([0-9]{1,6}))?)?\.efi$`)
 
 // Parse reads a file name.
 func Parse(file string) (Slot, bool) {
@@ -71,6 +72,8 @@ func (s Slot) State() string {
 		return "confirmed"
 	case s.Left == 0 && s.Done > 0:
 		return "given up"
+	case s.Left == 0:
+		return "set aside"
 	case s.Done > 0:
 		return "on trial"
 	}
@@ -82,6 +85,12 @@ func (s Slot) Confirmed() Slot { return Slot{Version: s.Version} }
 
 // GivenUp is the slot once it has failed.
 func (s Slot) GivenUp() Slot { return Slot{Version: s.Version, Counting: true, Done: max(s.Done, 1)} }
+
+// SetAside is the slot that an operator has left for the other one.
+func (s Slot) SetAside() Slot { return Slot{Version: s.Version, Counting: true} }
+
+// Spent says whether the boot loader starts it only when there is no other.
+func (s Slot) Spent() bool { return s.Counting && s.Left == 0 }
 
 // Compare orders versions: negative when a is older than b. A suffix after ~ or
 // - is a version before the one without (0.2.0~rc1 before 0.2.0).

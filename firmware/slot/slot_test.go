@@ -12,6 +12,8 @@ func TestParse(t *testing.T) {
 		{"wirepatch_0.2.0+3.efi", Slot{"0.2.0", true, 3, 0}, "new"},
 		{"wirepatch_0.2.0+2-1.efi", Slot{"0.2.0", true, 2, 1}, "on trial"},
 		{"wirepatch_0.2.0+0-3.efi", Slot{"0.2.0", true, 0, 3}, "given up"},
+		{"wirepatch_0.2.0+0-123.efi", Slot{"0.2.0", true, 0, 123}, "given up"}, // the boot loader counts on
+		{"wirepatch_0.2.0+0.efi", Slot{"0.2.0", true, 0, 0}, "set aside"},
 		{"wirepatch_1.0.0~rc1+3.efi", Slot{"1.0.0~rc1", true, 3, 0}, "new"},
 	} {
 		got, ok := Parse(tt.file)

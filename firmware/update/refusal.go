@@ -29,6 +29,7 @@ const (
 	NoRoom       = "no-room"
 	Unreachable  = "unreachable"
 	NotReady     = "not-ready"
+	HeldBack     = "held-back"
 	Failed       = "failed"
 )
 

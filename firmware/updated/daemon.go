@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wirepatch/board/settings"
+	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/release"
 	"wirepatch/firmware/update"
@@ -83,15 +84,48 @@ func (d *daemon) offers() bool {
 	return d.status.Offer != nil && d.status.Offer.Firmware != nil
 }
 
-// pull takes from the repository what is newer.
+// pull takes from the repository what is newer: of firmware only what has not
+// been left on this box before.
 func (d *daemon) pull(ctx context.Context) {
 	d.work.Lock()
 	defer d.work.Unlock()
 	w, err := update.NewWeb(d.settings.Repository, d.settings.Proxy)
+	var o *update.Offer
 	if err == nil {
-		_, err = d.take(ctx, w, d.settings.Install == "now" || d.settings.Install == "window" && d.settings.Window.Open(now()))
+		o, err = d.take(ctx, w, false)
+	}
+	if err == nil && o.Firmware != nil && (d.settings.Install == "now" || d.settings.Install == "window" && d.settings.Window.Open(now())) {
+		if err = heldBack(d.state, o.Firmware.Version); err == nil {
+			err = d.takeFirmware(ctx, w, o.Firmware)
+		}
 	}
 	d.ended(err)
+}
+
+// heldBack refuses firmware that is on this box and was left: put in again by
+// itself, it would interrupt the wire each time, or undo what somebody chose.
+func heldBack(file, version string) error {
+	box, err := state.Read(file)
+	if err != nil {
+		return nil // without init there are no slots
+	}
+	for _, s := range box.Slots {
+		if s.Version != version || s.Running {
+			continue
+		}
+		what := ""
+		switch s.State {
+		case "set aside", "confirmed":
+			what = "was left by hand for the one that runs"
+		case "given up":
+			what = "did not hold on this box"
+		default:
+			continue
+		}
+		return &update.Refusal{Code: update.HeldBack,
+			Text: fmt.Sprintf("firmware %s %s, so it is not put in by itself; start or install it by hand, or wait for a newer one", version, what)}
+	}
+	return nil
 }
 
 // ended notes how a piece of work came out.

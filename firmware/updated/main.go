@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"wirepatch/board/settings"
+	"wirepatch/board/state"
 	"wirepatch/dataplane/control"
 	"wirepatch/firmware/release"
 	"wirepatch/firmware/update"
 )
 
 type options struct {
-	socket, data, settings, root, definitions, control string
+	socket, data, settings, root, definitions, control, state string
 }
 
 func main() {
@@ -36,6 +37,7 @@ func main() {
 	flag.StringVar(&o.root, "root", release.RootPath, "root of trust that the image carries")
 	flag.StringVar(&o.definitions, "definitions", update.Link, "link that leads the dataplane to the definitions in force")
 	flag.StringVar(&o.control, "control", control.Socket, "the dataplane's socket")
+	flag.StringVar(&o.state, "state", state.Path, "file in which init says which slots there are")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -199,6 +199,31 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// TestHeldBack: firmware that is on the box and was left is not put in by itself.
+func TestHeldBack(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state")
+	if err := heldBack(file, "0.2.0"); err != nil {
+		t.Errorf("heldBack on a box without slots = %v; want none", err)
+	}
+	for _, tt := range []struct{ slots, want string }{
+		{`[]`, ""},
+		{`[{"version": "0.2.0", "state": "given up"}, {"version": "0.1.0", "state": "confirmed", "running": true}]`, "did not hold"},
+		{`[{"version": "0.2.0", "state": "set aside"}, {"version": "0.1.0", "state": "confirmed", "running": true}]`, "was left by hand"},
+		{`[{"version": "0.2.0", "state": "new"}, {"version": "0.1.0", "state": "confirmed", "running": true}]`, ""},
+		{`[{"version": "0.2.0", "state": "given up", "running": true}]`, ""},
+		{`[{"version": "0.1.9", "state": "given up"}, {"version": "0.1.0", "state": "confirmed", "running": true}]`, ""},
+	} {
+		if err := os.WriteFile(file, []byte(`{"slots": `+tt.slots+`}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := heldBack(file, "0.2.0")
+		var r *update.Refusal
+		if (err == nil) != (tt.want == "") || err != nil && (!errors.As(err, &r) || r.Code != update.HeldBack || !strings.Contains(r.Text, tt.want)) {
+			t.Errorf("heldBack of 0.2.0 beside %s = %v; want %q", tt.slots, err, tt.want)
+		}
+	}
+}
+
 // TestAskedWhileItStarts: who gives a command just when the program starts anew
 // waits for it.
 func TestAskedWhileItStarts(t *testing.T) {

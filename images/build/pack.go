@@ -108,8 +108,12 @@ func (i *image) records() ([]cpio.Record, error) {
 // configuration adds the release file, the settings to begin with and the
 // definitions.
 func (i *image) configuration(text func(string, uint64, []byte)) error {
+	programs, err := os.ReadFile(i.binary())
+	if err != nil {
+		return err
+	}
 	about, err := (&release.Release{Version: release.Version, Board: i.board.Name, Kernel: i.pkg.Release(),
-		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, Definitions: i.revision, DebugShell: i.shell}).Text()
+		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, Definitions: i.revision, Programs: sum(programs), DebugShell: i.shell}).Text()
 	if err != nil {
 		return err
 	}

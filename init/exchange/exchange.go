@@ -17,21 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
-	"wirepatch/board/atomicfile"
 	"wirepatch/board/keeper"
 	"wirepatch/board/sealed"
 	"wirepatch/board/settings"
 	"wirepatch/firmware/release"
 )
-
-// Staged is the file of an import that is taken at the next start, in the data
-// folder.
-const Staged = "import.tar"
 
 // The parts of an export.
 const (
@@ -43,6 +35,7 @@ const (
 // Box is where an export comes from, or an import goes to.
 type Box struct {
 	Data   string
+	Secret string // folder of the page's secrets, encrypted where there is a TPM
 	Keeper *keeper.Keeper
 	// Page runs the management program on its part: "export", "check" or "import".
 	Page func(how, who string, in io.Reader, out io.Writer) error
@@ -100,16 +93,7 @@ func (b *Box) Stage(who, passphrase string, file []byte) error {
 		return err
 	}
 	e.Who = who
-	if plain, err = e.pack(); err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(b.Data, Staged), plain, 0o600)
-}
-
-// Waiting says whether an import waits to be taken.
-func Waiting(data string) bool {
-	_, err := os.Stat(filepath.Join(data, Staged))
-	return err == nil
+	return b.lay(e)
 }
 
 // TakeSettings puts the settings of a staged import in the place of those that
@@ -132,21 +116,12 @@ func (b *Box) TakeSettings() error {
 func (b *Box) TakePage() error {
 	e, err := b.staged()
 	if e != nil {
+		err = b.openPage(e)
+	}
+	if e != nil && err == nil {
 		err = b.Page("import", e.Who, bytes.NewReader(e.page), io.Discard)
 	}
-	return errors.Join(err, atomicfile.Remove(filepath.Join(b.Data, Staged)))
-}
-
-// staged returns the import that waits, nil if none does.
-func (b *Box) staged() (*export, error) {
-	plain, err := os.ReadFile(filepath.Join(b.Data, Staged))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return unpack(plain)
+	return errors.Join(err, b.clear())
 }
 
 // text returns the settings in this firmware's format, which it would take.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wirepatch/board/keeper"
 	"wirepatch/board/sealed"
 )
@@ -31,7 +33,7 @@ func newBench(t *testing.T, text string) *bench {
 	t.Helper()
 	b := &bench{page: "users of " + text}
 	dir := t.TempDir()
-	b.Data = dir
+	b.Data, b.Secret = dir, t.TempDir()
 	b.Keeper = &keeper.Keeper{Owner: filepath.Join(dir, "appliance.ini"), Default: filepath.Join(dir, "default.ini"), Folder: filepath.Join(dir, "settings"), Now: time.Now}
 	b.Page = func(how, who string, in io.Reader, out io.Writer) error {
 		if how == "export" {
@@ -74,11 +76,15 @@ func TestExchange(t *testing.T) {
 	to.want(t, byDefault, "users of "+byDefault)
 	// The power goes before it is done to the end: once more.
 	staged, err := os.ReadFile(filepath.Join(to.Data, Staged))
-	if err != nil {
+	key, err2 := os.ReadFile(to.keyPath())
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
+	if bytes.Contains(staged, []byte("users of")) {
+		t.Error("the page's part lies open in the data folder while it waits")
+	}
 	for range 2 {
-		if err := os.WriteFile(filepath.Join(to.Data, Staged), staged, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(filepath.Join(to.Data, Staged), staged, 0o600), os.WriteFile(to.keyPath(), key, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(to.TakeSettings(), to.TakeSettings(), to.TakePage()); err != nil {
@@ -89,12 +95,44 @@ func TestExchange(t *testing.T) {
 	if Waiting(to.Data) {
 		t.Error("the import still waits after it was taken")
 	}
+	if left, err := os.ReadDir(to.Secret); err != nil || len(left) > 0 {
+		t.Errorf("of the import %v is left among the secrets, %v", left, err)
+	}
 	h, err := to.Keeper.History()
 	if err != nil || len(h) != 1 || h[0].Who != "anna" || !strings.Contains(h[0].Reason, "import") || h[0].Text != byDefault {
 		t.Errorf("History = %+v, %v; want what was there before the import, once", h, err)
 	}
 	if err := errors.Join(to.TakeSettings(), to.TakePage()); err != nil {
 		t.Errorf("without an import: %v", err)
+	}
+}
+
+// TestKeyRefused: an import whose key was changed is given up, whatever lies in the
+// place of the key.
+func TestKeyRefused(t *testing.T) {
+	from := newBench(t, old)
+	file, err := from.Export(passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, harm := range map[string]func(path string) error{
+		"another key": func(p string) error { return os.WriteFile(p, make([]byte, keySize), 0o600) },
+		"too long":    func(p string) error { return os.WriteFile(p, make([]byte, 1<<20), 0o600) },
+		"a pipe":      func(p string) error { return errors.Join(os.Remove(p), unix.Mkfifo(p, 0o600)) },
+		"a link":      func(p string) error { return errors.Join(os.Rename(p, p+".x"), os.Symlink(p+".x", p)) },
+		"nothing":     os.Remove,
+	} {
+		b := newBench(t, byDefault)
+		if err := errors.Join(b.Stage("anna", passphrase, file), harm(b.keyPath()), b.TakeSettings()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.TakePage(); err == nil {
+			t.Errorf("TakePage with %s for a key = nil; want an error", name)
+		}
+		b.want(t, old, "users of "+byDefault)
+		if Waiting(b.Data) {
+			t.Errorf("with %s for a key the import waits on for ever", name)
+		}
 	}
 }
 

@@ -10,14 +10,15 @@ import (
 )
 
 // TestDataPartition: a file system with faults is repaired at the start and keeps
-// the settings; one that is gone does not keep the wire from forwarding.
+// the settings, and which definitions have passed their tests; one that is gone
+// does not keep the wire from forwarding.
 func TestDataPartition(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": good()})
 	m.on()
 	m.wait(`data partition \S+ is new: making its file system`)
-	m.wait(`management https`)
+	m.waitAll(`definitions loaded.* tested=[1-9]`, `management https`)
 	m.shell()
 	m.change("wire", "mtu = 1600")
 	m.run("mkdir /data/folder; sync")
@@ -28,8 +29,7 @@ func TestDataPartition(t *testing.T) {
 	m.harm("set_super_value state 2") // as the kernel marks one that it found a fault in
 	m.on()
 	m.wait(`data partition \S+: repaired: `)
-	m.wait(`forwarding, `)
-	m.wait(`management https`)
+	m.waitAll(`forwarding, `, `definitions loaded.* tested=0 `, `management https`)
 	m.shell()
 	m.run("settings show | grep -q 'mtu = 1600'")
 	m.powerOff()
@@ -38,8 +38,7 @@ func TestDataPartition(t *testing.T) {
 	m.wipe()
 	m.on()
 	m.wait(`data partition \S+: .*using memory instead, so settings last until power-off`)
-	m.wait(`forwarding, `)
-	m.wait(`management https`)
+	m.waitAll(`forwarding, `, `definitions loaded.* tested=[1-9]`, `management https`)
 	m.shell()
 	m.fails("settings show | grep -q mtu")
 	m.typed("settings reset yes")

@@ -16,13 +16,15 @@ func TestDoubt(t *testing.T) {
 		name  string
 		slots map[string]string // versions within, by file name
 		says  []string
+		then  func(*machine)
 		left  []string // on the disk afterwards
 	}{
 		{
 			name:  "the newer one was given up: the confirmed one starts",
 			slots: map[string]string{"wirepatch_0.1.0.efi": "0.1.0", "wirepatch_0.2.0+0-3.efi": "0.2.0"},
-			says:  []string{`0\.2\.0 did not hold and was given up`, `slot 0\.1\.0 runs, confirmed`, `forwarding, `},
-			left:  []string{"wirepatch_0.1.0.efi", "wirepatch_0.2.0+0-3.efi"},
+			says:  []string{`0\.2\.0 did not hold and was given up`, `slot 0\.1\.0 runs, confirmed`, `forwarding, `, `0\.1\.0 was confirmed last`},
+			then:  bothGivenUp,
+			left:  []string{"wirepatch_0.1.0.efi", "wirepatch_0.2.0+0-4.efi"},
 		},
 		{
 			// Neither was ever confirmed on this machine, and both ran out of tries:
@@ -49,9 +51,26 @@ func TestDoubt(t *testing.T) {
 			m.fill(files)
 			m.on()
 			m.waitAll(tt.says...)
+			if tt.then != nil {
+				tt.then(m)
+			}
 			m.wantSlots(tt.left...)
 		})
 	}
+}
+
+// bothGivenUp takes the name that says that it was confirmed from the firmware
+// that runs. The boot loader starts the newest then, which comes back to that one.
+func bothGivenUp(m *machine) {
+	m.Helper()
+	m.shell()
+	m.run("mkdir /tmp/esp; mount -t vfat /dev/vda1 /tmp/esp && mv /tmp/esp/EFI/Linux/wirepatch_0.1.0.efi /tmp/esp/EFI/Linux/wirepatch_0.1.0+0-3.efi && umount /tmp/esp && sync")
+	m.powerOff()
+	m.on()
+	m.wait(`slot 0\.2\.0 runs, given up`)
+	m.wait(`0\.1\.0 was confirmed last; no other has tries left`)
+	m.wait(`slot 0\.1\.0 runs, on trial`)
+	m.wait(`firmware: 0\.1\.0 is confirmed`)
 }
 
 // TestOtherBoard: a machine that is not what the board file says is told on the

@@ -48,7 +48,8 @@ func (m *machine) untilServed() {
 }
 
 // TestUpdateOnThePage: an update file is uploaded in Chromium, refused when it is
-// not signed, put in when it is; then the page starts the older slot again.
+// not signed, put in when it is; then the page starts the older slot again, and
+// the box keeps to that.
 func TestUpdateOnThePage(t *testing.T) {
 	t.Parallel()
 	a := newAuthor(t)
@@ -99,6 +100,13 @@ func TestUpdateOnThePage(t *testing.T) {
 	upload(bundle.Bytes(), true)
 	until("not signed by keys that this box trusts")
 
+	t.Log("and what is for another board")
+	a.offer(variant{version: "0.2.5", board: "generic-x86_64"})
+	bundle.Reset()
+	a.must(a.Bundle(&bundle))
+	upload(bundle.Bytes(), true)
+	until("the update is for board generic-x86_64; this box is a qemu")
+
 	t.Log("a good one is put in, tried and confirmed")
 	a.offer(variant{version: "0.2.0", over: over})
 	bundle.Reset()
@@ -121,7 +129,21 @@ func TestUpdateOnThePage(t *testing.T) {
 	t.Log("and the older one is started again")
 	b.Do("start 0.1.0", chromedp.Click(browser.CSS(`form[action="/updates/slot"] input[type=checkbox]`)), chromedp.Click(browser.CSS(`form[action="/updates/slot"] button`)))
 	m.wait(`firmware 0.1.0 chosen by admin on the page`)
+	m.wait(`0.2.0 was set aside by hand`)
 	m.wait(`slot 0.1.0 runs, confirmed`)
 	m.wait(`forwarding, `)
-	m.wantSlots("wirepatch_0.1.0.efi", "wirepatch_0.2.0+0-1.efi")
+	m.wait(`updated: ready`)
+
+	t.Log("that holds, also when firmware is put in by itself, until there is a newer one")
+	m.shell()
+	m.run("settings show > /tmp/s; printf '[firmware]\\nrepository = " + a.url + "\\ninstall = now\\n' >> /tmp/s; settings put /tmp/s")
+	m.wait(`updated: ready`)
+	m.typed("updated check")
+	m.wait(`update refused: firmware 0.2.0 was left by hand for the one that runs`)
+	a.offer(variant{version: "0.3.0", over: over})
+	m.typed("updated check")
+	m.wait(`firmware 0.3.0 is installed; restarting into it`)
+	m.wait(`slot 0.3.0 runs, on trial`)
+	m.wait(`firmware: 0.3.0 is confirmed`)
+	m.wantSlots("wirepatch_0.1.0.efi", "wirepatch_0.3.0.efi")
 }

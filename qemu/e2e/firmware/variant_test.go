@@ -25,7 +25,7 @@ type variant struct {
 	sick    bool   // it is given up soon
 	board   string // "" for qemu
 	over    []cpio.Record
-	// initramfs is another than that of the image that was built; "" for that.
+	// initramfs is another than the lean one of the image that was built; "" for that.
 	initramfs string
 }
 
@@ -38,18 +38,14 @@ const (
 // build returns the unified kernel image.
 func (v variant) build(t testing.TB) []byte {
 	t.Helper()
-	read := func(name string) []byte {
-		path := v.initramfs
-		if name != "initramfs.cpio.zst" || path == "" {
-			path = image(t, name)
-		}
+	read := func(path string) []byte {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	text, err := (&release.Release{Version: v.version, Board: "qemu", Kernel: "the same", DebugShell: true}).Text()
+	text, err := (&release.Release{Version: v.version, Board: "qemu", Kernel: "the same", Programs: "of the image as built", DebugShell: true}).Text()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +78,14 @@ func (v variant) build(t testing.TB) []byte {
 	if err := cpio.WriteTrailer(w); err != nil {
 		t.Fatal(err)
 	}
-	initrd := read("initramfs.cpio.zst")
-	initrd = append(initrd, make([]byte, (4-len(initrd)%4)%4)...)
+	initrd, err := lean()
+	if v.initramfs != "" {
+		initrd, err = os.ReadFile(v.initramfs)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	initrd = append(slices.Clone(initrd), make([]byte, (4-len(initrd)%4)%4)...)
 	name := v.board
 	if name == "" {
 		name = "qemu"
@@ -97,11 +99,11 @@ func (v variant) build(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := uki.Add(read("linuxx64.efi.stub"),
+	out, err := uki.Add(read(image(t, "linuxx64.efi.stub")),
 		uki.Section{Name: uki.OSRelease, Data: uki.About{Version: v.version, Board: name}.Text()},
 		uki.Section{Name: uki.Cmdline, Data: cmdline},
 		uki.Section{Name: uki.Initrd, Data: append(initrd, archive.Bytes()...)},
-		uki.Section{Name: uki.Linux, Data: read("vmlinuz")})
+		uki.Section{Name: uki.Linux, Data: read(image(t, "vmlinuz"))})
 	if err != nil {
 		t.Fatal(err)
 	}
