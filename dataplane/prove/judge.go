@@ -63,6 +63,9 @@ func (j *judge) run() error {
 		}
 		j.done++
 	}
+	if err := j.ownClients(); err != nil {
+		return err
+	}
 	if w := j.through; w.repeated > 5+w.exchanges/20 {
 		return fmt.Errorf("%d of %d exchanges through the appliance had to be tried again (%d of %d with the fixed server): datagrams are lost",
 			w.repeated, w.exchanges, j.fixed.repeated, j.fixed.exchanges)
@@ -78,7 +81,7 @@ func (j *judge) entry(name string, e *entry, trigger bool) error {
 		return err
 	}
 	if !trigger {
-		if err := j.curl(name, e); err != nil {
+		if err := j.withClients(name, e); err != nil {
 			return err
 		}
 	}

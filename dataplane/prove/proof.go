@@ -31,6 +31,7 @@ type proof struct {
 	Parameters map[string]string `yaml:"parameters"` // of the definition, as appliance.ini has them
 	Before     []step            `yaml:"before"`     // what goes before every exchange of lines or packets
 	After      []step            `yaml:"after"`      // and behind, once the server has come to rest
+	Clients    []string          `yaml:"clients"`    // command lines of real clients, which say harmless things
 	Harmless   []entry           `yaml:"harmless"`
 	Triggers   []entry           `yaml:"triggers"`
 
