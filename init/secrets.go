@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -113,7 +112,8 @@ func (b *box) unlock(id vault.ID) error {
 		}
 	}
 	// It is good for one start, whether it was needed or not.
-	if e := os.Remove(transferFile); e != nil && !errors.Is(e, fs.ErrNotExist) {
+	// What a thief found in the disk's free room would open whatever was started.
+	if e := atomicfile.Wipe(transferFile); e != nil {
 		b.journal.Logf("secrets: %v", e)
 	}
 	if err != nil {

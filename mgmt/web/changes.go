@@ -65,6 +65,16 @@ type draftView struct {
 	Base    string // hash, against which the form is sent
 }
 
+// shownLines is what a change is judged by: invisible characters, and those that
+// turn the direction of writing, would have it read otherwise than the box does.
+func shownLines(base, text string) []change.Line {
+	all := change.Diff(base, text)
+	for i := range all {
+		all[i].Text = visible.Line(all[i].Text)
+	}
+	return all
+}
+
 type changeRow struct {
 	ID                   int64
 	State, Class, Reason string
@@ -103,7 +113,7 @@ func (s *Site) changesPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		l.Rows = append(l.Rows, rowOfChange(c))
 	}
 	if d, err := s.Changes.Draft(); err == nil && d != nil {
-		l.Draft = &draftView{change.Diff(d.Base, d.Text), d.Authors, at(d.Since), keeper.Sum(d.Text)}
+		l.Draft = &draftView{shownLines(d.Base, d.Text), d.Authors, at(d.Since), keeper.Sum(d.Text)}
 	}
 	l.Approvals, _ = s.Changes.Approvals()
 	if l.Cycles, err = s.cycleRows(); err != nil {
@@ -147,7 +157,7 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 	if !ok {
 		return
 	}
-	view := changeView{changeRow: rowOfChange(c), Plan: c.Plan, Lines: change.Diff(c.Base, c.Text), Closed: rowOfStep(c.Closed), Applied: rowOfStep(c.Applied), Undone: rowOfStep(c.Undone)}
+	view := changeView{changeRow: rowOfChange(c), Plan: c.Plan, Lines: shownLines(c.Base, c.Text), Closed: rowOfStep(c.Closed), Applied: rowOfStep(c.Applied), Undone: rowOfStep(c.Undone)}
 	own := false
 	for _, a := range c.Approvals {
 		view.List = append(view.List, approvalRow{a.Who, at(a.At)})

@@ -63,6 +63,24 @@ func TestSubmittedAsSeen(t *testing.T) {
 	}
 }
 
+// Characters that make a line look like another one are seen.
+func TestDiffShowsWhatTheBoxReads(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	now, err := l.keeper.Current()
+	l.must(err)
+	if w := l.post("admin", "/draft/whole", "text", now.Text+"; \u202ekcart fo edis eht no\u200b\n"); w.Code != 303 {
+		t.Fatalf("edit: %d %s", w.Code, w.Body)
+	}
+	if page := l.page("admin", "/changes"); strings.ContainsAny(page, "\u202e\u200b") || !strings.Contains(page, `\u{202e}kcart`) {
+		t.Error("the draft is not shown as the box reads it")
+	}
+	l.post("admin", "/changes/submit", "reason", "r")
+	if page := l.page("admin", "/changes/1"); strings.ContainsAny(page, "\u202e\u200b") || !strings.Contains(page, `\u{202e}kcart`) {
+		t.Error("the change is not shown as the box reads it")
+	}
+}
+
 // An import would bring other users, and another number of approvals.
 func TestImportIsNoWayRoundApprovals(t *testing.T) {
 	l := newLab(t)
