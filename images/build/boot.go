@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -118,6 +119,9 @@ func (i *image) unify(context.Context) (string, error) {
 func (i *image) readKey(context.Context) (string, error) {
 	if i.secure == "" {
 		return "none: the image is not signed", nil
+	}
+	if i.shell {
+		return "", errors.New("an image with a shell is not signed: on every machine that trusts the key it would open the secrets to whoever starts it; leave out -debug-shell or -secureboot")
 	}
 	var err error
 	if i.key, err = secureboot.Read(i.secure); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -67,14 +68,45 @@ func (u *Users) useCode(name, code string) error {
 		if u.now().Before(clockFloor) {
 			return ErrClock
 		}
+		if u.wrong[name].many(u.now()) {
+			return errCodes
+		}
 		step, ok := matchCode(v.Factor, code, u.now(), v.LastStep)
 		if !ok {
+			u.wrong[name] = u.wrong[name].more(u.now())
 			return ErrFactor
 		}
+		delete(u.wrong, name)
 		v.LastStep = step
 		return nil
 	})
 }
+
+// Wrong codes are counted by user, wherever they come from: six digits are few for
+// who knows the password and has many addresses. Recovery codes, of 120 bits, are
+// taken at any time, so the owner is not kept out.
+const (
+	wrongCodes = 10
+	wrongTime  = time.Hour
+)
+
+// wrong counts a user's wrong codes since a time.
+type wrong struct {
+	n     int
+	since time.Time
+}
+
+func (w wrong) many(now time.Time) bool { return w.n >= wrongCodes && now.Sub(w.since) < wrongTime }
+
+func (w wrong) more(now time.Time) wrong {
+	if w.n == 0 || now.Sub(w.since) >= wrongTime {
+		w = wrong{since: now}
+	}
+	w.n++
+	return w
+}
+
+var errCodes = fmt.Errorf("%w; there were too many wrong ones: wait an hour, or use a recovery code", ErrFactor)
 
 func sum(s string) string {
 	h := sha256.Sum256([]byte(s))

@@ -31,12 +31,13 @@ type Users struct {
 	file  *file // never changed, only replaced
 	stamp stamp // of the file that it was read from
 	code  string
+	wrong map[string]wrong // codes of second factors
 }
 
 // Open reads the users from dir. When there is none it makes a set-up code, or
 // takes the one that an earlier start left.
 func Open(dir string, now func() time.Time) (*Users, error) {
-	u := &Users{dir: dir, now: now, gate: make(chan struct{}, 2), decoy: params{argonTime, argonMemory, 1, make([]byte, saltLength), make([]byte, keyLength)}}
+	u := &Users{wrong: map[string]wrong{}, dir: dir, now: now, gate: make(chan struct{}, 2), decoy: params{argonTime, argonMemory, 1, make([]byte, saltLength), make([]byte, keyLength)}}
 	var err error
 	if u.file, err = readFile(dir); err != nil {
 		return nil, err
