@@ -41,6 +41,8 @@ type User struct {
 	Recovery []string  `json:"recovery,omitempty"`  // SHA-256 of codes not used yet
 	Reset    time.Time `json:"reset,omitzero"`      // when another set the password: sessions begun before are over
 	Keys     []Key     `json:"keys,omitempty"`      // for SSH
+	GivenBy  string    `json:"given_by,omitempty"`  // who last gave the account, role or password, when it was another
+	Given    time.Time `json:"given,omitzero"`
 }
 
 // Token is what a program signs in with.

@@ -109,6 +109,7 @@ var (
 	ErrNoDraft  = errors.New("nothing is pending")
 	ErrState    = errors.New("the change is not in a state in which that can be done")
 	ErrOwn      = errors.New("whoever asked for a change or edited it, also by a token, cannot approve it; another must")
+	ErrGiven    = errors.New("your account, role or password was given to you by who asked for this change or edited it, since or less than a day before; another must approve it")
 	ErrTwice    = errors.New("you have approved this change already")
 	ErrOutdated = errors.New("the settings have been changed since; discard this and begin anew")
 	ErrPlan     = errors.New("the change is not the one that you looked at; look again")
@@ -117,7 +118,7 @@ var (
 
 // Of says whether a change is somebody's own.
 func (c *Change) Of(name string) bool {
-	return c.Requester == name || slices.Contains(c.Authors, name)
+	return name != "" && c.Requester == name || slices.Contains(c.Authors, name)
 }
 
 // planOf is the hash that approvals bind to.

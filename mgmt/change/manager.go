@@ -42,6 +42,9 @@ type Who struct {
 	Name, Role, From string
 	// Person is who made the token that takes the step; "" when a person does.
 	Person string
+	// GivenBy is who gave a person their account, role or password, at Given.
+	GivenBy string
+	Given   time.Time
 }
 
 // join adds who takes a step, and the person behind a token, to those who did.
@@ -212,16 +215,52 @@ func (m *Manager) SetApprovals(ctx context.Context, who Who, n int) (*Change, er
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return setApprovals(tx, n) })
+	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return setApprovals(tx, n, m.Now()) })
 }
 
-func setApprovals(tx *sql.Tx, n int) (string, error) {
+func setApprovals(tx *sql.Tx, n int, now time.Time) (string, error) {
 	old, err := approvals(tx.QueryRow(selectApprovals))
-	if err != nil {
-		return "", err
+	if err == nil {
+		err = putPolicy(tx, "approvals", strconv.Itoa(n))
 	}
-	_, err = tx.Exec("INSERT INTO policy VALUES ('approvals', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", strconv.Itoa(n))
+	if err == nil && old == 0 {
+		err = putPolicy(tx, wantedSince, now.UTC().Format(time.RFC3339))
+	}
 	return fmt.Sprintf("%d → %d", old, n), err
+}
+
+// wantedSince is since when approvals are wanted: who was made an approver before
+// was part of setting the box up, when one person could do everything anyway.
+const wantedSince = "approvals_since"
+
+func putPolicy(tx *sql.Tx, key, value string) error {
+	_, err := tx.Exec("INSERT INTO policy VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", key, value)
+	return err
+}
+
+// givenBefore is how long before a change its approver must have had the account, if
+// one of its authors gave it: nobody makes an approver for a change of their own
+// without a day in which others can see it.
+const givenBefore = 24 * time.Hour
+
+// Approvable says why somebody cannot approve a change that waits for it; nil: they can.
+func (m *Manager) Approvable(who Who, c *Change) error {
+	if c.Of(who.Name) {
+		return ErrOwn
+	}
+	if slices.ContainsFunc(c.Approvals, func(a Approval) bool { return a.Who == who.Name }) {
+		return ErrTwice
+	}
+	var text string
+	err := m.DB.Read.QueryRow("SELECT value FROM policy WHERE key = ?", wantedSince).Scan(&text)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	since, _ := time.Parse(time.RFC3339, text) // one that cannot be read excuses nobody
+	if c.Of(who.GivenBy) && !who.Given.Before(since) && who.Given.After(c.Requested.Add(-givenBefore)) {
+		return ErrGiven
+	}
+	return nil
 }
 
 // Get returns one change.

@@ -130,11 +130,10 @@ func (m *Manager) Approve(ctx context.Context, who Who, id int64, plan string) (
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, err := m.move(who, "change.approve", id, []State{Submitted}, func(c *Change) (string, error) {
+		if err := m.Approvable(who, c); err != nil {
+			return "", err
+		}
 		switch {
-		case c.Of(who.Name):
-			return "", ErrOwn
-		case slices.ContainsFunc(c.Approvals, func(a Approval) bool { return a.Who == who.Name }):
-			return "", ErrTwice
 		case plan != c.Plan || planOf(c) != c.Plan:
 			return "", ErrPlan
 		case m.Now().Sub(c.Requested) > ApprovalLife:

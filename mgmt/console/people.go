@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"wirepatch/mgmt/auth"
 )
@@ -33,6 +34,9 @@ func (m *Menu) people(ctx context.Context) error {
 		return err
 	}
 	what, err := m.changeUser(ctx, n, name)
+	if err == nil && slices.Contains([]string{"user.password", "user.enable", "user.add"}, what) {
+		err = m.box.Users.Gave(name, m.user.Name)
+	}
 	if errors.Is(err, errStop) || ends(err) {
 		return err
 	}

@@ -127,7 +127,7 @@ func statusOf(err error) int {
 		errors.Is(err, change.ErrState), errors.Is(err, change.ErrOutdated), errors.Is(err, change.ErrPlan), errors.Is(err, change.ErrTwice),
 		errors.Is(err, change.ErrNoDraft), errors.Is(err, keeper.ErrBase), errors.Is(err, keeper.ErrCannot), errors.Is(err, keeper.ErrNone):
 		return http.StatusConflict
-	case errors.Is(err, change.ErrOwn):
+	case errors.Is(err, change.ErrOwn), errors.Is(err, change.ErrGiven):
 		return http.StatusForbidden
 	}
 	var refusal *update.Refusal

@@ -158,10 +158,8 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	view := changeView{changeRow: rowOfChange(c), Plan: c.Plan, Lines: shownLines(c.Base, c.Text), Closed: rowOfStep(c.Closed), Applied: rowOfStep(c.Applied), Undone: rowOfStep(c.Undone)}
-	own := false
 	for _, a := range c.Approvals {
 		view.List = append(view.List, approvalRow{a.Who, at(a.At)})
-		own = own || a.Who == v.who
 	}
 	if now, err := s.Changes.Keeper.Current(r.Context()); err == nil {
 		view.InForce = now.Text == c.Text && c.Kind == ""
@@ -169,7 +167,7 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 	if view.Urgent = c.Urgent; c.State == change.Approved && !c.Urgent {
 		_, view.Frozen, _ = s.freezeRows() // where they cannot be read the change waits, and the page Changes says why
 	}
-	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && !c.Of(v.who) && !own
+	view.MayApprove = c.State == change.Submitted && v.role.In(approvers) && s.Changes.Approvable(whoOf(r, v), c) == nil
 	view.MayReject = c.State == change.Submitted && v.role.In(approvers)
 	view.MayWithdraw = (c.State == change.Submitted || c.State == change.Approved) && v.role.In(editors)
 	view.MayUndo = c.State == change.Done && v.role.In(editors) && view.InForce && s.Changes.Undoable(c) == nil
@@ -219,7 +217,7 @@ func (s *Site) apiChange(w http.ResponseWriter, r *http.Request, v visit) {
 
 // whoOf is the visitor, for the records of a change.
 func whoOf(r *http.Request, v visit) change.Who {
-	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String(), Person: v.person}
+	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String(), Person: v.person, GivenBy: v.user.GivenBy, Given: v.user.Given}
 }
 
 // step makes an action of a step that the manager records itself.

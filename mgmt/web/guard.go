@@ -22,6 +22,7 @@ type visit struct {
 	who     string // name of the user, or "token NAME"; "" for a stranger
 	person  string // who made the token; "" without one
 	role    auth.Role
+	user    auth.User // who is signed in; zero for a token
 	session auth.Session
 	id      string // of the session; "" without one
 	change  bool   // the password must be changed first
@@ -99,6 +100,7 @@ func (s *Site) identify(r *http.Request, rt route, v *visit) {
 		s.Sessions.End(c.Value)
 		return
 	}
+	v.user = user
 	v.who, v.role, v.session, v.id, v.change = user.Name, user.Role, session, c.Value, user.Change
 }
 

@@ -48,6 +48,47 @@ func TestNobodyApprovesOwnWork(t *testing.T) {
 	}
 }
 
+// An administrator who makes a second person approves nothing with it at once.
+func TestNobodyMakesTheirApprover(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	const password = "one long phrase more"
+	l.post("admin", "/users/add", "name", "early", "role", "approver", "password", password)
+	l.must(l.site.Users.ChangePassword(t.Context(), "early", password+" of mine"))
+	l.advance(time.Minute)
+	l.post("admin", "/settings/approvals", "approvals", "1")
+	l.post("admin", "/draft/mode", "definition", "WP-2023-29401", "mode", "off")
+	l.post("admin", "/changes/submit", "reason", "r")
+	approve := func(who string, want int) {
+		t.Helper()
+		if w := l.post(who, "/changes/approve", "id", "1", "plan", l.state(1).Plan); w.Code != want {
+			t.Errorf("%s approves: %d %s; want %d", who, w.Code, w.Body, want)
+		}
+	}
+	for _, kv := range [][]string{
+		{"/users/add", "name", "second", "role", "approver", "password", password},
+		{"/users/role", "name", "auditor", "role", "approver"},
+		{"/users/password", "name", "approver", "password", password},
+	} {
+		if w := l.post("admin", kv[0], kv[1:]...); w.Code != 303 {
+			t.Fatalf("%v: %d %s", kv, w.Code, w.Body)
+		}
+		l.must(l.site.Users.ChangePassword(t.Context(), kv[2], password+" of mine"))
+		approve(kv[2], 403)
+		if page := l.page(kv[2], "/changes/1"); strings.Contains(page, `action="/changes/approve"`) {
+			t.Errorf("%s is offered to approve", kv[2])
+		}
+	}
+	approve("early", 303)
+	l.advance(change.ApprovalLife)
+	l.post("admin", "/draft/mode", "definition", "WP-2023-29401", "mode", "shadow")
+	l.post("admin", "/changes/submit", "reason", "r")
+	if w := l.post("second", "/changes/approve", "id", "2", "plan", l.state(2).Plan); w.Code != 303 {
+		t.Errorf("approved by one who has been there for long: %d %s; want 303", w.Code, w.Body)
+	}
+}
+
 // What is submitted is what was seen, also when another edits it meanwhile.
 func TestSubmittedAsSeen(t *testing.T) {
 	l := newLab(t)

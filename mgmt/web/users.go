@@ -86,16 +86,19 @@ func role(in url.Values) (r auth.Role, err error) {
 	return r, nil
 }
 
-func (s *Site) addUser(r *http.Request, _ visit, in url.Values) (done, error) {
+func (s *Site) addUser(r *http.Request, v visit, in url.Values) (done, error) {
 	d := done{Object: in.Get("name"), Detail: in.Get("role")}
 	may, err := role(in)
 	if err != nil {
 		return d, err
 	}
-	return d, s.Users.Add(r.Context(), in.Get("name"), may, in.Get("password"))
+	if err := s.Users.Add(r.Context(), d.Object, may, in.Get("password")); err != nil {
+		return d, err
+	}
+	return d, s.Users.Gave(d.Object, v.who)
 }
 
-func (s *Site) setRole(_ *http.Request, _ visit, in url.Values) (done, error) {
+func (s *Site) setRole(_ *http.Request, v visit, in url.Values) (done, error) {
 	d := done{Object: in.Get("name")}
 	may, err := role(in)
 	if err != nil {
@@ -103,7 +106,10 @@ func (s *Site) setRole(_ *http.Request, _ visit, in url.Values) (done, error) {
 	}
 	old, _ := s.Users.Get(d.Object)
 	d.Detail = old.Role.String() + " → " + may.String()
-	return d, s.Users.SetRole(d.Object, may)
+	if err := s.Users.SetRole(d.Object, may); err != nil {
+		return d, err
+	}
+	return d, s.Users.Gave(d.Object, v.who)
 }
 
 func (s *Site) disableUser(_ *http.Request, _ visit, in url.Values) (done, error) {
@@ -115,17 +121,21 @@ func (s *Site) disableUser(_ *http.Request, _ visit, in url.Values) (done, error
 	return done{Object: name}, nil
 }
 
-func (s *Site) enableUser(_ *http.Request, _ visit, in url.Values) (done, error) {
-	return done{Object: in.Get("name")}, s.Users.Disable(in.Get("name"), false)
+func (s *Site) enableUser(_ *http.Request, v visit, in url.Values) (done, error) {
+	name := in.Get("name")
+	if err := s.Users.Disable(name, false); err != nil {
+		return done{Object: name}, err
+	}
+	return done{Object: name}, s.Users.Gave(name, v.who)
 }
 
-func (s *Site) resetUser(r *http.Request, _ visit, in url.Values) (done, error) {
+func (s *Site) resetUser(r *http.Request, v visit, in url.Values) (done, error) {
 	name := in.Get("name")
 	if err := s.Users.Reset(r.Context(), name, in.Get("password")); err != nil {
 		return done{Object: name}, err
 	}
 	s.Sessions.EndOf(name, "")
-	return done{Object: name}, nil
+	return done{Object: name}, s.Users.Gave(name, v.who)
 }
 
 func (s *Site) dropFactor(_ *http.Request, _ visit, in url.Values) (done, error) {

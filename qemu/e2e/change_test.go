@@ -101,9 +101,9 @@ func TestChangeApprovedInTheBrowser(t *testing.T) {
 	off := set("off")
 	leads("with the inline patch off", toEvil)
 
-	m.form("/settings", "/settings/approvals", "approvals", "1")
 	const password = "four plain words again"
 	m.form("/users", "/users/add", "name", "paula", "role", "approver", "password", "another one's words")
+	m.form("/settings", "/settings/approvals", "approvals", "1")
 	b := openBrowser(t)
 	b.SignIn("paula", "another one's words")
 	b.Do("own password", chromedp.WaitVisible(css("#p1")), chromedp.SendKeys(css("#p1"), "another one's words"), chromedp.SendKeys(css("#p2"), password),
