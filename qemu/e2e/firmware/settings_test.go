@@ -61,7 +61,7 @@ func TestSettings(t *testing.T) {
 
 	t.Log("the factory reset")
 	m.typed("settings reset yes")
-	m.wait(`factory reset: the disk was told to discard what was deleted`)
+	m.wait(`factory reset: (the|this) disk (was told to discard what was deleted|does not discard)`)
 	m.wait(`factory reset: done`)
 	m.wait(`management https`)
 	m.shell()
