@@ -146,8 +146,7 @@ func (j *judge) boot(t *testing.T, s start) {
 	if g[1] != s.slot.Version {
 		t.Errorf("slot %s runs, %s; want %s", g[1], g[2], s.slot.Version)
 	}
-	m.wait(`forwarding, `)
-	m.wait(`management https`)
+	m.waitAll(`forwarding, `, `management https`)
 	m.powerOff()
 }
 
