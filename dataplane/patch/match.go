@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/interpreter"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
 )
 
 var _ protocol.Rules = (*Set)(nil)
@@ -118,8 +120,10 @@ func (s *Set) ask(r *rule, service string, sc *scratch, i int) (c protocol.Corre
 	clock := r.def.budget.clock()
 	start := clock()
 	sc.act.rule = r
-	if r.holds(&sc.act) {
+	if holds, err := r.holds(&sc.act); holds {
 		c, ok = r.correction(&sc.act, i, mode == Shadow)
+	} else if r.tooDear(err, &sc.act) {
+		c, ok = r.refusal(i, mode == Shadow), true
 	}
 	if r.def.budget.charge(clock()-start) && s.onAside != nil {
 		s.onAside(r.def.ID, *r.def.budget.aside.Load())
@@ -143,16 +147,29 @@ func mergeSet(out []protocol.Correction) []protocol.Correction {
 }
 
 // holds evaluates a rule's condition. What cannot be evaluated does not hold.
-func (r *rule) holds(act *activation) bool {
+func (r *rule) holds(act *activation) (bool, error) {
 	if r.cond == nil {
-		return true
+		return true, nil
 	}
 	v, _, err := r.cond.Eval(act)
 	if err != nil {
 		r.def.errors.Add(1)
-		return false
+		return false, err
 	}
-	return v == types.True
+	return v == types.True, nil
+}
+
+// tooDear says whether an evaluation was broken off for what it cost, of a rule
+// that would have corrected a client's message. The client chose what to send:
+// else it would be enough to send more of it for no rule to hold.
+func (r *rule) tooDear(err error, act *activation) bool {
+	var broken interpreter.EvalCancelledError
+	return errors.As(err, &broken) && act.m.Dir == session.ToServer && r.calc == nil && r.action != protocol.Report
+}
+
+// refusal resets the session of a message that cannot be judged.
+func (r *rule) refusal(element int, shadow bool) protocol.Correction {
+	return protocol.Correction{Definition: r.def.ID, Revision: r.def.Revision, Rule: r.index, Shadow: shadow, Action: protocol.Reset, Element: element}
 }
 
 // correction works out what a rule that holds asks for; false when that would
@@ -193,6 +210,9 @@ func (r *rule) correction(act *activation, element int, shadow bool) (protocol.C
 	}
 	if err != nil {
 		r.def.errors.Add(1)
+		if r.tooDear(err, act) {
+			return r.refusal(element, shadow), true
+		}
 		return c, false
 	}
 	return c, true

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
 )
 
 // withSession makes a definition with session variables.
@@ -263,6 +264,48 @@ func TestOctetFunctions(t *testing.T) {
 			t.Errorf("%s: %v", expr, err)
 		case b.client != want:
 			t.Errorf("%s = %q; want %q", expr, b.client, want)
+		}
+	}
+}
+
+// A client cannot get a message past a rule by making it dear to judge.
+func TestTooDearToJudge(t *testing.T) {
+	def := mustParse(t, "WP-2099-1", `
+  - {at: request.header, when: 'value.startsWith("x") && value.split(",").filter(p, !p.startsWith("-")).exists(p, p == "evil")', do: {remove: element}}
+  - {at: request.header, when: 'value.startsWith("y") && value.split(",").exists(p, p == "evil")', do: report}
+  - {at: response.header, when: 'value.startsWith("x") && value.split(",").exists(p, p == "evil")', do: {remove: element}}`)
+	long := strings.Repeat("-,", 20000) + "evil"
+	for _, tc := range []struct {
+		mode, value string
+		dir         session.Direction
+		want        string
+	}{
+		{Correct, "x,evil", session.ToServer, "[{remove false}]"},
+		{Correct, "x," + long, session.ToServer, "[{reset false}]"},
+		{Shadow, "x," + long, session.ToServer, "[{reset true}]"},
+		{Correct, "y," + long, session.ToServer, "[]"},
+		{Correct, "x," + long, session.ToClient, "[]"},
+	} {
+		set, errs := compileAt([]*Definition{def}, testSchemas, map[string]string{"WP-2099-1": tc.mode}, func() time.Time { return TestTime }, unhurried)
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		m := request("GET", "/", "a", tc.value)
+		if m.Dir = tc.dir; tc.dir == session.ToClient {
+			for i := range m.Elements {
+				m.Elements[i].Kind = strings.Replace(m.Elements[i].Kind, "request", "response", 1)
+			}
+		}
+		type did struct {
+			action string
+			shadow bool
+		}
+		got := []did{}
+		for _, c := range set.Match(m) {
+			got = append(got, did{map[protocol.Action]string{protocol.Reset: "reset", protocol.Remove: "remove"}[c.Action], c.Shadow})
+		}
+		if fmt.Sprint(got) != tc.want {
+			t.Errorf("%s, %.4q, %s: %v; want %s", tc.mode, tc.value, tc.dir, got, tc.want)
 		}
 	}
 }
