@@ -31,7 +31,7 @@ type box struct {
 func newBox(h *netns.Host, program, definitions string, p *proof, logs string) *box {
 	dir := h.TempDir()
 	b := &box{Bed: netns.NewBed(h), done: make(chan struct{})}
-	text := fmt.Sprintf("[service proof]\naddress = %s\nport = %d\nprotocol = %s\n", netns.Server4, port, p.definition.Protocol)
+	text := fmt.Sprintf("[service proof]\naddress = %s\nport = %d\nprotocol = %s\nfail = closed\n", netns.Server4, port, p.definition.Protocol)
 	if p.Over != "" {
 		text += "transport = " + p.Over + "\n"
 	}
