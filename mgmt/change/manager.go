@@ -224,7 +224,7 @@ func setApprovals(tx *sql.Tx, n int, now time.Time) (string, error) {
 		err = putPolicy(tx, "approvals", strconv.Itoa(n))
 	}
 	if err == nil && old == 0 {
-		err = putPolicy(tx, wantedSince, now.UTC().Format(time.RFC3339))
+		err = putPolicy(tx, wantedSince, now.UTC().Format(time.RFC3339Nano))
 	}
 	return fmt.Sprintf("%d → %d", old, n), err
 }
