@@ -34,13 +34,14 @@ type builder struct {
 	options options
 	state   *patch.State
 	rules   map[string]*patch.Live
-	aside   func(id, why string) // told when a definition is set aside at run time
-	memory  *patch.Memory        // nil: none
-	begun   bool                 // a generation was built before
+	aside   func(id, why string)    // told when a definition is set aside at run time
+	limited func(id, client string) // told when a definition's cost has a client kept from it
+	memory  *patch.Memory           // nil: none
+	begun   bool                    // a generation was built before
 }
 
 func newBuilder(o options) *builder {
-	b := &builder{options: o, state: patch.NewState(), rules: map[string]*patch.Live{}, aside: func(string, string) {}}
+	b := &builder{options: o, state: patch.NewState(), rules: map[string]*patch.Live{}, aside: func(string, string) {}, limited: func(string, string) {}}
 	if o.memory != "" {
 		var err error
 		if b.memory, err = patch.OpenMemory(o.memory, o.firmware); err != nil {
@@ -84,6 +85,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 	decs, faults := decoders.Load(b.options.definitions)
 	g.set, g.faults = patch.Load(b.options.definitions, decs.ForDefinitions(), s.Modes,
 		patch.WithState(b.state), patch.WithServiceModes(s.ServiceModes), patch.WithParameters(s.Parameters), patch.WithProducts(productsOf(s.Services)), patch.WithAside(func(id, why string) { b.aside(id, why) }),
+		patch.WithLimited(func(id, client string) { b.limited(id, client) }), patch.WithClosed(closedOf(s.Services)),
 		patch.WithMemory(b.memory), patch.WithWorkers(b.workers()))
 	if err := b.memory.Save(); err != nil {
 		slog.Warn("the definitions will be tested again at the next start", "error", err)
@@ -119,6 +121,15 @@ func productsOf(services []settings.Service) map[string][]string {
 	out := map[string][]string{}
 	for _, v := range services {
 		out[v.Name] = v.Products
+	}
+	return out
+}
+
+// closedOf are the services that fail closed.
+func closedOf(services []settings.Service) map[string]bool {
+	out := map[string]bool{}
+	for _, v := range services {
+		out[v.Name] = v.Fail == "closed"
 	}
 	return out
 }

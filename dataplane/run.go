@@ -40,6 +40,10 @@ func run(ctx context.Context, o options) error {
 		slog.Error("definition set aside", "id", id, "reason", why)
 		l.report("definition", "definition "+id+" set aside: "+why)
 	}
+	b.limited = func(id, client string) {
+		slog.Warn("client limited", "id", id, "client", client)
+		l.report("definition", "definition "+id+": what "+client+" sends takes too much time to judge; sessions of such clients are reset where it is concerned")
+	}
 	if err := errors.Join(l.inherit(), l.disown()); err != nil {
 		return err
 	}

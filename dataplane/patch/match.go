@@ -114,21 +114,47 @@ func needsPlaces(kinds map[string]*kindIndex) bool {
 // the definition. What a rule remembers is remembered at once.
 func (s *Set) ask(r *rule, service string, sc *scratch, i int) (c protocol.Correction, ok bool) {
 	mode := r.def.modeIn(service)
-	if mode == Off || r.def.budget.aside.Load() != nil {
+	if mode == Off {
 		return c, false
 	}
-	clock := r.def.budget.clock()
+	b := &r.def.budget
+	if at := b.stands(sc.act.m); at != judged {
+		return s.unjudged(r, at, service, sc.act.m, mode, i)
+	}
+	clock := b.clock(sc.took)
 	start := clock()
 	sc.act.rule = r
-	if holds, err := r.holds(&sc.act); holds {
+	holds, err := r.holds(&sc.act)
+	if holds {
 		c, ok = r.correction(&sc.act, i, mode == Shadow)
 	} else if r.tooDear(err, &sc.act) {
 		c, ok = r.refusal(i, mode == Shadow), true
 	}
-	if r.def.budget.charge(clock()-start) && s.onAside != nil {
-		s.onAside(r.def.ID, *r.def.budget.aside.Load())
+	took := clock() - start
+	sc.took += max(0, min(took, budgetMost))
+	if b.charge(sc.act.m, took) && s.onAside != nil {
+		s.onAside(r.def.ID, b.why())
+	}
+	if !ok && sc.took > s.limits.message && r.refuses(sc.act.m) {
+		c, ok = r.refusal(i, mode == Shadow), true
 	}
 	return c, ok
+}
+
+// unjudged is what becomes of a message that a rule is not asked about: for what
+// its client has cost, or because the definition is set aside, which its service
+// may want to be closed for. It concerns the definition, as far as that is known
+// without an evaluation, so it does not pass where it might have been corrected.
+// Rules that remember count, too: what they miss, those that correct would.
+func (s *Set) unjudged(r *rule, at standing, service string, m *protocol.Message, mode string, i int) (c protocol.Correction, ok bool) {
+	r.def.errors.Add(1)
+	if at == first && s.onLimited != nil {
+		s.onLimited(r.def.ID, clientOf(m).String())
+	}
+	if mode == Correct && r.def.corrects && (at != out || s.closed[service]) {
+		return r.refusal(i, false), true
+	}
+	return c, false
 }
 
 // mergeSet gives the value of the last correction, a Set, to the first effective
@@ -164,7 +190,12 @@ func (r *rule) holds(act *activation) (bool, error) {
 // else it would be enough to send more of it for no rule to hold.
 func (r *rule) tooDear(err error, act *activation) bool {
 	var broken interpreter.EvalCancelledError
-	return errors.As(err, &broken) && act.m.Dir == session.ToServer && r.calc == nil && r.action != protocol.Report
+	return errors.As(err, &broken) && r.refuses(act.m)
+}
+
+// refuses says whether a message that the rule cannot judge is refused.
+func (r *rule) refuses(m *protocol.Message) bool {
+	return m.Dir == session.ToServer && r.calc == nil && r.action != protocol.Report
 }
 
 // refusal resets the session of a message that cannot be judged.

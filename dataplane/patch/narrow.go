@@ -1,12 +1,14 @@
 package patch
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/interpreter"
 
 	"wirepatch/dataplane/protocol"
 )
@@ -73,24 +75,44 @@ func (s *Set) wantsOf(m *protocol.Message, kind, service string) bool {
 	k.candidates(m, &protocol.Element{}, sc)
 	for _, n := range sc.found {
 		r := s.rules[n]
-		if r.def.modeIn(service) == Off || r.def.budget.aside.Load() != nil || r.def.Protocol != m.Protocol {
+		if r.def.modeIn(service) == Off || r.def.Protocol != m.Protocol {
 			continue
 		}
-		if r.mayHold(m, s.now) {
+		if s.mayConcern(r, m, service) {
 			return true
 		}
 	}
 	return false
 }
 
+// mayConcern says whether a rule wants to see more of a message, if only to
+// refuse it, and charges the time of finding that out.
+func (s *Set) mayConcern(r *rule, m *protocol.Message, service string) bool {
+	b := &r.def.budget
+	if at := b.stands(m); at != judged {
+		return at != out || s.closed[service]
+	}
+	if r.cond == nil {
+		return true
+	}
+	clock := b.clock(0)
+	start := clock()
+	may := r.mayHold(m, s.now)
+	if b.charge(m, clock()-start) && s.onAside != nil {
+		s.onAside(r.def.ID, b.why())
+	}
+	return may
+}
+
 // mayHold says whether a condition can still hold. One that fails for what is
-// known fails for all.
+// known fails for all; one that is broken off for its cost was not judged.
 func (r *rule) mayHold(m *protocol.Message, date func() time.Time) bool {
 	if r.cond == nil {
 		return true
 	}
 	v, _, err := r.cond.Eval(&earlyActivation{r: r, m: m, date: date})
-	return err == nil && v != types.False
+	var broken interpreter.EvalCancelledError
+	return err == nil && v != types.False || errors.As(err, &broken)
 }
 
 // earlyActivation gives CEL what is known of a message before its elements.

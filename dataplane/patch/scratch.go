@@ -21,6 +21,7 @@ type scratch struct {
 	byVars   [][]int32 // by kind
 	act      activation
 	places   places
+	took     time.Duration // for the message, so far
 }
 
 func newScratch(rules, kinds int) *scratch {
@@ -52,6 +53,7 @@ func (sc *scratch) mark(n int32) {
 func (sc *scratch) release() {
 	clear(sc.varsDone)
 	sc.act = activation{}
+	sc.took = 0
 	sc.places.forget()
 }
 

@@ -37,8 +37,10 @@ type Set struct {
 	products  map[string][]string          // by service
 	scoped    bool                         // products are known
 	values    Values                       // of parameters
-	burst     time.Duration                // see budget
+	limits    limits                       // see budget
+	closed    map[string]bool              // services that nothing passes unprotected to
 	onAside   func(id, why string)
+	onLimited func(id, client string)
 	memory    *Memory // see Load
 	workers   int     // see Load
 	vetted    bool    // all have been compiled before, without a fault
@@ -68,6 +70,14 @@ func WithWorkers(n int) Option { return func(o *Set) { o.workers = n } }
 // from Match and must return at once.
 func WithAside(f func(id, why string)) Option { return func(o *Set) { o.onAside = f } }
 
+// WithLimited has f told when a definition's cost has a client kept from it,
+// now and then. It is called from Match and must return at once.
+func WithLimited(f func(id, client string)) Option { return func(o *Set) { o.onLimited = f } }
+
+// WithClosed names the services whose messages are refused, rather than passed,
+// where a definition that they concern is set aside at run time.
+func WithClosed(services map[string]bool) Option { return func(o *Set) { o.closed = services } }
+
 // loaded is a definition with its counters.
 type loaded struct {
 	*Definition
@@ -76,6 +86,7 @@ type loaded struct {
 	parameters  map[string]map[string]any // by service ("": all others), by name
 	err         string                    // why it is set aside
 	budget      budget
+	corrects    bool          // not all of its rules only report or remember
 	remembered  []atomic.Bool // by rule: it has remembered something
 	corrections atomic.Uint64
 	errors      atomic.Uint64
@@ -109,7 +120,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	if err != nil {
 		return &Set{}, []error{err}
 	}
-	s := &Set{now: now, kinds: map[string]bool{}, holds: map[string]int{}, protocols: map[string]map[string]*kindIndex{}, burst: budgetBurst}
+	s := &Set{now: now, kinds: map[string]bool{}, holds: map[string]int{}, protocols: map[string]map[string]*kindIndex{}, limits: defaultLimits}
 	for _, o := range opts {
 		o(s)
 	}
@@ -121,7 +132,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	sorted := slices.Clone(defs)
 	slices.SortStableFunc(sorted, byID)
 	for _, d := range sorted {
-		l := &loaded{Definition: d, mode: modeOf(modes, d), byService: s.services[d.ID], budget: budget{burst: s.burst}, remembered: make([]atomic.Bool, len(d.Rules))}
+		l := &loaded{Definition: d, mode: modeOf(modes, d), byService: s.services[d.ID], budget: budget{limits: &s.limits, at: s.limits.day()}, corrects: corrects(d), remembered: make([]atomic.Bool, len(d.Rules))}
 		s.within(l)
 		s.defs = append(s.defs, l)
 		rules, err := s.compileDefinition(envs, l, schemas)
@@ -138,6 +149,11 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	}
 	s.index()
 	return s, errs
+}
+
+// corrects says whether a definition does more than report and remember.
+func corrects(d *Definition) bool {
+	return slices.ContainsFunc(d.Rules, func(r Rule) bool { return r.Do.Kind != "report" && r.Do.Kind != "remember" })
 }
 
 // inForce says whether the definition is on anywhere.
@@ -229,8 +245,8 @@ func (s *Set) Definitions() []Info {
 	out := make([]Info, 0, len(s.defs))
 	for _, d := range s.defs {
 		why := d.err
-		if slow := d.budget.aside.Load(); slow != nil {
-			why = *slow
+		if slow := d.budget.why(); slow != "" {
+			why = slow
 		}
 		out = append(out, Info{
 			ID: d.ID, Revision: d.Revision, Title: d.Title, Vulnerabilities: d.Vulnerabilities,

@@ -215,7 +215,7 @@ func TestTooSlow(t *testing.T) {
 	told := ""
 	set, errs := compileAt([]*Definition{slow, fast}, testSchemas, nil, func() time.Time { return TestTime },
 		WithAside(func(id, why string) { told += id + " " + why }),
-		func(s *Set) { s.burst = 20 * time.Millisecond })
+		func(s *Set) { s.limits.burst = 20 * time.Millisecond })
 	if errs != nil {
 		t.Fatal(errs)
 	}
