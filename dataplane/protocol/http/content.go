@@ -68,24 +68,24 @@ func (h *head) contentType(b []byte) (media, whole string) {
 }
 
 // firstByte returns the first byte of content that tells what it is, 0 when
-// there is none yet.
-func firstByte(content []byte) byte {
+// there is none yet, and how many are in front of it.
+func firstByte(content []byte) (first byte, blank int) {
 	for i := 0; i < len(content); i++ {
 		switch c := content[i]; c {
 		case ' ', '\t', '\r', '\n':
 		case 0xef:
 			if len(content) < i+3 {
-				return 0
+				return 0, i
 			}
 			if string(content[i:i+3]) != "\xef\xbb\xbf" {
-				return c
+				return c, i
 			}
 			i += 2
 		default:
-			return c
+			return c, i
 		}
 	}
-	return 0
+	return 0, len(content)
 }
 
 // showBody adds the elements of a held body.
@@ -121,7 +121,7 @@ func (d *Decoder) showDocument() {
 	h := d.turn.h
 	text := h.hold.value
 	media, _ := h.head.contentType(d.vars.data)
-	first := firstByte([]byte(text[:min(len(text), 256)]))
+	first, _ := firstByte([]byte(text[:min(len(text), 256)]))
 	switch {
 	case strings.Contains(media, "json") || first == '{' || first == '[':
 		d.showJSON(text)

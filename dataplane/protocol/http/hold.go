@@ -12,6 +12,9 @@ type hold struct {
 	wanted  bool          // rules may want the content
 	sure    bool          // that the body is one that rules want
 	want    want          // what they want of it
+	untold  want          // what they want as long as it is not known how it begins
+	encoded bool          // how it begins tells nothing
+	blank   int           // of the content, in front of what tells
 	pos     int           // looked at so far
 	raw     protocol.Span // the body as it came, with its framing
 	content []byte        // chunked: what it carries
@@ -47,7 +50,8 @@ func (d *Decoder) startHold(head []byte) bool {
 	}
 	h.hold = hold{active: true, pos: len(head), content: h.hold.content[:0], text: h.hold.text[:0], lines: h.hold.lines[:0]}
 	h.hold.raw.Start = len(head)
-	h.hold.wanted = h.fitting(head, 0) != 0
+	h.hold.untold, h.hold.encoded = h.fitting(head, 0), h.head.coding(head) != identity
+	h.hold.wanted = h.hold.untold != 0
 	h.mode = inHold
 	return true
 }
@@ -93,12 +97,20 @@ func (d *Decoder) stepHold() bool {
 }
 
 // stillWanted looks at how the content begins and says whether rules want it.
+// It goes on where it stopped, for a body may come byte by byte.
 func (h *half) stillWanted(b []byte, whole bool) bool {
-	first := byte(0)
-	if h.head.coding(b[:h.head.size]) == identity {
-		first = firstByte(h.content(b))
+	first, w := byte(0), h.hold.untold
+	if !h.hold.encoded {
+		content := h.content(b)[h.hold.blank:]
+		var n int
+		first, n = firstByte(content)
+		h.hold.blank += n
+		h.looked += n + 1
 	}
-	w := h.fitting(b[:h.head.size], first)
+	if first != 0 {
+		w = h.fitting(b[:h.head.size], first)
+		h.looked += h.head.size
+	}
 	h.hold.want = w
 	h.hold.sure = first != 0 || whole || w&^wantText != 0
 	return w != 0 || !h.hold.sure || h.forFraming > 0
@@ -215,7 +227,8 @@ func (h *half) finish(b []byte, limit int) bool {
 		}
 	}
 	s.value = string(content)
-	s.want = h.fitting(b[:h.head.size], firstByte(content))
+	first, _ := firstByte(content)
+	s.want = h.fitting(b[:h.head.size], first)
 	return true
 }
 

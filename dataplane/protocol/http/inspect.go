@@ -51,6 +51,7 @@ type half struct {
 	parts      parts
 	upgrade    bool // what follows the message is not known yet
 	spoil      bool // the body that follows is to be made invalid
+	looked     int  // bytes gone through in search of how a body goes on, for tests
 }
 
 // turn is one call of Inspect.

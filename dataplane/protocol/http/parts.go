@@ -16,6 +16,10 @@ type parts struct {
 	dash      []byte // what delimiters begin with; nil: the body is not followed
 	lineStart bool   // the next byte begins a line
 	index     int    // of the next part
+	// What is waited for begins at the first byte that has not passed; what was
+	// looked at of it is not looked at again, for it may come byte by byte.
+	blank      int // a delimiter whose line does not end yet, and blanks up to here
+	from, line int // the fields of a part, looked at up to from, in the line at line; 0: none
 }
 
 // follow begins to follow the body behind a head, when that is all that rules
@@ -33,7 +37,18 @@ func (h *half) follow(head []byte) bool {
 // next finds the next delimiter in b. at is where it, or what may become one,
 // begins, len(b) when there is none; sure that it is one.
 func (p *parts) next(b []byte, all bool) (at, behind int, last, sure bool) {
-	for from := 0; ; {
+	from := 0
+	if p.blank > 0 {
+		p.blank += blanks(b[p.blank:])
+		switch end := p.blank; {
+		case end == len(b):
+			return 0, end, false, all
+		case b[end] == '\n':
+			return 0, end + 1, false, true
+		}
+		p.blank, from = 0, 1
+	}
+	for {
 		i := bytes.Index(b[from:], p.dash)
 		if i < 0 {
 			break
@@ -53,6 +68,9 @@ func (p *parts) next(b []byte, all bool) (at, behind int, last, sure bool) {
 		case line < 0 && all && len(bytes.Trim(rest, " \t\r")) == 0:
 			return at, len(b), false, true
 		case line < 0 && !all && (len(bytes.Trim(rest, " \t\r")) == 0 || string(rest) == "-"):
+			if len(rest) > 0 && rest[0] != '-' {
+				p.blank = len(b) - at
+			}
 			return at, 0, false, false
 		}
 	}
@@ -71,53 +89,73 @@ func (d *Decoder) stepParts() bool {
 	if all {
 		b = b[:h.left]
 	}
-	at, behind, last, sure := h.parts.next(b, all)
-	if !sure {
-		if len(b)-at > d.o.MaxHead {
-			return d.giveUp(faultHeadLong, b[at:])
+	p, at := &h.parts, 0
+	if p.from == 0 {
+		h.looked += len(b) - p.blank
+		var behind int
+		var last, sure bool
+		at, behind, last, sure = p.next(b, all)
+		if !sure {
+			if len(b)-at > d.o.MaxHead {
+				return d.giveUp(faultHeadLong, b[at:])
+			}
+			blank := p.blank
+			d.passPart(b[:at])
+			p.blank = blank
+			if all || t.eof {
+				d.passPart(b[at:])
+				h.mode = inLength
+			}
+			return all
 		}
-		d.passPart(b[:at])
-		if all || t.eof {
-			d.passPart(b[at:])
-			h.mode = inLength
+		if last {
+			d.passPart(b[:behind]) // and on: some servers do not stop there
+			return true
 		}
-		return all
+		p.from, p.line = behind, behind
 	}
-	if last {
-		d.passPart(b[:behind]) // and on: some servers do not stop there
-		return true
-	}
-	end := headersEnd(b, behind)
+	h.looked += len(b) - p.from
+	end := p.fieldsEnd(b)
 	switch {
 	case end < 0 && all:
 		end = len(b)
 	case end < 0 && len(b)-at > d.o.MaxHead:
 		return d.giveUp(faultHeadLong, b[at:])
 	case end < 0:
+		from, line := p.from-at, p.line-at
 		d.passPart(b[:at])
+		p.from, p.line = from, line
 		if t.eof {
 			d.passPart(b[at:])
 		}
 		return false
 	}
 	d.passPart(b[:at])
+	p.from, p.line, p.blank = 0, 0, 0
 	return d.latePart(end - at)
 }
 
-// headersEnd returns what lies behind the empty line that ends the fields at
-// from, -1 when it is not there yet.
-func headersEnd(b []byte, from int) int {
-	for at := from; at < len(b); {
-		i := bytes.IndexByte(b[at:], '\n')
+// fieldsEnd returns what lies behind the empty line that ends the fields of a
+// part, -1 when it is not there yet.
+func (p *parts) fieldsEnd(b []byte) int {
+	for {
+		i := bytes.IndexByte(b[p.from:], '\n')
 		if i < 0 {
-			break
+			p.from = len(b)
+			return -1
 		}
-		if line := b[at : at+i]; len(line) == 0 || string(line) == "\r" {
-			return at + i + 1
+		line := b[p.line : p.from+i]
+		p.from += i + 1
+		p.line = p.from
+		if len(line) == 0 || string(line) == "\r" {
+			return p.from
 		}
-		at += i + 1
 	}
-	return -1
+}
+
+// blanks is how many blanks b begins with.
+func blanks(b []byte) int {
+	return len(b) - len(bytes.TrimLeft(b, " \t\r"))
 }
 
 // passPart releases bytes of the body.
@@ -127,6 +165,7 @@ func (d *Decoder) passPart(b []byte) {
 	}
 	h := d.turn.h
 	h.parts.lineStart = b[len(b)-1] == '\n'
+	h.parts.blank, h.parts.from, h.parts.line = 0, 0, 0
 	h.left -= int64(len(b))
 	d.consume(len(b), false)
 }

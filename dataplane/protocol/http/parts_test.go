@@ -45,6 +45,30 @@ func TestLongMultipart(t *testing.T) {
 	}
 }
 
+// What comes byte by byte is looked at once, not again with each byte.
+func TestBytesAreLookedAtOnce(t *testing.T) {
+	body := func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }
+	long := strings.Repeat("x", 3000)
+	blank := strings.Repeat(" \t\r\n", 1000)
+	for name, tc := range map[string]struct{ kind, message string }{
+		"blanks in front of a body":  {"request.json", "POST / HTTP/1.1\r\nA: " + long + "\r\n" + body(blank+"x")},
+		"blanks in front, by chunks": {"request.json", chun + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(blank)+1, blank+"x")},
+		"fields of a part":           {"request.part", with(mult, "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
+		"one field of a part":        {"request.part", with(mult, "--B\r\nA: "+long+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
+		"blanks behind a delimiter":  {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
+		"blanks, but no delimiter":   {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"x\r\n--B\r\n\r\n"+long+long)},
+	} {
+		w := newWire(t, remove(tc.kind, "key", "a"), Options{MaxBody: 5000})
+		play(w, []part{c(tc.message)}, bytewise)
+		if got := w.toServer(); got != tc.message || w.end != session.Continue {
+			t.Errorf("%s: end %d, %d bytes of %d got through", name, w.end, len(got), len(tc.message))
+		}
+		if looked := w.d.halves[session.ToServer].looked; looked == 0 || looked > 10*len(tc.message) {
+			t.Errorf("%s: %d bytes looked at, of a message of %d", name, looked, len(tc.message))
+		}
+	}
+}
+
 // pieces cuts into small random pieces.
 func pieces(b string) (out []string) {
 	r := rand.New(rand.NewPCG(uint64(len(b)), 7))
