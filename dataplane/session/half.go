@@ -130,6 +130,16 @@ func (h *half) ackable() int64 {
 	return max(got, h.next)
 }
 
+// confirmed is up to where the sender was told, or is told next, that its bytes
+// arrived.
+func (h *half) confirmed() int64 {
+	in := h.edits.inAcked(h.una)
+	if h.acked > 0 { // else nothing was: a session picked up may begin beyond what its receiver has
+		in = max(in, h.acked)
+	}
+	return in
+}
+
 // memory is the number of bytes kept for this half.
 func (h *half) memory() int {
 	n := len(h.pend) + h.store.bytes

@@ -121,6 +121,8 @@ func (s *Session) pureAck(h, r *half, q *held) {
 		out = h.acceptable()
 	case q.off < min(h.told, h.top) && out >= h.sent:
 		out = h.sent - 1 // a keep-alive probe, behind a deletion
+	case q.off >= h.confirmed() && out < h.una:
+		out = h.una // at an edit of which the receiver has a part: it would answer what lies before its window
 	case s.edited && !s.midStream && out > h.edge:
 		out = min(out, h.acceptable())
 	}
