@@ -244,9 +244,10 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	}
 	s.translate(h, r, v, f, out)
 	s.e.cfg.Output.Send(h.to, v, f.Data)
-	if out == h.sent && h.una < out && h.promised() {
-		// The sender has heard from us that its bytes arrived, so it will never
-		// name the byte that the receiver waits for.
+	if h.una < out && (off == h.confirmed() || out == h.sent && h.promised()) {
+		// The sender names the byte that the receiver waits for as far as it can
+		// know: an insertion stands before it, or it has heard from us that its
+		// bytes arrived.
 		s.origin(h, r, h.una, nil, packet.RST, nil)
 	}
 }
