@@ -50,7 +50,7 @@ func (s *Session) close() {
 	v.drop()
 	v.store = store{}
 	v.answer, v.resend, v.blocked = 0, 0, false
-	v.next = min(v.next, v.top)
+	v.next = max(min(v.next, v.top), v.edits.inAcked(v.una)) // the ports may have carried more than was seen
 	if v.fin >= 0 {
 		v.next = max(v.next, v.fin+1)
 	}
