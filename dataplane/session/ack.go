@@ -179,8 +179,7 @@ func (s *Session) timedOut(h, r *half) {
 	h.resend = 0
 	if h.tries++; h.tries > maxTries {
 		if s.ended {
-			s.resetTo(h, r)
-			s.gone = true
+			s.giveUp()
 			return
 		}
 		s.kill("the receiver no longer acknowledges")

@@ -93,6 +93,17 @@ func (s *Session) kill(reason string) {
 	s.event(WasReset, reason)
 }
 
+// giveUp resets the client of a session that we have ended, before it has all
+// that was released to it.
+func (s *Session) giveUp() {
+	c := &s.half[ToClient]
+	s.resetTo(c, &s.half[ToServer])
+	c.drop()
+	c.store = store{}
+	c.answer, c.resend, c.blocked = 0, 0, false
+	s.gone = true
+}
+
 // split resets a session whose ends cannot agree any more. f, from r's receiver,
 // names the byte at which that takes a reset.
 func (s *Session) split(r *half, f *packet.Frame) {

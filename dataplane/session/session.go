@@ -256,8 +256,16 @@ func (s *Session) event(kind EventKind, reason string) {
 	s.e.cfg.Event(Event{Kind: kind, Service: s.svc.Name, Conn: s.conn, Reason: reason})
 }
 
-// exceed applies the service's policy to a session that met a limit.
+// exceed applies the service's policy to a session that met a limit. One that we
+// have ended has nothing to pass: what its client is to get is kept, or given up.
 func (s *Session) exceed(reason string) {
+	if s.ended {
+		if s.svc.Exceed == PolicyReset && !s.gone {
+			s.giveUp()
+			s.event(WasReset, reason)
+		}
+		return
+	}
 	if s.svc.Exceed == PolicyPass {
 		s.pass(reason)
 		return
