@@ -54,9 +54,10 @@ func (r *ranges) has(from, to int64) bool {
 // unwrap is the offset of a sequence number of the sender of d.
 func (s *run) unwrap(d session.Direction, seq uint32) int64 { return int64(int32(seq - s.ends[d].isn)) }
 
-// note remembers what has reached the engine.
+// note remembers what has reached the engine, or went past it; nil is a frame
+// that cannot be read.
 func (s *run) note(d session.Direction, p *view) {
-	if p.flags&(packet.SYN|packet.RST) != 0 {
+	if p == nil || p.flags&(packet.SYN|packet.RST) != 0 {
 		return
 	}
 	if ack := s.unwrap(d.Other(), p.ack); ack <= s.ends[d].rcvNxt() {

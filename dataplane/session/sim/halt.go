@@ -154,24 +154,24 @@ func (s *run) doom() {
 
 // stopped has the ports decide about a frame while the engine does nothing. It
 // says whether the engine is to have nothing of it.
-func (s *run) stopped(d session.Direction, f []byte, v packet.VNet, handle func()) bool {
+func (s *run) stopped(d session.Direction, seen *view, f []byte, v packet.VNet, handle func()) bool {
 	h := &s.halts
 	switch {
 	case !h.on:
 		return false
 	case s.now-h.beat < fresh:
-		if !s.ride(d, f, v) && len(h.waiting) < backlog {
+		if !s.ride(d, seen, f, v) && len(h.waiting) < backlog {
 			h.waiting = append(h.waiting, handle)
 		}
 		return true
 	}
 	h.bypassed = h.bypassed || !s.cfg.Closed
-	s.bypass(d, f, v)
+	s.bypass(d, seen, f, v)
 	return true
 }
 
 // bypass sends a frame past the engine, as the policy says.
-func (s *run) bypass(d session.Direction, f []byte, v packet.VNet) {
+func (s *run) bypass(d session.Direction, seen *view, f []byte, v packet.VNet) {
 	var p packet.Frame
 	if s.cfg.Closed || p.Parse(f) != nil {
 		return
@@ -188,6 +188,7 @@ func (s *run) bypass(d session.Direction, f []byte, v packet.VNet) {
 		shift(&p, s.slot.c.Lanes[d], isPartial)
 	}
 	s.trace("                       past the engine")
+	s.note(d, seen)
 	if p.Flags&packet.SYN == 0 {
 		s.insp.pass()
 	}

@@ -38,7 +38,7 @@ func (p *slot) Free() {
 
 // ride has the ports carry a frame of d past the engine, if the engine lets
 // them. It says whether they did.
-func (s *run) ride(d session.Direction, f []byte, v packet.VNet) bool {
+func (s *run) ride(d session.Direction, seen *view, f []byte, v packet.VNet) bool {
 	var p packet.Frame
 	if s.slot == nil || p.Parse(f) != nil {
 		return false
@@ -55,6 +55,7 @@ func (s *run) ride(d session.Direction, f []byte, v packet.VNet) bool {
 	damaged := !isPartial && !p.ValidChecksum()
 	shift(&p, l, isPartial)
 	s.slot.n++
+	s.note(d, seen)
 	s.trace("                       carried past the engine")
 	to := session.B
 	if d == session.ToClient {

@@ -327,7 +327,6 @@ func (s *run) emit(e *endpoint, f []byte, gso int) {
 		p, err := parse(f)
 		var v packet.VNet
 		if err == nil {
-			s.note(d, p)
 			if s.strict {
 				s.mirror(d, f, p, gso)
 			}
@@ -343,10 +342,11 @@ func (s *run) emit(e *endpoint, f []byte, gso int) {
 			from = session.B
 		}
 		handle := func() {
+			s.note(d, p)
 			s.engine.Handle(from, v, f, s.now)
 			s.tick()
 		}
-		if s.stopped(d, f, v, handle) || s.ride(d, f, v) {
+		if s.stopped(d, p, f, v, handle) || s.ride(d, p, f, v) {
 			return
 		}
 		handle()
