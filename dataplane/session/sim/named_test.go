@@ -33,6 +33,11 @@ func TestFailedOnce(t *testing.T) {
 		30698:   "what was inserted behind the last byte, more than a window, made the next one look stray",
 		7008020: "a SYN that was sent again and came late kept a session from being picked up",
 		7020176: "a session picked up at what its sender had lost had that acknowledged",
+		8020945: "a session that a verdict had closed was passed at the memory's limit, and its client's FIN never acknowledged",
+		8023263: "what the ports had carried to the server before a verdict closed the session counted as a gap",
+		8046781: "a reset never named the byte that the receiver waited for, where an insertion stood before it",
+		8054425: "the model took bytes that waited for the engine for arrived, and replied in the middle of what passes unseen",
+		8061086: "acknowledgements at an edit of which the receiver had a part lay before its window, and both ends answered for ever",
 	} {
 		if failure, _ := Run(FromSeed(seed), false); failure != "" {
 			t.Errorf("seed %d (%s): %s", seed, fault, failure)
