@@ -105,7 +105,7 @@ func TestUpdateOnThePage(t *testing.T) {
 	bundle.Reset()
 	a.must(a.Bundle(&bundle))
 	upload(bundle.Bytes(), true)
-	until("the update is for board generic-x86_64; this box is a qemu")
+	until("update is for board generic-x86_64; this box is a qemu")
 
 	t.Log("a good one is put in, tried and confirmed")
 	a.offer(variant{version: "0.2.0", over: over})
