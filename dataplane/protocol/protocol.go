@@ -65,6 +65,29 @@ type Field struct {
 	Span  Span
 }
 
+// SetString makes s the value of a field whose bytes are at span. A value that
+// is the same already stays, which costs no memory; so with SetInt.
+func (f *Field) SetString(name, s string, span Span) {
+	f.Name, f.Span = name, span
+	if old, ok := f.Value.(string); !ok || old != s {
+		f.Value = s
+	}
+}
+
+// SetInt makes n the value of a field that has no bytes of its own.
+func (f *Field) SetInt(name string, n int) {
+	f.Name, f.Span = name, nowhere
+	if old, ok := f.Value.(int64); !ok || old != int64(n) {
+		f.Value = int64(n)
+	}
+}
+
+// SetBool makes v the value of a field that has no bytes of its own.
+func (f *Field) SetBool(name string, v bool) { f.Name, f.Span, f.Value = name, nowhere, v }
+
+// nowhere is the place of what has no bytes of its own.
+var nowhere = Span{Start: -1, End: -1}
+
 // Element is one typed part of a message.
 type Element struct {
 	Kind   string

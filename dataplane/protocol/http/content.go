@@ -97,8 +97,8 @@ func (d *Decoder) showBody() {
 	if w&wantBody != 0 {
 		span := protocol.Span{Start: base, End: base + len(s.value)}
 		if e := d.element(kinds[h.dir].body, span, 2, place{kind: wantBody}); e != nil {
-			setString(&e.Fields[0], "value", s.value, span)
-			setInt(&e.Fields[1], "size", len(s.value))
+			e.Fields[0].SetString("value", s.value, span)
+			e.Fields[1].SetInt("size", len(s.value))
 		}
 	}
 	if w&wantForm != 0 {
@@ -141,36 +141,12 @@ func (d *Decoder) showJSON(text string) {
 	list := jsonvalue.Items(vs, h.head.size)
 	paths := jsonvalue.Paths(text, vs)
 	for i := range vs {
-		v := &vs[i]
-		e := d.element(kinds[h.dir].json, list.Items[i].Span, 9, place{kind: wantJSON, items: list, index: int32(i)})
+		e := d.element(kinds[h.dir].json, list.Items[i].Span, jsonvalue.FieldCount, place{kind: wantJSON, items: list, index: int32(i)})
 		if e == nil {
 			return
 		}
-		jsonFields(e, text, v, h.head.size)
-		setString(&e.Fields[8], "path", paths.Of(i), none)
+		jsonvalue.Fill(e.Fields, text, &vs[i], h.head.size, paths.Of(i))
 	}
-}
-
-// jsonFields fills the fields of a value but its path.
-func jsonFields(e *protocol.Element, text string, v *jsontext.Value, base int) {
-	raw := text[v.Start:v.End]
-	span := protocol.Span{Start: base + int(v.Start), End: base + int(v.End)}
-	key, keySpan := "", none
-	if v.Key >= 0 {
-		key, keySpan = jsontext.Unquote(text[v.Key:v.KeyEnd]), protocol.Span{Start: base + int(v.Key), End: base + int(v.KeyEnd)}
-	}
-	value := raw
-	if v.Type == jsontext.String {
-		value = jsontext.Unquote(raw)
-	}
-	setString(&e.Fields[0], "key", key, keySpan)
-	setString(&e.Fields[1], "value", value, span)
-	setString(&e.Fields[2], "raw", raw, span)
-	setString(&e.Fields[3], "type", v.Type.String(), none)
-	setInt(&e.Fields[4], "depth", int(v.Depth))
-	setInt(&e.Fields[5], "index", int(v.Index))
-	setBool(&e.Fields[6], "member", v.Key >= 0)
-	setBool(&e.Fields[7], "duplicate", v.Twice)
 }
 
 // documentElement adds the element of a whole JSON or XML text.
@@ -188,9 +164,9 @@ func (d *Decoder) documentElement(format, text string, size, depth int, err erro
 	if err != nil {
 		why = err.Error()
 	}
-	setString(&e.Fields[0], "format", format, none)
-	setBool(&e.Fields[1], "valid", err == nil)
-	setString(&e.Fields[2], "error", why, none)
-	setInt(&e.Fields[3], "depth", depth)
-	setInt(&e.Fields[4], "count", size)
+	e.Fields[0].SetString("format", format, none)
+	e.Fields[1].SetBool("valid", err == nil)
+	e.Fields[2].SetString("error", why, none)
+	e.Fields[3].SetInt("depth", depth)
+	e.Fields[4].SetInt("count", size)
 }

@@ -55,16 +55,16 @@ func (d *Decoder) showCookieField(f *fieldLine, list *itemlist.List) {
 			return false
 		}
 		d.cookieFields(e, text, p, f.value.Start)
-		setInt(&e.Fields[3], "index", int(i))
+		e.Fields[3].SetInt("index", int(i))
 		i++
 		return true
 	})
 }
 
 func (d *Decoder) cookieFields(e *protocol.Element, text string, p formtext.Pair, base int) {
-	setString(&e.Fields[0], "key", strings.TrimRight(p.Key.Cut(text), " \t"), at(base, p.Key))
-	setString(&e.Fields[1], "value", p.Value.Cut(text), at(base, p.Value))
-	setString(&e.Fields[2], "raw", p.All.Cut(text), at(base, p.All))
+	e.Fields[0].SetString("key", strings.TrimRight(p.Key.Cut(text), " \t"), at(base, p.Key))
+	e.Fields[1].SetString("value", p.Value.Cut(text), at(base, p.Value))
+	e.Fields[2].SetString("raw", p.All.Cut(text), at(base, p.All))
 }
 
 // showSetCookie adds the one cookie of a Set-Cookie field; its element is the
@@ -83,5 +83,5 @@ func (d *Decoder) showSetCookie(f *fieldLine) {
 	formtext.Cookies(text[:first], func(q formtext.Pair) bool { p = q; return false })
 	d.cookieFields(e, text, p, f.value.Start)
 	rest := formtext.Span{Start: first, End: len(text)}
-	setString(&e.Fields[3], "attributes", rest.Cut(text), at(f.value.Start, rest))
+	e.Fields[3].SetString("attributes", rest.Cut(text), at(f.value.Start, rest))
 }

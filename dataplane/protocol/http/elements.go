@@ -73,27 +73,6 @@ func sameText(old any, b []byte) any {
 	return string(b)
 }
 
-// setString makes s the value of a field.
-func setString(f *protocol.Field, name, s string, span protocol.Span) {
-	f.Name, f.Span = name, span
-	if old, ok := f.Value.(string); !ok || old != s {
-		f.Value = s
-	}
-}
-
-// setInt makes n the value of a field that has no bytes of its own.
-func setInt(f *protocol.Field, name string, n int) {
-	f.Name, f.Span = name, none
-	if old, ok := f.Value.(int64); !ok || old != int64(n) {
-		f.Value = int64(n)
-	}
-}
-
-// setBool makes v the value of a field that has no bytes of its own.
-func setBool(f *protocol.Field, name string, v bool) {
-	f.Name, f.Span, f.Value = name, none, v
-}
-
 // setLower is setText with the value in lower case.
 func setLower(f *protocol.Field, name string, b []byte, span protocol.Span) {
 	f.Name, f.Span = name, span

@@ -78,12 +78,12 @@ func (d *Decoder) showLineOf(c *chunkScan, was chunkState, l *line) {
 		if e := d.element(kinds[h.dir].chunk, span, 8, place{kind: wantChunk}); e != nil {
 			setText(&e.Fields[0], "line", cut(b, text), text)
 			setText(&e.Fields[1], "extension", cut(b, extension), extension)
-			setInt(&e.Fields[2], "extension_size", extension.End-extension.Start)
-			setInt(&e.Fields[3], "extension_total", c.extended)
-			setInt(&e.Fields[4], "size", int(l.data))
-			setInt(&e.Fields[5], "index", c.count)
-			setBool(&e.Fields[6], "lf", lf)
-			setString(&e.Fields[7], "fault", faultCodes[l.fault], none)
+			e.Fields[2].SetInt("extension_size", extension.End-extension.Start)
+			e.Fields[3].SetInt("extension_total", c.extended)
+			e.Fields[4].SetInt("size", int(l.data))
+			e.Fields[5].SetInt("index", c.count)
+			e.Fields[6].SetBool("lf", lf)
+			e.Fields[7].SetString("fault", faultCodes[l.fault], none)
 		}
 	}
 	c.count++
@@ -102,7 +102,7 @@ func (d *Decoder) showTrailer(c *chunkScan, span, text protocol.Span) {
 	value.Start, value.End = trim(b, value.Start, value.End)
 	setLower(&e.Fields[0], "name", cut(b, name), name)
 	setText(&e.Fields[1], "value", cut(b, value), value)
-	setInt(&e.Fields[2], "size", span.End-span.Start)
+	e.Fields[2].SetInt("size", span.End-span.Start)
 }
 
 // lateLine shows one line of framing of a body that passes, and does what the

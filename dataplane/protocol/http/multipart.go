@@ -29,11 +29,11 @@ func (d *Decoder) showAround(text, boundary string, base int) {
 	if e == nil {
 		return
 	}
-	setString(&e.Fields[0], "boundary", boundary, none)
-	setInt(&e.Fields[1], "count", m.Parts)
-	setBool(&e.Fields[2], "complete", m.Complete)
-	setString(&e.Fields[3], "preamble", m.Preamble.Cut(text), at(base, m.Preamble))
-	setString(&e.Fields[4], "epilogue", m.Epilogue.Cut(text), at(base, m.Epilogue))
+	e.Fields[0].SetString("boundary", boundary, none)
+	e.Fields[1].SetInt("count", m.Parts)
+	e.Fields[2].SetBool("complete", m.Complete)
+	e.Fields[3].SetString("preamble", m.Preamble.Cut(text), at(base, m.Preamble))
+	e.Fields[4].SetString("epilogue", m.Epilogue.Cut(text), at(base, m.Epilogue))
 }
 
 // partFields are the fields of a part that its elements are made of.
@@ -96,23 +96,23 @@ func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 			file, fileSpan = wideValue(wide), formtext.Span{Start: -1, End: -1}
 		}
 		from := base + r.disposition.Value.Start
-		setString(&e.Fields[0], "key", name, at(from, nameSpan))
-		setString(&e.Fields[1], "filename", file, at(from, fileSpan))
+		e.Fields[0].SetString("key", name, at(from, nameSpan))
+		e.Fields[1].SetString("filename", file, at(from, fileSpan))
 		media := formtext.Span{Start: -1, End: -1}
 		if r.hasMedia {
 			media = r.media.Value
 		}
-		setString(&e.Fields[2], "type", media.Cut(text), at(base, media))
-		setString(&e.Fields[3], "headers", p.Headers.Cut(text), at(base, p.Headers))
-		setString(&e.Fields[4], "value", p.Content.Cut(text), at(base, p.Content))
+		e.Fields[2].SetString("type", media.Cut(text), at(base, media))
+		e.Fields[3].SetString("headers", p.Headers.Cut(text), at(base, p.Headers))
+		e.Fields[4].SetString("value", p.Content.Cut(text), at(base, p.Content))
 		size := p.Content.End - p.Content.Start
 		if !d.plan.held {
 			size = -1 // not known yet
 		}
-		setInt(&e.Fields[5], "size", size)
-		setInt(&e.Fields[6], "index", index)
-		setInt(&e.Fields[7], "count", r.count)
-		setBool(&e.Fields[8], "complete", p.Whole)
+		e.Fields[5].SetInt("size", size)
+		e.Fields[6].SetInt("index", index)
+		e.Fields[7].SetInt("count", r.count)
+		e.Fields[8].SetBool("complete", p.Whole)
 	}
 	if h.want&wantPartHeader == 0 {
 		return
@@ -124,11 +124,11 @@ func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 			return false
 		}
 		setLower(&e.Fields[0], "name", []byte(f.Name.Cut(text)), at(base, f.Name))
-		setString(&e.Fields[1], "value", string(unfold([]byte(f.Value.Cut(text)))), at(base, f.Value))
-		setString(&e.Fields[2], "raw", f.Line.Cut(text), at(base, f.Line))
-		setBool(&e.Fields[3], "folded", f.Folded)
-		setInt(&e.Fields[4], "index", i)
-		setInt(&e.Fields[5], "part", index)
+		e.Fields[1].SetString("value", string(unfold([]byte(f.Value.Cut(text)))), at(base, f.Value))
+		e.Fields[2].SetString("raw", f.Line.Cut(text), at(base, f.Line))
+		e.Fields[3].SetBool("folded", f.Folded)
+		e.Fields[4].SetInt("index", i)
+		e.Fields[5].SetInt("part", index)
 		i++
 		return true
 	})

@@ -56,12 +56,12 @@ func (d *Decoder) showRangeField(f *fieldLine, list *itemlist.List) {
 			return
 		}
 		setText(&e.Fields[0], "value", cut(d.msg.Data, span), span)
-		setString(&e.Fields[1], "unit", unit, none)
+		e.Fields[1].SetString("unit", unit, none)
 		first, last, ok := rangeOf(d.text(span))
-		setInt(&e.Fields[2], "first", first)
-		setInt(&e.Fields[3], "last", last)
-		setBool(&e.Fields[4], "valid", ok)
-		setInt(&e.Fields[5], "index", i)
+		e.Fields[2].SetInt("first", first)
+		e.Fields[3].SetInt("last", last)
+		e.Fields[4].SetBool("valid", ok)
+		e.Fields[5].SetInt("index", i)
 	}
 }
 

@@ -109,16 +109,16 @@ func (d *Decoder) showLine() {
 		setText(&e.Fields[3], "query", cut(b, p.query), p.query)
 		setText(&e.Fields[4], "version", cut(b, p.version), p.version)
 		setDecoded(&e.Fields[5], "decoded", cut(b, p.path))
-		setInt(&e.Fields[6], "size", p.start.End-p.start.Start)
+		e.Fields[6].SetInt("size", p.start.End-p.start.Start)
 		return
 	}
 	e := d.element("response.line", p.start, 4, at)
 	f := &e.Fields[0]
-	setInt(f, "status", p.status)
+	f.SetInt("status", p.status)
 	f.Span = p.statusSpan
 	setText(&e.Fields[1], "reason", cut(b, p.reason), p.reason)
 	setText(&e.Fields[2], "version", cut(b, p.version), p.version)
-	setInt(&e.Fields[3], "size", p.start.End-p.start.Start)
+	e.Fields[3].SetInt("size", p.start.End-p.start.Start)
 }
 
 func (d *Decoder) showHeaders() {
@@ -132,9 +132,9 @@ func (d *Decoder) showHeaders() {
 		setLower(&e.Fields[0], "name", cut(b, f.name), f.name)
 		setText(&e.Fields[1], "value", f.text(b), f.value)
 		setText(&e.Fields[2], "raw", cut(b, f.value), f.value)
-		setBool(&e.Fields[3], "folded", f.folded)
-		setInt(&e.Fields[4], "size", f.line.End-f.line.Start)
-		setInt(&e.Fields[5], "index", i)
+		e.Fields[3].SetBool("folded", f.folded)
+		e.Fields[4].SetInt("size", f.line.End-f.line.Start)
+		e.Fields[5].SetInt("index", i)
 	}
 }
 

@@ -13,7 +13,7 @@ func setDecoded(f *protocol.Field, name string, b []byte) {
 	f.Name, f.Span = name, none
 	for _, c := range b {
 		if c == '%' {
-			setString(f, name, percent.Decode(string(b), false), none)
+			f.SetString(name, percent.Decode(string(b), false), none)
 			return
 		}
 	}
@@ -44,9 +44,9 @@ func (d *Decoder) showSegments() {
 			return
 		}
 		raw := text[s.Start-base : s.End-base]
-		setString(&e.Fields[0], "value", percent.Decode(raw, false), s)
-		setString(&e.Fields[1], "raw", raw, s)
-		setInt(&e.Fields[2], "index", i)
+		e.Fields[0].SetString("value", percent.Decode(raw, false), s)
+		e.Fields[1].SetString("raw", raw, s)
+		e.Fields[2].SetInt("index", i)
 	}
 }
 
@@ -69,10 +69,10 @@ func (d *Decoder) showPairs(kind want, text string, base int) {
 		if e == nil {
 			return false
 		}
-		setString(&e.Fields[0], "key", percent.Decode(p.Key.Cut(text), true), at(base, p.Key))
-		setString(&e.Fields[1], "value", percent.Decode(p.Value.Cut(text), true), at(base, p.Value))
-		setString(&e.Fields[2], "raw", p.All.Cut(text), at(base, p.All))
-		setInt(&e.Fields[3], "index", int(i))
+		e.Fields[0].SetString("key", percent.Decode(p.Key.Cut(text), true), at(base, p.Key))
+		e.Fields[1].SetString("value", percent.Decode(p.Value.Cut(text), true), at(base, p.Value))
+		e.Fields[2].SetString("raw", p.All.Cut(text), at(base, p.All))
+		e.Fields[3].SetInt("index", int(i))
 		i++
 		return true
 	})

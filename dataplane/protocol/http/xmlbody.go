@@ -31,12 +31,12 @@ func (d *Decoder) showXML(text string) {
 		if n.Type == xmltext.Attribute || n.Type == xmltext.Text {
 			value = xmltext.Unescape(value)
 		}
-		setString(&e.Fields[0], "type", n.Type.String(), none)
-		setString(&e.Fields[1], "key", name, xmlSpan(base, n.Name))
-		setString(&e.Fields[2], "value", value, valueSpan)
-		setString(&e.Fields[3], "path", paths.of(i), none)
-		setInt(&e.Fields[4], "depth", n.Depth)
-		setInt(&e.Fields[5], "index", i)
+		e.Fields[0].SetString("type", n.Type.String(), none)
+		e.Fields[1].SetString("key", name, xmlSpan(base, n.Name))
+		e.Fields[2].SetString("value", value, valueSpan)
+		e.Fields[3].SetString("path", paths.of(i), none)
+		e.Fields[4].SetInt("depth", n.Depth)
+		e.Fields[5].SetInt("index", i)
 	}
 }
 

@@ -36,8 +36,11 @@ func Types() map[string]protocol.FieldType {
 
 var none = protocol.Span{Start: -1, End: -1}
 
-// Fields are those of a value of text, which stands at base.
-func Fields(text string, v *jsontext.Value, base int, path string) []protocol.Field {
+// FieldCount is how many fields a value has.
+const FieldCount = 9
+
+// Fill makes f the FieldCount fields of a value of text, which stands at base.
+func Fill(f []protocol.Field, text string, v *jsontext.Value, base int, path string) {
 	raw := text[v.Start:v.End]
 	span := protocol.Span{Start: base + int(v.Start), End: base + int(v.End)}
 	key, keySpan := "", none
@@ -48,12 +51,15 @@ func Fields(text string, v *jsontext.Value, base int, path string) []protocol.Fi
 	if v.Type == jsontext.String {
 		value = jsontext.Unquote(raw)
 	}
-	return []protocol.Field{
-		{Name: "key", Value: key, Span: keySpan}, {Name: "value", Value: value, Span: span}, {Name: "raw", Value: raw, Span: span},
-		{Name: "type", Value: v.Type.String(), Span: none}, {Name: "depth", Value: int64(v.Depth), Span: none},
-		{Name: "index", Value: int64(v.Index), Span: none}, {Name: "member", Value: v.Key >= 0, Span: none},
-		{Name: "duplicate", Value: v.Twice, Span: none}, {Name: "path", Value: path, Span: none},
-	}
+	f[0].SetString("key", key, keySpan)
+	f[1].SetString("value", value, span)
+	f[2].SetString("raw", raw, span)
+	f[3].SetString("type", v.Type.String(), none)
+	f[4].SetInt("depth", int(v.Depth))
+	f[5].SetInt("index", int(v.Index))
+	f[6].SetBool("member", v.Key >= 0)
+	f[7].SetBool("duplicate", v.Twice)
+	f[8].SetString("path", path, none)
 }
 
 // Items makes the items of values, each with its name, with the neighbours that

@@ -70,7 +70,9 @@ func (d *Decoder) showJSON(value []byte, list []protocol.Element, o *outcome) {
 		if !h.json {
 			break
 		}
-		list = append(list, protocol.Element{Kind: kinds[h.dir].json, Span: shown.items.Items[i].Span, Fields: jsonvalue.Fields(text, &vs[i], base, paths.Of(i))})
+		fields := make([]protocol.Field, jsonvalue.FieldCount)
+		jsonvalue.Fill(fields, text, &vs[i], base, paths.Of(i))
+		list = append(list, protocol.Element{Kind: kinds[h.dir].json, Span: shown.items.Items[i].Span, Fields: fields})
 		if len(list) < shownAtOnce {
 			continue
 		}
