@@ -8,6 +8,7 @@ import (
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -44,7 +45,7 @@ func TestAuto(t *testing.T) {
 				return nil
 			})
 			d, _ := set.Find(Auto)
-			w := dialoguetest.New(t, d.New(rules, dialoguetest.Conn, Options{}))
+			w := wiretest.New(t, d.New(rules, dialoguetest.Conn, Options{}))
 			var want [2]string
 			for i, text := range tt.sent {
 				want[i%2] += text
@@ -129,10 +130,10 @@ func TestAutoUnknown(t *testing.T) {
 	for _, first := range []string{"\x00\x01", "GET it\r\n", strings.Repeat("x", 600)} {
 		for _, exceed := range []string{"reset", "pass"} {
 			d, _ := Set(all).Find(Auto)
-			w := dialoguetest.New(t, d.New(nothing, dialoguetest.Conn, Options{Exceed: exceed}))
+			w := wiretest.New(t, d.New(nothing, dialoguetest.Conn, Options{Exceed: exceed}))
 			w.Client(first)
-			if reset := w.End == session.Reset; reset != (exceed == "reset") || len(w.Evidence) != 1 || (w.ToServer() == "") != reset {
-				t.Errorf("%.10q, exceed %s: end %v, evidence %v", first, exceed, w.End, w.Evidence)
+			if reset := w.End == session.Reset; reset != (exceed == "reset") || len(w.Evidence()) != 1 || (w.ToServer() == "") != reset {
+				t.Errorf("%.10q, exceed %s: end %v, evidence %v", first, exceed, w.End, w.Evidence())
 			}
 		}
 	}

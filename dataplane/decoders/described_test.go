@@ -9,6 +9,7 @@ import (
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -192,7 +193,7 @@ func TestDescribed(t *testing.T) {
 		}
 		for _, size := range []int{1, 100_000} {
 			var told []string
-			w := dialoguetest.New(t, ofText(t, tt.protocol).New(tell(&told, tt.how), dialoguetest.Conn, Options{}))
+			w := wiretest.New(t, ofText(t, tt.protocol).New(tell(&told, tt.how), dialoguetest.Conn, Options{}))
 			for i, text := range tt.sent {
 				for b := text; b != ""; b = b[min(size, len(b)):] {
 					w.Feed(session.Direction(i%2), []byte(b[:min(size, len(b))]), false)
@@ -203,7 +204,7 @@ func TestDescribed(t *testing.T) {
 				want[i%2] += text
 			}
 			if got := [2]string{w.ToServer(), w.ToClient()}; got != want {
-				t.Errorf("%s, in pieces of %d: arrived %.300q; want %.300q; %+v", tt.name, size, got, want, w.Evidence)
+				t.Errorf("%s, in pieces of %d: arrived %.300q; want %.300q; %+v", tt.name, size, got, want, w.Evidence())
 			}
 			for _, text := range tt.tells {
 				if !strings.Contains(strings.Join(told, "\n"), text) {

@@ -6,6 +6,7 @@ import (
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -29,7 +30,7 @@ func named(name string) func(*protocol.Element) bool {
 
 // A refused command is answered in its turn, and the session goes on.
 func TestReject(t *testing.T) {
-	w := dialoguetest.New(t, decoder(on("command", protocol.Correction{Action: protocol.Reject,
+	w := wiretest.New(t, decoder(on("command", protocol.Correction{Action: protocol.Reject,
 		Reply: &protocol.Reply{Status: 500, Reason: "The given address is not yours"}}, func(e *protocol.Element) bool {
 		a := dialoguetest.Text(e, "address")
 		return a != "" && a != dialoguetest.Conn.ClientAddress
@@ -57,7 +58,7 @@ func TestReject(t *testing.T) {
 // A reject with nothing to say ends the session without a reply, behind the
 // replies that are owed.
 func TestRejectSilently(t *testing.T) {
-	w := dialoguetest.New(t, decoder(on("command", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Close: true}}, named("bad"))))
+	w := wiretest.New(t, decoder(on("command", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Close: true}}, named("bad"))))
 	w.Server("220 x\r\n")
 	w.Client("NOOP\r\nBAD\r\nNOOP\r\n")
 	if got := w.ToServer(); got != "NOOP\r\n" || w.End != session.Continue {
@@ -90,7 +91,7 @@ func TestEdits(t *testing.T) {
 	}
 	for _, tt := range cases {
 		for _, size := range []int{1, 1000} {
-			w := dialoguetest.New(t, decoder(tt.rule))
+			w := wiretest.New(t, decoder(tt.rule))
 			w.Server("220 x\r\n")
 			w.ToClient()
 			for b := tt.client; b != ""; b = b[min(size, len(b)):] {
@@ -110,10 +111,10 @@ func TestEdits(t *testing.T) {
 // policy.
 func TestFaults(t *testing.T) {
 	for _, b := range []string{"PO\x00RT 1\r\n", "PORT\r1,2\r\n", "PO\xff\xf1RT 1,2,3,4,5,6\r\n", string(make([]byte, maxLine+1))} {
-		w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })))
+		w := wiretest.New(t, decoder(dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })))
 		w.Client(b)
-		if w.End != session.Reset || len(w.Evidence) != 1 || w.ToServer() != "" {
-			t.Errorf("%.20q: end %v, evidence %v; want a reset that says why", b, w.End, w.Evidence)
+		if w.End != session.Reset || len(w.Evidence()) != 1 || w.ToServer() != "" {
+			t.Errorf("%.20q: end %v, evidence %v; want a reset that says why", b, w.End, w.Evidence())
 		}
 	}
 }
@@ -121,7 +122,7 @@ func TestFaults(t *testing.T) {
 // The interrupt that clients send in front of ABOR passes.
 func TestAbort(t *testing.T) {
 	seen := ""
-	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+	w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
 		seen += dialoguetest.Text(e, "name")
 		return nil
 	})))
@@ -134,7 +135,7 @@ func TestAbort(t *testing.T) {
 // After AUTH all passes, and nothing may be slipped in before its reply.
 func TestAuth(t *testing.T) {
 	nothing := dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })
-	w := dialoguetest.New(t, decoder(nothing))
+	w := wiretest.New(t, decoder(nothing))
 	w.Server("220 x\r\n")
 	w.Client("AUTH TLS\r\n")
 	w.Server("234 go\r\n")
@@ -146,7 +147,7 @@ func TestAuth(t *testing.T) {
 	if got := w.ToClient(); got != "220 x\r\n234 go\r\n\x16\x03\x03" {
 		t.Errorf("the client got %q", got)
 	}
-	w = dialoguetest.New(t, decoder(nothing))
+	w = wiretest.New(t, decoder(nothing))
 	w.Client("AUTH TLS\r\nPORT 1,2,3,4,5,6\r\n")
 	if w.End != session.Reset {
 		t.Errorf("a command slipped in behind AUTH: end %v; want a reset", w.End)

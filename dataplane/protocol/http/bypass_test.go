@@ -39,8 +39,8 @@ func TestConnectIsNoWayOut(t *testing.T) {
 					parts = []part{c(tc.connect + bad), s(tc.answer)}
 				}
 				play(w, parts, split)
-				if got := strings.Contains(w.toServer(), "/bad"); got != tc.through || w.end != session.Continue {
-					t.Errorf("%s, %s, early %t: end %d, server gets %q", tc.name, name, early, w.end, w.toServer())
+				if got := strings.Contains(w.toServer(), "/bad"); got != tc.through || w.End != session.Continue {
+					t.Errorf("%s, %s, early %t: end %d, server gets %q", tc.name, name, early, w.End, w.toServer())
 				}
 			}
 		}
@@ -58,8 +58,8 @@ func TestSwitchNotAskedFor(t *testing.T) {
 	rules := ruleSet{when("request.line", "/bad", protocol.Drop, protocol.Correction{})}
 	w := newWire(t, rules, Options{})
 	play(w, []part{c(get), s("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), c(bad)}, wholly)
-	if w.end != session.Reset || strings.Contains(w.toServer(), "/bad") {
-		t.Errorf("end %d, server gets %q", w.end, w.toServer())
+	if w.End != session.Reset || strings.Contains(w.toServer(), "/bad") {
+		t.Errorf("end %d, server gets %q", w.End, w.toServer())
 	}
 }
 
@@ -70,13 +70,13 @@ func TestNoUpgradeToHTTP2(t *testing.T) {
 	for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
 		w := newWire(t, rules, Options{})
 		play(w, []part{c(strings.Replace(offer, "{U}", "Upgrade: H2C\r\n", 1)), s(ok2), c(bad + get)}, split)
-		if got, want := w.toServer(), strings.Replace(offer, "{U}", "", 1)+get; got != want || w.end != session.Continue {
-			t.Errorf("%s: end %d, server gets %q; want %q", name, w.end, got, want)
+		if got, want := w.toServer(), strings.Replace(offer, "{U}", "", 1)+get; got != want || w.End != session.Continue {
+			t.Errorf("%s: end %d, server gets %q; want %q", name, w.End, got, want)
 		}
 		w = newWire(t, rules, Options{})
 		play(w, []part{c(strings.Replace(offer, "{U}", "Upgrade: foo, h2c\r\n", 1)), s("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"), c(bad)}, split)
-		if w.end != session.Reset {
-			t.Errorf("%s, among others: end %d; want a reset", name, w.end)
+		if w.End != session.Reset {
+			t.Errorf("%s, among others: end %d; want a reset", name, w.End)
 		}
 	}
 }
@@ -131,8 +131,8 @@ func TestDamagedCoding(t *testing.T) {
 		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
 			w := newWire(t, remove("request.json", "key", "evil"), Options{})
 			play(w, []part{c(with("POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: "+tc.coding+"\r\nContent-Length: %d\r\n\r\n%s", tc.body))}, split)
-			if got, want := w.toServer(), with(jsn, "{}"); got != want || w.end != session.Continue {
-				t.Errorf("%s, %s: end %d, server gets %q; want %q", tc.name, name, w.end, got, want)
+			if got, want := w.toServer(), with(jsn, "{}"); got != want || w.End != session.Continue {
+				t.Errorf("%s, %s: end %d, server gets %q; want %q", tc.name, name, w.End, got, want)
 			}
 		}
 	}
@@ -174,13 +174,13 @@ func TestBodiesOfTwoReadings(t *testing.T) {
 			b := with(strings.Replace(post, "{T}", tc.types, 1), tc.body)
 			w := newWire(t, rules, Options{})
 			play(w, []part{c(b)}, split)
-			if got := w.end == session.Reset; got != tc.refused || !tc.refused && w.toServer() != b {
-				t.Errorf("%s, %s: end %d, server gets %q", tc.name, name, w.end, w.toServer())
+			if got := w.End == session.Reset; got != tc.refused || !tc.refused && w.toServer() != b {
+				t.Errorf("%s, %s: end %d, server gets %q", tc.name, name, w.End, w.toServer())
 			}
 			w = newWire(t, ruleSet{when("request.line", "never", protocol.Drop, protocol.Correction{})}, Options{})
 			play(w, []part{c(b)}, split)
-			if w.end != session.Continue || w.toServer() != b {
-				t.Errorf("%s, %s, no rule about bodies: end %d, server gets %q", tc.name, name, w.end, w.toServer())
+			if w.End != session.Continue || w.toServer() != b {
+				t.Errorf("%s, %s, no rule about bodies: end %d, server gets %q", tc.name, name, w.End, w.toServer())
 			}
 		}
 	}
@@ -240,8 +240,8 @@ func TestNamesOfParts(t *testing.T) {
 		for _, maximum := range []int{100, 10000} {
 			w := newWire(t, pickOne("request.part", "key", "evil", protocol.Reject, protocol.Correction{Reply: &protocol.Reply{Status: 400}}), Options{MaxBody: maximum})
 			play(w, []part{c(with(mult, body))}, wholly)
-			if got := w.end == session.Reset && w.toClient() == ""; got != refused || strings.Contains(w.toServer(), "Disposition") {
-				t.Errorf("%q, at most %d bytes held: end %d, server gets %q, client %q", disposition, maximum, w.end, w.toServer(), w.toClient())
+			if got := w.End == session.Reset && w.toClient() == ""; got != refused || strings.Contains(w.toServer(), "Disposition") {
+				t.Errorf("%q, at most %d bytes held: end %d, server gets %q, client %q", disposition, maximum, w.End, w.toServer(), w.toClient())
 			}
 		}
 	}

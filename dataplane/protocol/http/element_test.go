@@ -143,8 +143,8 @@ func TestElements(t *testing.T) {
 			if want == "" {
 				want = tc.b
 			}
-			if got := w.toServer(); got != want || w.end != session.Continue {
-				t.Errorf("%s, %s: end %d, got\n%q; want\n%q\nevidence %+v", tc.name, name, w.end, got, want, w.log)
+			if got := w.toServer(); got != want || w.End != session.Continue {
+				t.Errorf("%s, %s: end %d, got\n%q; want\n%q\nevidence %+v", tc.name, name, w.End, got, want, w.Log)
 			}
 		}
 	}
@@ -171,8 +171,8 @@ func TestRefusedInOwnWords(t *testing.T) {
 		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
 			w := newWire(t, tc.rules, Options{MaxHead: 2048})
 			play(w, []part{c(tc.b)}, split)
-			if got := w.toClient(); got != want || w.end != session.Close {
-				t.Errorf("%s, %s: end %d, client gets %q; want %q; evidence %+v", tc.name, name, w.end, got, want, w.log)
+			if got := w.toClient(); got != want || w.End != session.Close {
+				t.Errorf("%s, %s: end %d, client gets %q; want %q; evidence %+v", tc.name, name, w.End, got, want, w.Log)
 			}
 		}
 	}
@@ -196,8 +196,8 @@ func TestLate(t *testing.T) {
 		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
 			w := newWire(t, rules, Options{})
 			play(w, []part{c(bad)}, split)
-			if got := w.toServer(); got != tc.toServer || w.toClient() != tc.toClient || w.end != tc.end {
-				t.Errorf("late %d, %s: end %d, server %q, client %q; want %d, %q, %q", tc.late, name, w.end, got, w.toClient(), tc.end, tc.toServer, tc.toClient)
+			if got := w.toServer(); got != tc.toServer || w.toClient() != tc.toClient || w.End != tc.end {
+				t.Errorf("late %d, %s: end %d, server %q, client %q; want %d, %q, %q", tc.late, name, w.End, got, w.toClient(), tc.end, tc.toServer, tc.toClient)
 			}
 		}
 	}
@@ -205,8 +205,8 @@ func TestLate(t *testing.T) {
 	w := newWire(t, rules, Options{})
 	play(w, []part{c(get + chun + "1\r\nx\r\n1;bad\r\ny\r\n0\r\n\r\n"), s(ok2)}, wholly)
 	want := ok2 + "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-	if got := w.toClient(); got != want || w.end != session.Close {
-		t.Errorf("behind an earlier request: end %d, client %q; want %q", w.end, got, want)
+	if got := w.toClient(); got != want || w.End != session.Close {
+		t.Errorf("behind an earlier request: end %d, client %q; want %q", w.End, got, want)
 	}
 }
 
@@ -242,8 +242,8 @@ func TestHoldForFraming(t *testing.T) {
 	harmless := chun + strings.Repeat("5;x\r\nabcde\r\n", 20) + "0\r\n\r\n" + get
 	w := newWire(t, holding{rules, 30}, Options{})
 	play(w, []part{c(harmless)}, bytewise)
-	if got := w.toServer(); got != harmless || w.end != session.Continue {
-		t.Errorf("harmless: end %d, server gets %q; want %q", w.end, got, harmless)
+	if got := w.toServer(); got != harmless || w.End != session.Continue {
+		t.Errorf("harmless: end %d, server gets %q; want %q", w.End, got, harmless)
 	}
 }
 
@@ -266,7 +266,7 @@ func TestSpoil(t *testing.T) {
 		if got := w.toServer(); got != tc.want {
 			t.Errorf("%q: server gets %q; want %q", tc.b, got, tc.want)
 		}
-		if log := w.log[session.ToServer]; strings.HasPrefix(log[0].Note, "refused") != tc.refusing {
+		if log := w.Log[session.ToServer]; strings.HasPrefix(log[0].Note, "refused") != tc.refusing {
 			t.Errorf("%q: evidence %+v", tc.b, log)
 		}
 	}

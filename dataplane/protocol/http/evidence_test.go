@@ -52,7 +52,7 @@ func TestEvidence(t *testing.T) {
 	} {
 		w := newWire(t, ruleSet{tc.rule}, Options{})
 		w.feed(session.ToServer, tc.b, false)
-		if diff := cmp.Diff([]session.Evidence{tc.want}, w.log[session.ToServer]); diff != "" {
+		if diff := cmp.Diff([]session.Evidence{tc.want}, w.Log[session.ToServer]); diff != "" {
 			t.Errorf("%s: evidence (-want +got):\n%s", tc.name, diff)
 		}
 	}

@@ -84,8 +84,8 @@ func TestFaultyRequests(t *testing.T) {
 func testRefused(t *testing.T, rules ruleSet, b, behind string, split func(string) []string) {
 	w := newWire(t, rules, Options{Exceed: ExceedReset, MaxHead: 2048})
 	play(w, []part{c(b)}, split)
-	if w.end != session.Reset {
-		t.Errorf("policy reset: end = %d; want reset", w.end)
+	if w.End != session.Reset {
+		t.Errorf("policy reset: end = %d; want reset", w.End)
 	}
 	if got := w.toServer(); len(got) >= len(b) {
 		t.Errorf("policy reset: the whole request got through: %q", got)
@@ -95,7 +95,7 @@ func testRefused(t *testing.T, rules ruleSet, b, behind string, split func(strin
 	if got, want := w.toServer(), strings.Replace(b, xbad, "", 1)+behind; got != want {
 		t.Errorf("policy pass: got %q; want %q", got, want)
 	}
-	log := w.log[session.ToServer]
+	log := w.Log[session.ToServer]
 	if len(log) == 0 || log[len(log)-1].Action != "report" {
 		t.Errorf("policy pass: evidence %+v; want a report at the end", log)
 	}
@@ -120,7 +120,7 @@ func TestForeignIsReleasedEarly(t *testing.T) {
 			w.feed(session.ToServer, get, false)
 		}
 		w.feed(tc.dir, tc.b, false)
-		if got := string(w.streams[tc.dir].out); got != tc.b {
+		if got := string(w.Out(tc.dir)); got != tc.b {
 			t.Errorf("%s %q: released %q; want all", tc.dir, tc.b, got)
 		}
 	}
@@ -144,8 +144,8 @@ func TestFaultyResponses(t *testing.T) {
 		for _, split := range []func(string) []string{wholly, bytewise} {
 			w := newWire(t, ruleSet{removeX}, Options{Exceed: ExceedReset})
 			play(w, []part{c(get), s(tc.b)}, split)
-			if w.end != session.Reset {
-				t.Errorf("%s, policy reset: end = %d; want reset", tc.name, w.end)
+			if w.End != session.Reset {
+				t.Errorf("%s, policy reset: end = %d; want reset", tc.name, w.End)
 			}
 			w = newWire(t, ruleSet{removeX}, Options{Exceed: ExceedPass})
 			play(w, []part{c(get), s(tc.b)}, split)
@@ -165,13 +165,13 @@ func TestSloppyResponses(t *testing.T) {
 			w := newWire(t, rules, Options{})
 			play(w, []part{c(get + get), s(head + "Content-Length: 2\r\n" + xbad + "\r\nok" + head + xbad + "Content-Length: 2\r\n\r\nok")}, split)
 			want := head + "Content-Length: 2\r\n\r\nok" + head + "Content-Length: 2\r\n\r\nok"
-			if got := w.toClient(); got != want || w.end != 0 {
-				t.Errorf("%q: got %q, end %d; want %q", fields, got, w.end, want)
+			if got := w.toClient(); got != want || w.End != 0 {
+				t.Errorf("%q: got %q, end %d; want %q", fields, got, w.End, want)
 			}
 			w = newWire(t, rules, Options{Ambiguous: AmbiguousRefuse})
 			play(w, []part{c(get), s(head + "Content-Length: 2\r\n\r\nok")}, split)
-			if w.end != session.Reset {
-				t.Errorf("%q, refused: end = %d; want reset", fields, w.end)
+			if w.End != session.Reset {
+				t.Errorf("%q, refused: end = %d; want reset", fields, w.End)
 			}
 		}
 	}
@@ -181,8 +181,8 @@ func TestAmbiguousRefuse(t *testing.T) {
 	for _, b := range []string{"GET / HTTP/1.1\nA: b\n\n", "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"} {
 		w := newWire(t, ruleSet{removeX}, Options{Ambiguous: AmbiguousRefuse})
 		w.feed(session.ToServer, b, false)
-		if w.end != session.Reset {
-			t.Errorf("%q: end = %d; want reset", b, w.end)
+		if w.End != session.Reset {
+			t.Errorf("%q: end = %d; want reset", b, w.End)
 		}
 	}
 }
@@ -190,21 +190,21 @@ func TestAmbiguousRefuse(t *testing.T) {
 func TestUnaskedResponse(t *testing.T) {
 	w := newWire(t, ruleSet{removeX}, Options{})
 	w.feed(session.ToClient, ok2, false)
-	if got := w.toClient(); got != ok2 || w.end != session.Continue {
-		t.Errorf("response without request: got %q, end %d; want it to pass", got, w.end)
+	if got := w.toClient(); got != ok2 || w.End != session.Continue {
+		t.Errorf("response without request: got %q, end %d; want it to pass", got, w.End)
 	}
 	w = newWire(t, ruleSet{removeX, rejectBad}, Options{MidStream: true})
 	w.feed(session.ToClient, "the rest of a response", false)
 	w.feed(session.ToServer, bad+get, false)
 	w.feed(session.ToClient, ok2, false)
-	if got, want := w.toClient(), "the rest of a response"+deny3+ok2; got != want || w.end != 0 {
-		t.Errorf("picked up in the middle: got %q, end %d; want %q", got, w.end, want)
+	if got, want := w.toClient(), "the rest of a response"+deny3+ok2; got != want || w.End != 0 {
+		t.Errorf("picked up in the middle: got %q, end %d; want %q", got, w.End, want)
 	}
 	w = newWire(t, ruleSet{removeX, rejectBad}, Options{MidStream: true})
 	w.feed(session.ToServer, "{the rest of a request's body}", false)
 	w.feed(session.ToServer, bad+get, false)
 	w.feed(session.ToClient, ok2, false)
-	if got, want := w.toClient(), deny3+ok2; got != want || w.end != 0 {
-		t.Errorf("picked up within a request: got %q, end %d; want %q", got, w.end, want)
+	if got, want := w.toClient(), deny3+ok2; got != want || w.End != 0 {
+		t.Errorf("picked up within a request: got %q, end %d; want %q", got, w.End, want)
 	}
 }

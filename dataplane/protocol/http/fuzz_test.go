@@ -68,7 +68,7 @@ func FuzzRequest(f *testing.F) {
 		if !rules.seen {
 			return
 		}
-		if got := w.streams[session.ToServer].out; !bytes.HasPrefix(b, got) {
+		if got := w.Out(session.ToServer); !bytes.HasPrefix(b, got) {
 			t.Fatalf("to server: %q; want a beginning of %q", got, b)
 		}
 		start := len(b) - len(bytes.TrimLeft(b, "\r\n"))
@@ -132,10 +132,10 @@ func FuzzResponse(f *testing.F) {
 		w.feed(session.ToServer, get, false)
 		w.feed(session.ToClient, string(b), false)
 		w.feed(session.ToClient, "", true)
-		if got := w.streams[session.ToClient].out; !bytes.HasPrefix(b, got) {
+		if got := w.Out(session.ToClient); !bytes.HasPrefix(b, got) {
 			t.Fatalf("to client: %q; want a beginning of %q", got, b)
 		}
-		if w.end != session.Continue || !rules.seen || rules.body == nil {
+		if w.End != session.Continue || !rules.seen || rules.body == nil {
 			return
 		}
 		in := bytes.NewReader(b)

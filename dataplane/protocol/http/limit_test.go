@@ -15,14 +15,14 @@ func TestUnseenBodyCostsOneCall(t *testing.T) {
 	const size = 100 << 20
 	w := newWire(t, ruleSet{removeX}, Options{})
 	w.feed(session.ToServer, get, false)
-	before := w.calls
+	before := w.Calls
 	w.feed(session.ToClient, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size), false)
 	segment := strings.Repeat("x", 1<<20)
 	for range size >> 20 {
 		w.feed(session.ToClient, segment, false)
-		w.streams[session.ToClient].out = w.streams[session.ToClient].out[:0]
+		w.ToClient()
 	}
-	if got := w.calls - before; got != 2 {
+	if got := w.Calls - before; got != 2 {
 		t.Errorf("100 MB response cost %d calls; want 2", got)
 	}
 	w.feed(session.ToServer, get, false)
@@ -38,8 +38,8 @@ func TestUnseenRequestBodyCostsNoCall(t *testing.T) {
 	for range 100 {
 		w.feed(session.ToServer, "0123456789", false)
 	}
-	if w.calls != 1 {
-		t.Errorf("request with a body cost %d calls; want 1", w.calls)
+	if w.Calls != 1 {
+		t.Errorf("request with a body cost %d calls; want 1", w.Calls)
 	}
 }
 
@@ -60,13 +60,13 @@ func TestBodyOverLimit(t *testing.T) {
 			if got := w.toServer(); got != want {
 				t.Errorf("policy pass: got %q; want %q", got, want)
 			}
-			if n := len(w.log[session.ToServer]); n != 3 {
+			if n := len(w.Log[session.ToServer]); n != 3 {
 				t.Errorf("policy pass: %d pieces of evidence; want 3", n)
 			}
 			w = newWire(t, rules, Options{MaxBody: 16})
 			play(w, []part{c("POST / HTTP/1.1\r\n" + body)}, split)
-			if w.end != session.Reset || w.toServer() != "" {
-				t.Errorf("policy reset: end %d, got %q; want a reset and nothing", w.end, w.toServer())
+			if w.End != session.Reset || w.toServer() != "" {
+				t.Errorf("policy reset: end %d, got %q; want a reset and nothing", w.End, w.toServer())
 			}
 		}
 	}
@@ -78,8 +78,8 @@ func TestTooManyOutstanding(t *testing.T) {
 		for range 40 {
 			w.feed(session.ToServer, get, false)
 		}
-		if w.end != session.Reset {
-			t.Errorf("%+v: end = %d after 40 requests; want reset", o, w.end)
+		if w.End != session.Reset {
+			t.Errorf("%+v: end = %d after 40 requests; want reset", o, w.End)
 		}
 	}
 }

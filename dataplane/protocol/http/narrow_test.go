@@ -36,8 +36,8 @@ func TestNarrow(t *testing.T) {
 	long := fmt.Sprintf("POST /b HTTP/1.1\r\nContent-Length: %d\r\n\r\n", 1<<20) + strings.Repeat("x", 1<<20)
 	w = newWire(t, rules, Options{MaxBody: 100})
 	play(w, []part{c(long)}, wholly)
-	if w.end != session.Continue || w.toServer() != long {
-		t.Errorf("long body: end %d, %d bytes got through", w.end, len(w.toServer()))
+	if w.End != session.Continue || w.toServer() != long {
+		t.Errorf("long body: end %d, %d bytes got through", w.End, len(w.toServer()))
 	}
 }
 
@@ -53,8 +53,8 @@ func TestLongBodyOfAnotherKind(t *testing.T) {
 			}
 			w := newWire(t, remove("request.json", "key", "a"), Options{MaxBody: 100})
 			play(w, []part{c(b)}, bytewise)
-			if passed := w.end == session.Continue && w.toServer() == b; passed != (first != "{") {
-				t.Errorf("%q, %s: end %d, %d bytes got through", first, framing, w.end, len(w.toServer()))
+			if passed := w.End == session.Continue && w.toServer() == b; passed != (first != "{") {
+				t.Errorf("%q, %s: end %d, %d bytes got through", first, framing, w.End, len(w.toServer()))
 			}
 		}
 	}

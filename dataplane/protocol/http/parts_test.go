@@ -25,8 +25,8 @@ func TestLongMultipart(t *testing.T) {
 	for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
 		w := newWire(t, rules, Options{MaxBody: 300})
 		play(w, []part{c(good + get)}, split)
-		if got := w.toServer(); got != good+get || w.end != session.Continue {
-			t.Errorf("%s: end %d, %d bytes of %d got through; evidence %+v", name, w.end, len(got), len(good+get), w.log)
+		if got := w.toServer(); got != good+get || w.End != session.Continue {
+			t.Errorf("%s: end %d, %d bytes of %d got through; evidence %+v", name, w.End, len(got), len(good+get), w.Log)
 		}
 		w = newWire(t, rules, Options{MaxBody: 300})
 		play(w, []part{c(bad)}, split)
@@ -34,12 +34,12 @@ func TestLongMultipart(t *testing.T) {
 		if got := w.toServer(); got != before {
 			t.Errorf("%s: server gets %q; want what is before the part, %q", name, got, before)
 		}
-		if got, want := w.toClient(), "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"; got != want || w.end != session.Close {
-			t.Errorf("%s: end %d, client gets %q; want %q", name, w.end, got, want)
+		if got, want := w.toClient(), "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"; got != want || w.End != session.Close {
+			t.Errorf("%s: end %d, client gets %q; want %q", name, w.End, got, want)
 		}
 		w = newWire(t, remove("request.part", "key", "evil"), Options{MaxBody: 300})
 		play(w, []part{c(bad)}, split)
-		if log := w.log[session.ToServer]; w.toServer() != bad || len(log) != 1 || !strings.HasPrefix(log[0].Note, "refused") {
+		if log := w.Log[session.ToServer]; w.toServer() != bad || len(log) != 1 || !strings.HasPrefix(log[0].Note, "refused") {
 			t.Errorf("%s: removal: %d bytes of %d got through, evidence %+v", name, len(w.toServer()), len(bad), log)
 		}
 	}
@@ -60,8 +60,8 @@ func TestBytesAreLookedAtOnce(t *testing.T) {
 	} {
 		w := newWire(t, remove(tc.kind, "key", "a"), Options{MaxBody: 5000})
 		play(w, []part{c(tc.message)}, bytewise)
-		if got := w.toServer(); got != tc.message || w.end != session.Continue {
-			t.Errorf("%s: end %d, %d bytes of %d got through", name, w.end, len(got), len(tc.message))
+		if got := w.toServer(); got != tc.message || w.End != session.Continue {
+			t.Errorf("%s: end %d, %d bytes of %d got through", name, w.End, len(got), len(tc.message))
 		}
 		if looked := w.d.halves[session.ToServer].looked; looked == 0 || looked > 10*len(tc.message) {
 			t.Errorf("%s: %d bytes looked at, of a message of %d", name, looked, len(tc.message))
@@ -102,8 +102,8 @@ func FuzzParts(f *testing.F) {
 			}}
 			w := newWire(t, look, Options{MaxBody: limit})
 			play(w, []part{c(with(mult, body))}, split)
-			if w.end != session.Continue {
-				t.Fatalf("limit %d: end %d; evidence %+v", limit, w.end, w.log)
+			if w.End != session.Continue {
+				t.Fatalf("limit %d: end %d; evidence %+v", limit, w.End, w.Log)
 			}
 			return keys, w.toServer()
 		}

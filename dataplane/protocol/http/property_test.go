@@ -201,15 +201,15 @@ func TestUntouchedPassesBitForBit(t *testing.T) {
 
 func compare(t testing.TB, name string, whole, cut *wire) {
 	t.Helper()
-	for dir := range whole.streams {
-		if a, b := whole.streams[dir].out, cut.streams[dir].out; !bytes.Equal(a, b) {
-			t.Errorf("%s, %s: cut %q; whole %q", name, session.Direction(dir), b, a)
+	for _, dir := range []session.Direction{session.ToServer, session.ToClient} {
+		if a, b := whole.Out(dir), cut.Out(dir); !bytes.Equal(a, b) {
+			t.Errorf("%s, %s: cut %q; whole %q", name, dir, b, a)
 		}
-		if diff := cmp.Diff(whole.log[dir], cut.log[dir]); diff != "" {
-			t.Errorf("%s, %s: evidence (-whole +cut):\n%s", name, session.Direction(dir), diff)
+		if diff := cmp.Diff(whole.Log[dir], cut.Log[dir]); diff != "" {
+			t.Errorf("%s, %s: evidence (-whole +cut):\n%s", name, dir, diff)
 		}
 	}
-	if whole.end != cut.end {
-		t.Errorf("%s: end cut %d; whole %d", name, cut.end, whole.end)
+	if whole.End != cut.End {
+		t.Errorf("%s: end cut %d; whole %d", name, cut.End, whole.End)
 	}
 }

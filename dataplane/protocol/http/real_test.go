@@ -59,10 +59,10 @@ func carry(t *testing.T, client net.Conn, server string, rules protocol.Rules) {
 			mu.Lock()
 			w.feed(dir, string(buf[:n]), err != nil)
 			for d, to := range ends {
-				to.Write(w.streams[d].out[sent[d]:])
-				sent[d] = len(w.streams[d].out)
+				to.Write(w.Out(session.Direction(d))[sent[d]:])
+				sent[d] = len(w.Out(session.Direction(d)))
 			}
-			ended := w.end
+			ended := w.End
 			mu.Unlock()
 			if err != nil {
 				ends[dir].(*net.TCPConn).CloseWrite()

@@ -134,7 +134,6 @@ var exchanges = []struct {
 
 // play carries parts over a wire, each cut by split, and ends both streams.
 func play(w *wire, parts []part, split func(string) []string) {
-	w.t.Helper()
 	for _, p := range parts {
 		for _, b := range split(p.b) {
 			w.feed(p.dir, b, false)
@@ -159,8 +158,8 @@ func TestExchanges(t *testing.T) {
 				if got := w.toClient(); got != tc.toClient {
 					t.Errorf("to client: got %q; want %q", got, tc.toClient)
 				}
-				if w.end != tc.end {
-					t.Errorf("end: got %d; want %d; evidence %+v", w.end, tc.end, w.log)
+				if w.End != tc.end {
+					t.Errorf("end: got %d; want %d; evidence %+v", w.End, tc.end, w.Log)
 				}
 			})
 		}

@@ -43,8 +43,8 @@ func TestWebSocket(t *testing.T) {
 			if got := w.toServer(); got != tc.toServer {
 				t.Errorf("%s, %s: server gets %q; want %q", tc.name, name, got, tc.toServer)
 			}
-			if got := w.toClient(); got != tc.toClient || w.end != session.Continue {
-				t.Errorf("%s, %s: client gets %q, end %d; want %q; evidence %+v", tc.name, name, got, w.end, tc.toClient, w.log)
+			if got := w.toClient(); got != tc.toClient || w.End != session.Continue {
+				t.Errorf("%s, %s: client gets %q, end %d; want %q; evidence %+v", tc.name, name, got, w.End, tc.toClient, w.Log)
 			}
 		}
 	}

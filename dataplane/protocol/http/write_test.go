@@ -69,10 +69,10 @@ func TestSetFields(t *testing.T) {
 		if want == "" {
 			want = tc.b
 		}
-		if got := string(w.streams[dir].out); got != want {
+		if got := string(w.Out(dir)); got != want {
 			t.Errorf("%s: got %q; want %q", name, got, want)
 		}
-		if log := w.log[dir]; len(log) != 1 || strings.HasPrefix(log[0].Note, "refused") != (tc.want == "") {
+		if log := w.Log[dir]; len(log) != 1 || strings.HasPrefix(log[0].Note, "refused") != (tc.want == "") {
 			t.Errorf("%s: evidence %+v; want one, refused: %t", name, log, tc.want == "")
 		}
 	}
@@ -118,7 +118,7 @@ func TestCorrectedIsValid(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		k, rules := randomTalk(r), append(ruleSet{removeX, when("response.header", "X-Bad", protocol.Remove, protocol.Correction{})}, randomRules(r)...)
 		w := k.runWhole(t, rules)
-		if w.end != session.Continue {
+		if w.End != session.Continue {
 			continue
 		}
 		methods := readRequests(t, w.toServer())

@@ -9,6 +9,7 @@ import (
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -54,7 +55,7 @@ func TestElements(t *testing.T) {
 	}
 	for _, tt := range cases {
 		var got []string
-		w := dialoguetest.New(t, decoder(describe(&got)))
+		w := wiretest.New(t, decoder(describe(&got)))
 		w.Client(tt.sent)
 		if out := w.ToServer(); out != tt.sent {
 			t.Errorf("%s: the server got %x; want %x", tt.name, out, tt.sent)
@@ -108,12 +109,12 @@ func TestEdits(t *testing.T) {
 	}
 	for _, tt := range cases {
 		for _, size := range []int{1, 1000} {
-			w := dialoguetest.New(t, decoder(tt.rule))
+			w := wiretest.New(t, decoder(tt.rule))
 			for b := tt.sent; b != ""; b = b[min(size, len(b)):] {
 				w.Client(b[:min(size, len(b))])
 			}
 			if got := hex.EncodeToString([]byte(w.ToServer())); got != tt.want {
-				t.Errorf("%s, in pieces of %d: %s; want %s (%+v)", tt.name, size, got, tt.want, w.Evidence)
+				t.Errorf("%s, in pieces of %d: %s; want %s (%+v)", tt.name, size, got, tt.want, w.Evidence())
 			}
 		}
 	}
@@ -121,7 +122,7 @@ func TestEdits(t *testing.T) {
 
 // A packet is dropped, answered at once, and the session goes on.
 func TestDropAndReject(t *testing.T) {
-	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+	w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
 		switch {
 		case e.Kind == "client.packet" && dialoguetest.Text(e, "type") == "connack":
 			return &protocol.Correction{Action: protocol.Drop}
@@ -152,7 +153,7 @@ func TestLongPublish(t *testing.T) {
 	sent := "\x30\xa3\x8d\x06" + body
 	for _, drop := range []bool{false, true} {
 		seen := 0
-		w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+		w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
 			if e.Kind != "client.publish" {
 				return nil
 			}
@@ -178,13 +179,13 @@ func TestLongPublish(t *testing.T) {
 func TestFaults(t *testing.T) {
 	nothing := dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })
 	for _, b := range []string{"\x30\xff\xff\xff\xff\x01", "\x82\xff\xff\x03"} {
-		w := dialoguetest.New(t, decoder(nothing))
+		w := wiretest.New(t, decoder(nothing))
 		w.Client(b)
 		if w.End != session.Reset {
 			t.Errorf("%x: end %v; want a reset", b, w.End)
 		}
 	}
-	w := dialoguetest.New(t, New(nothing, dialoguetest.Conn, dialogue.Options{MidStream: true}))
+	w := wiretest.New(t, New(nothing, dialoguetest.Conn, dialogue.Options{MidStream: true}))
 	w.Client("anything")
 	if got := w.ToServer(); got != "anything" {
 		t.Errorf("a session met in its middle: %q passes", got)

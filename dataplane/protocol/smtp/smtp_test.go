@@ -7,6 +7,7 @@ import (
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -27,7 +28,7 @@ func (o only) Wants(kind string) bool { return strings.Contains(o.kinds, kind) }
 // turns is a session: each side in turn, the server first.
 type turns []string
 
-func (ts turns) play(w *dialoguetest.Wire, size int) (server, client string) {
+func (ts turns) play(w *wiretest.Wire, size int) (server, client string) {
 	for i, text := range ts {
 		for b := text; b != ""; b = b[min(size, len(b)):] {
 			if piece := b[:min(size, len(b))]; i%2 == 0 {
@@ -60,7 +61,7 @@ func (ts turns) sides() (server, client string) {
 
 func TestElements(t *testing.T) {
 	var got []string
-	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+	w := wiretest.New(t, decoder(dialoguetest.Rules(func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
 		what := e.Kind
 		for _, f := range []string{"name", "value", "text", "address", "local", "domain"} {
 			if v := dialoguetest.Text(e, f); v != "" {
@@ -88,7 +89,7 @@ func TestUnchanged(t *testing.T) {
 	wantServer, wantClient := sending.sides()
 	for _, kinds := range []string{"", "command reply", "mail.header", "mail.line", "mail.header mail.line command reply reply.line"} {
 		for _, size := range []int{1, 7, 1000} {
-			server, client := sending.play(dialoguetest.New(t, decoder(only{nothing, kinds})), size)
+			server, client := sending.play(wiretest.New(t, decoder(only{nothing, kinds})), size)
 			if server != wantServer || client != wantClient {
 				t.Errorf("wanted %q, in pieces of %d: the server got %q, the client %q", kinds, size, server, client)
 			}
@@ -120,7 +121,7 @@ func TestEdits(t *testing.T) {
 		for _, size := range []int{1, 1000} {
 			want, _ := sending.sides()
 			want = strings.Replace(want, tt.old, tt.new, 1)
-			if server, _ := sending.play(dialoguetest.New(t, decoder(tt.rule)), size); server != want {
+			if server, _ := sending.play(wiretest.New(t, decoder(tt.rule)), size); server != want {
 				t.Errorf("%s, in pieces of %d: the server got %q; want %q", tt.name, size, server, want)
 			}
 		}
@@ -128,7 +129,7 @@ func TestEdits(t *testing.T) {
 }
 
 func TestReject(t *testing.T) {
-	w := dialoguetest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+	w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
 		switch {
 		case dialoguetest.Text(e, "local") == "bad":
 			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 550}}
@@ -167,7 +168,7 @@ func TestOther(t *testing.T) {
 		})
 		for _, size := range []int{1, 1000} {
 			wantServer, wantClient := ts.sides()
-			if server, client := ts.play(dialoguetest.New(t, decoder(refuse)), size); server != wantServer || client != wantClient {
+			if server, client := ts.play(wiretest.New(t, decoder(refuse)), size); server != wantServer || client != wantClient {
 				t.Errorf("%s, in pieces of %d: the server got %q, the client %q", name, size, server, client)
 			}
 		}
@@ -184,7 +185,7 @@ func TestFaults(t *testing.T) {
 		"CR within a command":             {"220 x\r\n", "NOOP\rMAIL\r\n"},
 	} {
 		for _, size := range []int{1, 1000} {
-			w := dialoguetest.New(t, decoder(nothing))
+			w := wiretest.New(t, decoder(nothing))
 			if ts.play(w, size); w.End != session.Reset {
 				t.Errorf("%s, in pieces of %d: end %v; want a reset", name, size, w.End)
 			}

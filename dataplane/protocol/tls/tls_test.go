@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"wirepatch/dataplane/protocol"
-	"wirepatch/dataplane/protocol/dialogue/dialoguetest"
 	"wirepatch/dataplane/protocol/whole"
 	"wirepatch/dataplane/protocol/whole/wholetest"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -110,9 +110,9 @@ func talk(t testing.TB, version uint16, retry bool) []sent {
 }
 
 // play sends a log through a decoder in pieces and returns what arrived.
-func play(t testing.TB, d session.Inspector, log []sent, size int) (*dialoguetest.Wire, [2]string) {
+func play(t testing.TB, d session.Inspector, log []sent, size int) (*wiretest.Wire, [2]string) {
 	t.Helper()
-	w := dialoguetest.New(t, d)
+	w := wiretest.New(t, d)
 	for _, s := range log {
 		for b := range slices.Chunk(s.b, size) {
 			w.Feed(s.dir, b, false)
@@ -223,7 +223,7 @@ var bled = wholetest.Rules(func(_ *protocol.Message, e *protocol.Element) *proto
 
 func TestHeartbeats(t *testing.T) {
 	ccs := record(20, "\x01")
-	w := dialoguetest.New(t, decoder(bled))
+	w := wiretest.New(t, decoder(bled))
 	w.Client(beat(16384, 3) + beat(16, 35) + beat(17, 35))
 	if got := w.ToServer(); got != beat(16, 35) {
 		t.Errorf("the server got %x; want the heartbeat that fits", got)
@@ -243,12 +243,12 @@ func TestHeartbeats(t *testing.T) {
 		t.Error("an answer that is longer than what was asked passes")
 	}
 	remove := wholetest.At("client.heartbeat", protocol.Correction{Action: protocol.Remove})
-	w = dialoguetest.New(t, decoder(remove))
+	w = wiretest.New(t, decoder(remove))
 	w.Client(ccs + beat(1, 60))
-	if got := w.ToServer(); got != ccs+beat(1, 60) || len(w.Evidence) != 1 || !strings.Contains(w.Evidence[0].Note, "decrypted") {
-		t.Errorf("an encrypted record is removed: %x, %+v", got, w.Evidence)
+	if got := w.ToServer(); got != ccs+beat(1, 60) || len(w.Evidence()) != 1 || !strings.Contains(w.Evidence()[0].Note, "decrypted") {
+		t.Errorf("an encrypted record is removed: %x, %+v", got, w.Evidence())
 	}
-	w = dialoguetest.New(t, decoder(wholetest.At("client.heartbeat", protocol.Correction{Action: protocol.Drop})))
+	w = wiretest.New(t, decoder(wholetest.At("client.heartbeat", protocol.Correction{Action: protocol.Drop})))
 	if w.Client(ccs + beat(1, 60)); w.End != session.Reset {
 		t.Error("an encrypted record is dropped and the session goes on")
 	}
@@ -289,15 +289,15 @@ func TestFragmentedHello(t *testing.T) {
 		"too many records": cut(1), "interrupted": record(22, string(body[:9])) + record(21, "\x01\x00"), "empty record": record(22, string(body[:9])) + record(22, ""),
 		"too long": record(22, "\x01\x01\x00\x01xxx"), "HTTP": "GET / HTTP/1.1\r\n", "record too long": "\x16\x03\x01\x48\x01", "malformed": record(22, "\x01\x00\x00\x03abc"),
 	} {
-		w := dialoguetest.New(t, decoder(wholetest.Harmless))
-		if w.Client(in); w.End != session.Reset || len(w.Evidence) != 1 || w.Evidence[0].Definition != "" {
-			t.Errorf("%s: the end is %v, evidence %+v; want a reset, and why", name, w.End, w.Evidence)
+		w := wiretest.New(t, decoder(wholetest.Harmless))
+		if w.Client(in); w.End != session.Reset || len(w.Evidence()) != 1 || w.Evidence()[0].Definition != "" {
+			t.Errorf("%s: the end is %v, evidence %+v; want a reset, and why", name, w.End, w.Evidence())
 		}
-		w = dialoguetest.New(t, New(wholetest.Harmless, wholetest.Conn, whole.Options{Exceed: "pass"}))
+		w = wiretest.New(t, New(wholetest.Harmless, wholetest.Conn, whole.Options{Exceed: "pass"}))
 		if w.Client(in); w.End != session.Continue || w.ToServer() != in {
 			t.Errorf("%s, with pass: the end is %v; want it to pass", name, w.End)
 		}
-		w = dialoguetest.New(t, decoder(wholetest.Nobody{}))
+		w = wiretest.New(t, decoder(wholetest.Nobody{}))
 		if w.Client(in); w.End != session.Continue {
 			t.Errorf("%s, and nobody asks: the end is %v", name, w.End)
 		}
@@ -317,7 +317,7 @@ func FuzzInspect(f *testing.F) {
 	f.Add([]byte(beat(16384, 3)+record(20, "\x01")+beat(1, 40)), []byte(record(20, "\x01")+beat(1, 80)), uint16(5))
 	f.Fuzz(func(t *testing.T, in, back []byte, size uint16) {
 		for _, r := range []protocol.Rules{wholetest.Fits(t, Schema()), bled, want{bled, []string{"client.heartbeat"}}} {
-			w := dialoguetest.New(t, New(r, wholetest.Conn, whole.Options{Exceed: "pass"}))
+			w := wiretest.New(t, New(r, wholetest.Conn, whole.Options{Exceed: "pass"}))
 			step := int(size) + 1
 			for at := 0; at < max(len(in), len(back)); at += step {
 				w.Feed(session.ToServer, in[min(at, len(in)):min(at+step, len(in))], at+step >= len(in))

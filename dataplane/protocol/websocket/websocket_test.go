@@ -8,80 +8,9 @@ import (
 	"testing"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
-
-// wire carries a session's two streams through a Decoder as the session layer
-// does, and checks that the decoder keeps to the contract.
-type wire struct {
-	t       testing.TB
-	d       *Decoder
-	streams [2]struct {
-		held, out []byte
-		skip      int64
-		forever   bool
-		eof       bool
-	}
-	end session.End
-	log []session.Evidence
-}
-
-func (w *wire) feed(dir session.Direction, b []byte, eof bool) {
-	w.t.Helper()
-	s := &w.streams[dir]
-	if w.end != session.Continue {
-		return
-	}
-	s.eof = s.eof || eof
-	n := min(int64(len(b)), s.skip)
-	if s.forever {
-		n = int64(len(b))
-	} else {
-		s.skip -= n
-	}
-	s.out = append(s.out, b[:n]...)
-	s.held = append(s.held, b[n:]...)
-	if s.forever || len(b) == int(n) && !eof {
-		return
-	}
-	w.ask(dir)
-	if back := &w.streams[dir.Other()]; len(back.held) > 0 && w.end == session.Continue {
-		w.ask(dir.Other())
-	}
-}
-
-func (w *wire) ask(dir session.Direction) {
-	w.t.Helper()
-	s := &w.streams[dir]
-	shown := bytes.Clone(s.held)
-	v := w.d.Inspect(dir, shown, s.eof)
-	n := min(v.Release, int64(len(s.held)))
-	pos := 0
-	for _, e := range v.Edits {
-		if e.Start < pos || e.End < e.Start || e.End > int(n) {
-			w.t.Fatalf("Inspect(%s) edits [%d,%d) behind %d, released %d", dir, e.Start, e.End, pos, n)
-		}
-		s.out = append(append(s.out, s.held[pos:e.Start]...), e.With...)
-		pos = e.End
-	}
-	s.out = append(s.out, s.held[pos:n]...)
-	s.held = s.held[n:]
-	if s.forever = v.Release == session.Forever; !s.forever {
-		s.skip = v.Release - n
-	}
-	if s.eof && len(s.held) > 0 && v.End == session.Continue {
-		w.t.Fatalf("Inspect(%s) at the end of the stream holds %d bytes", dir, len(s.held))
-	}
-	w.end = v.End
-	w.log = append(w.log, v.Evidence...)
-	if back := &w.streams[dir.Other()]; len(v.Reply) > 0 {
-		if len(back.held) > 0 || back.skip > 0 || back.forever {
-			w.t.Fatalf("Inspect(%s) replies while %d bytes are held and %d to pass unseen the other way", dir, len(back.held), back.skip)
-		}
-		back.out = append(back.out, v.Reply...)
-	}
-	clear(shown)
-}
 
 // rules correct elements of a kind by what a function says.
 type rules map[string]func(e *protocol.Element) (protocol.Correction, bool)
@@ -175,7 +104,7 @@ var exchanges = []struct {
 		join(client(1, true, "1"), client(1, true, "evil")), nil, client(1, true, "1"), nil, session.Reset},
 }
 
-func play(w *wire, up, down []byte, size int) {
+func play(w *wiretest.Wire, up, down []byte, size int) {
 	for _, s := range []struct {
 		dir session.Direction
 		b   []byte
@@ -185,24 +114,24 @@ func play(w *wire, up, down []byte, size int) {
 			if size > 0 {
 				n = min(n, size)
 			}
-			w.feed(s.dir, s.b[:n], false)
+			w.Feed(s.dir, s.b[:n], false)
 			s.b = s.b[n:]
 		}
 	}
-	w.feed(session.ToServer, nil, true)
-	w.feed(session.ToClient, nil, true)
+	w.Feed(session.ToServer, nil, true)
+	w.Feed(session.ToClient, nil, true)
 }
 
 func TestExchanges(t *testing.T) {
 	for _, tc := range exchanges {
 		for _, size := range []int{0, 1, 3} {
-			w := &wire{t: t, d: New(tc.rules, Options{})}
+			w := wiretest.New(t, New(tc.rules, Options{}))
 			play(w, tc.client, tc.server, size)
-			if got := w.streams[session.ToServer].out; !bytes.Equal(got, tc.toServer) {
-				t.Errorf("%s, %d: server gets %q; want %q; evidence %+v", tc.name, size, got, tc.toServer, w.log)
+			if got := w.Out(session.ToServer); !bytes.Equal(got, tc.toServer) {
+				t.Errorf("%s, %d: server gets %q; want %q; evidence %+v", tc.name, size, got, tc.toServer, w.Evidence())
 			}
-			if got := w.streams[session.ToClient].out; !bytes.Equal(got, tc.toClient) || w.end != tc.end {
-				t.Errorf("%s, %d: client gets %q, end %d; want %q, %d", tc.name, size, got, w.end, tc.toClient, tc.end)
+			if got := w.Out(session.ToClient); !bytes.Equal(got, tc.toClient) || w.End != tc.end {
+				t.Errorf("%s, %d: client gets %q, end %d; want %q, %d", tc.name, size, got, w.End, tc.toClient, tc.end)
 			}
 		}
 	}
@@ -238,11 +167,11 @@ func TestDeflate(t *testing.T) {
 		up = append(up, z.frame(t, s)...)
 	}
 	for _, action := range []protocol.Correction{{Action: protocol.Drop}, {Action: protocol.Set, Field: "value", Value: "good"}, {Action: protocol.Report}} {
-		w := &wire{t: t, d: New(rules{"client.message": has("evil", action)}, Options{Deflate: true})}
+		w := wiretest.New(t, New(rules{"client.message": has("evil", action)}, Options{Deflate: true}))
 		play(w, up, nil, 0)
 		var got []string
 		var in inflater
-		for out := w.streams[session.ToServer].out; len(out) > 0; {
+		for out := w.Out(session.ToServer); len(out) > 0; {
 			f, ok := parseHeader(out)
 			if !ok || len(out) < f.size+int(f.length) {
 				t.Fatalf("%d: server gets half a frame %q", action.Action, out)
@@ -269,7 +198,7 @@ func TestDeflate(t *testing.T) {
 		if strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Errorf("%d: server reads %q; want %q", action.Action, got, want)
 		}
-		if action.Action == protocol.Report && !bytes.Equal(w.streams[session.ToServer].out, up) {
+		if action.Action == protocol.Report && !bytes.Equal(w.Out(session.ToServer), up) {
 			t.Error("messages that were not changed do not pass as they came")
 		}
 	}
@@ -279,29 +208,29 @@ func TestLimits(t *testing.T) {
 	var z deflater
 	for _, up := range [][]byte{client(2, true, strings.Repeat("x", 2000)), z.frame(t, strings.Repeat("x", 2000)), []byte("\xc1\x82\x00\x00\x00\x00\xff\xff")} {
 		r := rules{"client.message": has("evil", protocol.Correction{Action: protocol.Drop})}
-		w := &wire{t: t, d: New(r, Options{MaxMessage: 1000, Deflate: true})}
+		w := wiretest.New(t, New(r, Options{MaxMessage: 1000, Deflate: true}))
 		play(w, up, nil, 1)
-		if w.end != session.Reset || len(w.streams[0].out) > 0 {
-			t.Errorf("policy reset: end %d, server gets %q", w.end, w.streams[0].out)
+		if w.End != session.Reset || len(w.Out(0)) > 0 {
+			t.Errorf("policy reset: end %d, server gets %q", w.End, w.Out(0))
 		}
-		w = &wire{t: t, d: New(r, Options{MaxMessage: 1000, Deflate: true, Exceed: ExceedPass})}
+		w = wiretest.New(t, New(r, Options{MaxMessage: 1000, Deflate: true, Exceed: ExceedPass}))
 		play(w, up, nil, 1)
-		if w.end != session.Continue || !bytes.Equal(w.streams[0].out, up) || len(w.log) != 1 {
-			t.Errorf("policy pass: end %d, server gets %d bytes; evidence %+v", w.end, len(w.streams[0].out), w.log)
+		if w.End != session.Continue || !bytes.Equal(w.Out(0), up) || len(w.Evidence()) != 1 {
+			t.Errorf("policy pass: end %d, server gets %d bytes; evidence %+v", w.End, len(w.Out(0)), w.Evidence())
 		}
 	}
 }
 
 // A message that nobody asks for is not held, however long.
 func TestUnasked(t *testing.T) {
-	w := &wire{t: t, d: New(rules{}, Options{})}
+	w := wiretest.New(t, New(rules{}, Options{}))
 	up := client(2, true, strings.Repeat("x", 1<<20))
-	w.feed(session.ToServer, up[:100], false)
-	if got := len(w.streams[session.ToServer].out); got != 100 {
+	w.Feed(session.ToServer, up[:100], false)
+	if got := len(w.Out(session.ToServer)); got != 100 {
 		t.Errorf("%d bytes of 100 went on", got)
 	}
-	w.feed(session.ToServer, up[100:], false)
-	if !bytes.Equal(w.streams[session.ToServer].out, up) {
+	w.Feed(session.ToServer, up[100:], false)
+	if !bytes.Equal(w.Out(session.ToServer), up) {
 		t.Error("message was changed")
 	}
 }
@@ -323,16 +252,16 @@ func FuzzSegmentation(f *testing.F) {
 			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}}, e.Field("fault").Value == "opcode"
 		}}
 		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{ExceedPass, ExceedReset}[r.IntN(2)]}
-		whole, cut := &wire{t: t, d: New(set, o)}, &wire{t: t, d: New(set, o)}
+		whole, cut := wiretest.New(t, New(set, o)), wiretest.New(t, New(set, o))
 		play(whole, up, down, 0)
 		play(cut, up, down, 1+r.IntN(5))
-		for dir := range whole.streams {
-			if a, b := whole.streams[dir].out, cut.streams[dir].out; whole.end != session.Reset && !bytes.Equal(a, b) {
-				t.Errorf("%s: whole %q; cut %q", session.Direction(dir), a, b)
+		for _, dir := range []session.Direction{session.ToServer, session.ToClient} {
+			if a, b := whole.Out(dir), cut.Out(dir); whole.End != session.Reset && !bytes.Equal(a, b) {
+				t.Errorf("%s: whole %q; cut %q", dir, a, b)
 			}
 		}
-		if whole.end != cut.end {
-			t.Errorf("end whole %d; cut %d", whole.end, cut.end)
+		if whole.End != cut.End {
+			t.Errorf("end whole %d; cut %d", whole.End, cut.End)
 		}
 	})
 }

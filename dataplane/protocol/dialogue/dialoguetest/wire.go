@@ -1,14 +1,13 @@
-// Package dialoguetest carries sessions through decoders as the session layer
-// does, without TCP, for the tests of package dialogue's Codecs. It checks that
-// a decoder keeps to the contract of session.Inspector.
+// Package dialoguetest has what the tests of package dialogue's Codecs share:
+// scripts of sessions, rules, and what must hold whatever the rules say.
 package dialoguetest
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 
 	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/protocol/wiretest"
 	"wirepatch/dataplane/session"
 )
 
@@ -17,107 +16,6 @@ const Turn = "\n~\n"
 
 // Conn is the session of tests.
 var Conn = protocol.Conn{ClientAddress: "10.77.0.1", ClientPort: 40000, ServerAddress: "10.77.0.2", ServerPort: 21}
-
-// Wire is one session.
-type Wire struct {
-	t        testing.TB
-	in       session.Inspector
-	streams  [2]stream
-	End      session.End
-	Evidence []session.Evidence
-}
-
-type stream struct {
-	held    []byte // shown, not decided
-	skip    int64  // to pass unseen
-	forever bool
-	eof     bool
-	out     []byte // what the receiver gets
-}
-
-// New makes a session.
-func New(t testing.TB, in session.Inspector) *Wire { return &Wire{t: t, in: in} }
-
-// Client and Server have one side send.
-func (w *Wire) Client(b string) { w.t.Helper(); w.Feed(session.ToServer, []byte(b), false) }
-func (w *Wire) Server(b string) { w.t.Helper(); w.Feed(session.ToClient, []byte(b), false) }
-
-// ToServer and ToClient return what has arrived on one side since last asked.
-func (w *Wire) ToServer() string { return w.take(session.ToServer) }
-func (w *Wire) ToClient() string { return w.take(session.ToClient) }
-
-func (w *Wire) take(dir session.Direction) string {
-	out := string(w.streams[dir].out)
-	w.streams[dir].out = nil
-	return out
-}
-
-// Feed gives the decoder a segment.
-func (w *Wire) Feed(dir session.Direction, b []byte, eof bool) {
-	w.t.Helper()
-	s := &w.streams[dir]
-	if w.End != session.Continue || s.eof {
-		return
-	}
-	s.eof = eof
-	n := min(int64(len(b)), s.skip)
-	if s.forever {
-		n = int64(len(b))
-	} else {
-		s.skip -= n
-	}
-	s.out = append(s.out, b[:n]...)
-	s.held = append(s.held, b[n:]...)
-	if s.forever || len(s.held) == 0 && !eof {
-		return
-	}
-	w.inspect(dir)
-	for moved := true; moved && w.End == session.Continue; {
-		moved = false
-		for _, d := range []session.Direction{dir.Other(), dir} {
-			if before := len(w.streams[d].held); before > 0 && w.End == session.Continue {
-				w.inspect(d)
-				moved = moved || len(w.streams[d].held) != before
-			}
-		}
-	}
-}
-
-func (w *Wire) inspect(dir session.Direction) {
-	w.t.Helper()
-	s := &w.streams[dir]
-	shown := slices.Clone(s.held)
-	v := w.in.Inspect(dir, shown, s.eof)
-	for i := range shown {
-		shown[i] = '!' // a decoder must not keep what it is shown
-	}
-	n := min(v.Release, int64(len(s.held)))
-	pos := 0
-	for _, e := range v.Edits {
-		if e.Start < pos || e.End < e.Start || e.End > int(n) {
-			w.t.Fatalf("Inspect(%s) edits [%d,%d) behind %d, released %d", dir, e.Start, e.End, pos, n)
-		}
-		s.out = append(append(s.out, s.held[pos:e.Start]...), e.With...)
-		pos = e.End
-	}
-	s.out = append(s.out, s.held[pos:n]...)
-	s.held = s.held[n:]
-	s.forever = s.forever || v.Release == session.Forever
-	if !s.forever {
-		s.skip = v.Release - n
-	}
-	w.End = v.End
-	w.Evidence = append(w.Evidence, v.Evidence...)
-	if s.eof && len(s.held) > 0 && v.End == session.Continue {
-		w.t.Fatalf("Inspect(%s) at the end of the stream holds %d bytes", dir, len(s.held))
-	}
-	if back := &w.streams[dir.Other()]; len(v.Reply) > 0 {
-		if len(back.held) > 0 || back.skip > 0 || back.forever {
-			w.t.Fatalf("Inspect(%s) replies while %d bytes are held and %d to pass unseen the other way", dir, len(back.held), back.skip)
-		}
-		back.out = append(back.out, v.Reply...)
-	}
-}
 
 // Rules is one rule of a test: asked about every element; nil lets it be. It
 // makes the corrections' element and definition.
@@ -164,9 +62,9 @@ func Number(e *protocol.Element, field string) int64 {
 func Unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector) {
 	t.Helper()
 	var sent [2][]byte
-	var wires []*Wire
+	var wires []*wiretest.Wire
 	for _, bytewise := range []bool{false, true} {
-		w := New(t, decoder(Rules(checked(t))))
+		w := wiretest.New(t, decoder(Rules(checked(t))))
 		sent = [2][]byte{}
 		dir := session.ToServer
 		for part := range bytes.SplitSeq(script, []byte(Turn)) {
@@ -183,7 +81,7 @@ func Unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session
 		wires = append(wires, w)
 	}
 	for dir, want := range sent {
-		whole, bytewise := wires[0].streams[dir].out, wires[1].streams[dir].out
+		whole, bytewise := wires[0].Out(session.Direction(dir)), wires[1].Out(session.Direction(dir))
 		if !bytes.HasPrefix(want, whole) || !bytes.HasPrefix(want, bytewise) {
 			t.Errorf("%s: %q, byte by byte %q; want a beginning of %q", session.Direction(dir), whole, bytewise, want)
 		}
@@ -217,7 +115,7 @@ func checked(t testing.TB) func(*protocol.Message, *protocol.Element) *protocol.
 // only the contract is checked.
 func Changed(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector, how Rules) {
 	t.Helper()
-	w := New(t, decoder(how))
+	w := wiretest.New(t, decoder(how))
 	dir := session.ToServer
 	for part := range bytes.SplitSeq(script, []byte(Turn)) {
 		w.Feed(dir, part, false)
