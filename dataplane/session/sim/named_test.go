@@ -38,6 +38,7 @@ func TestFailedOnce(t *testing.T) {
 		8046781: "a reset never named the byte that the receiver waited for, where an insertion stood before it",
 		8054425: "the model took bytes that waited for the engine for arrived, and replied in the middle of what passes unseen",
 		8061086: "acknowledgements at an edit of which the receiver had a part lay before its window, and both ends answered for ever",
+		9013251: "two ends whose full windows were lost took acknowledgements at the window's edge for stray, and answered for ever",
 	} {
 		if failure, _ := Run(FromSeed(seed), false); failure != "" {
 			t.Errorf("seed %d (%s): %s", seed, fault, failure)

@@ -124,9 +124,11 @@ func (e *endpoint) onSegment(v *view, o options) {
 		e.ack()
 		return
 	}
+	// An acknowledgement at the window's right edge is taken, as real systems do,
+	// against the letter of the RFC: else two ends whose full windows were lost
+	// answer each other for ever.
 	wnd := int64(e.window()) << e.opts.scale
-	ok := off >= e.rcvNxt() && off < e.rcvNxt()+max(wnd, 1) && (wnd > 0 || len(v.body) == 0) || end > e.rcvNxt() && off < e.rcvNxt()+wnd ||
-		len(v.body) == 0 && off == e.rcvNxt()
+	ok := len(v.body) == 0 && off >= e.rcvNxt() && off <= e.rcvNxt()+wnd || end > e.rcvNxt() && off < e.rcvNxt()+wnd
 	if !ok {
 		if v.flags&packet.RST == 0 {
 			if v.flags&packet.ACK != 0 {
