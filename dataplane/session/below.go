@@ -145,13 +145,16 @@ func (h *half) resume(r *RestingHalf, pending bool) (left int64) {
 
 // mayRest says whether the ports can follow s by themselves from here on.
 func (s *Session) mayRest() bool {
-	if s.e.cfg.Below == nil || !s.marked || s.restless || s.edited || s.blind || s.closing || s.ended || s.resetSeen {
+	if s.e.cfg.Below == nil || !s.marked || s.restless || s.edited || s.blind || s.closing {
+		return false
+	}
+	if s.stage() != established { // a half-open one may be forged: it must not take a place in their table
 		return false
 	}
 	if !s.half[0].rests() || !s.half[1].rests() {
 		return false
 	}
-	in, ok := s.inspector.(Rester)
+	in, ok := s.decoder().(Rester)
 	return ok && in.Rests()
 }
 

@@ -181,3 +181,21 @@ func TestGivenBack(t *testing.T) {
 		t.Errorf("given back %+v; want it established, with nothing pending", g)
 	}
 }
+
+// TestHalfOpenStays: a session that the client has not confirmed may be forged,
+// and gets no place among those that the ports follow.
+func TestHalfOpenStays(t *testing.T) {
+	k := newTaken()
+	k.known = false
+	k.say(ToServer, 4999, 0, packet.SYN, "with data")
+	k.say(ToClient, 6999, 5000, packet.SYN|packet.ACK, "")
+	k.Tick(k.now + restAfter + 1)
+	if len(k.given) != 0 || k.Stats().Open != 1 {
+		t.Fatalf("half-open: given back %d times, %d sessions open; want none, one", len(k.given), k.Stats().Open)
+	}
+	k.say(ToServer, 5000, 7000, packet.ACK, "")
+	k.Tick(k.now + restAfter + 1)
+	if len(k.given) != 1 || k.Stats().Open != 0 {
+		t.Errorf("confirmed: given back %d times, %d sessions open; want once, none", len(k.given), k.Stats().Open)
+	}
+}

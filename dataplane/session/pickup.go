@@ -54,7 +54,7 @@ func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
 	}
 	s.midStream = true
 	s.e.stats.PickedUp++
-	s.inspector = s.svc.New(s.conn, true)
+	s.inspector = nil
 	at := f.Seq()
 	if s.first != nil && s.first.dir != h.dir {
 		at = s.first.f.Ack() - uint32(s.deltas[h.dir])

@@ -208,6 +208,15 @@ func (s *Session) keepAhead(h, r *half, q *held) {
 	s.ackNow(h, r, q)
 }
 
+// decoder makes the session's Inspector when it is first needed: a half-open
+// session, which may be forged, is to cost little.
+func (s *Session) decoder() Inspector {
+	if s.inspector == nil {
+		s.inspector = s.svc.New(s.conn, s.midStream)
+	}
+	return s.inspector
+}
+
 // inspect shows the decoder what awaits a verdict until it has had enough.
 func (s *Session) inspect(h, r *half) {
 	defer func() {
@@ -220,14 +229,14 @@ func (s *Session) inspect(h, r *half) {
 			return
 		}
 		eof := h.fin >= 0 && h.fin == h.next
-		v := s.inspector.Inspect(h.dir, h.pend, eof)
+		v := s.decoder().Inspect(h.dir, h.pend, eof)
 		if why := s.apply(h, r, v); why != "" {
 			s.exceed(why)
 			return
 		}
 		if v.Release > 0 && len(r.pend) > 0 && !s.closing && !s.ended {
 			// What one direction awaits may depend on the other.
-			w := s.inspector.Inspect(r.dir, r.pend, r.fin >= 0 && r.fin == r.next)
+			w := s.decoder().Inspect(r.dir, r.pend, r.fin >= 0 && r.fin == r.next)
 			if why := s.apply(r, h, w); why != "" {
 				s.exceed(why)
 				return

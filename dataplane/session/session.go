@@ -15,7 +15,7 @@ type Session struct {
 	conn Conn
 	half [2]half // by Direction
 
-	inspector Inspector
+	inspector Inspector // nil: to be made, see decoder
 	synSeq    uint32
 	synHS     packet.Handshake
 	synSeen   bool
@@ -206,7 +206,7 @@ func (s *Session) begin(d Direction, f *packet.Frame) {
 	s.blind, s.closing, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false
 	s.deltas = [2]int64{}
 	s.leave()
-	s.inspector = s.svc.New(s.conn, false)
+	s.inspector = nil
 }
 
 // start sets all offsets behind the SYN of number isn.

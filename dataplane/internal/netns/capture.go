@@ -45,9 +45,15 @@ func NewCapture(t testing.TB, n *NS, name string) *Capture {
 // Send puts a frame on the interface as it is.
 func (c *Capture) Send(t testing.TB, frame []byte) {
 	t.Helper()
-	if _, err := unix.Write(c.fd, frame); err != nil {
+	if err := c.TrySend(frame); err != nil {
 		t.Fatalf("send frame %x: %v", frame, err)
 	}
+}
+
+// TrySend is Send of a frame that may be lost: where more come than a link takes.
+func (c *Capture) TrySend(frame []byte) error {
+	_, err := unix.Write(c.fd, frame)
+	return err
 }
 
 // Next returns the next frame; false when none came within the timeout.
