@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
-	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -18,56 +16,8 @@ import (
 	"wirepatch/dataplane/internal/netns"
 )
 
-// host lets package netns, which serves tests, work for a command: what fails
-// ends the command through a panic that guard catches, and what it cleans up is
-// cleaned up by end.
-type host struct {
-	testing.TB
-	ctx      context.Context
-	cleanups []func()
-}
-
-// failure is what a host panics with.
-type failure struct{ error }
-
-func (h *host) Helper()          {}
-func (h *host) Cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
-func (h *host) Fatal(a ...any)   { panic(failure{errors.New(fmt.Sprint(a...))}) }
-func (h *host) Errorf(f string, a ...any) {
-	fmt.Fprintf(os.Stderr, "bench: "+f+"\n", a...)
-}
-func (h *host) Fatalf(f string, a ...any) { panic(failure{fmt.Errorf(f, a...)}) }
-
-func (h *host) TempDir() string {
-	dir, err := os.MkdirTemp("", "wirepatch-bench-")
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-func (h *host) end() {
-	for _, f := range slices.Backward(h.cleanups) {
-		f()
-	}
-	h.cleanups = nil
-}
-
-// guard calls f and cleans up behind it, whatever comes of it.
-func (h *host) guard(f func() error) (err error) {
-	defer h.end()
-	defer func() {
-		if r := recover(); r != nil {
-			failed, ok := r.(failure)
-			if !ok {
-				panic(r)
-			}
-			err = failed.error
-		}
-	}()
-	return f()
-}
+// host is the command in its beds.
+type host struct{ netns.Host }
 
 // end is a process of the load in a bed's namespace.
 type agent struct {
@@ -103,7 +53,7 @@ func (h *host) startAgent(n *netns.NS, role string) *agent {
 		io.Copy(io.Discard, out)
 		c.Wait()
 	})
-	stop := context.AfterFunc(h.ctx, func() { c.Process.Kill() }) // so that who waits for its answer goes on
+	stop := context.AfterFunc(h.Ctx, func() { c.Process.Kill() }) // so that who waits for its answer goes on
 	h.Cleanup(func() { stop() })
 	return &agent{orders: json.NewEncoder(in), results: json.NewDecoder(out)}
 }

@@ -46,16 +46,6 @@ type engine struct {
 	control *control.Client
 }
 
-// build builds the dataplane into a folder and returns the program's path.
-func (h *host) build() string {
-	program := filepath.Join(h.TempDir(), "dataplane")
-	out, err := exec.CommandContext(h.ctx, "go", "build", "-o", program, "wirepatch/dataplane").CombinedOutput()
-	if err != nil {
-		h.Fatalf("build the dataplane: %v\n%s", err, out)
-	}
-	return program
-}
-
 // startEngine starts the dataplane in a box with so many definitions, or those of
 // the product, and waits until they are in force.
 func (h *host) startEngine(bed *netns.Bed, program string, count int) *engine {
@@ -78,7 +68,7 @@ func (h *host) startEngine(bed *netns.Bed, program string, count int) *engine {
 	h.start(bed.Box, c, "msg=started")
 	e := &engine{pid: c.Process.Pid, control: control.Dial(socket)}
 	h.Cleanup(e.control.Close)
-	s, err := e.control.Status(h.ctx)
+	s, err := e.control.Status(h.Ctx)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wirepatch/dataplane/bench/load"
+	"wirepatch/dataplane/internal/build"
 	"wirepatch/dataplane/internal/netns"
 )
 
@@ -106,7 +107,7 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{options: o, ctx: h.ctx, ways: map[string]*way{}, samples: samples{}, log: log}
+	l := &lab{options: o, ctx: h.Ctx, ways: map[string]*way{}, samples: samples{}, log: log}
 	if l.busy, err = otherWork(); err != nil {
 		return nil, err
 	}
@@ -123,7 +124,10 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 			}
 		}
 	}
-	program := h.build()
+	program, err := build.Dataplane(h.Ctx, h.TempDir())
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range []struct {
 		name                  string
 		definitions, sessions int

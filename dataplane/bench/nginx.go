@@ -11,31 +11,16 @@ import (
 
 	"wirepatch/dataplane/bench/load"
 	"wirepatch/dataplane/internal/netns"
+	"wirepatch/dataplane/internal/nginx"
 )
 
 // nginxConf answers as the bench's own server does: with a word on the mark.
 const nginxConf = `
-user root;
-daemon off;
-master_process off;
-pid %[1]s/pid;
-error_log stderr notice;
-events { worker_connections 1024; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	keepalive_requests 100000000;
-	map $http_%[2]s $word { "" gone; default kept; }
+	map $http_%[1]s $word { "" gone; default kept; }
 	server {
-		listen %[3]d backlog=8192;
-		location / { return 200 "$word%[4]s"; }
-	}
-}
-`
+		listen %[2]d backlog=8192;
+		location / { return 200 "$word%[3]s"; }
+	}`
 
 func hasNginx() bool {
 	_, err := exec.LookPath("nginx")
@@ -44,15 +29,12 @@ func hasNginx() bool {
 
 // startNginx starts nginx in the server's namespace and waits until it listens.
 func (h *host) startNginx(n *netns.NS) {
-	dir := h.TempDir()
-	conf := filepath.Join(dir, "nginx.conf")
 	header := strings.ReplaceAll(strings.ToLower(load.Mark), "-", "_")
-	text := fmt.Sprintf(nginxConf, dir, header, load.NginxPort, strings.Repeat(".", 252))
-	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+	c, err := nginx.Command(h.TempDir(), fmt.Sprintf(nginxConf, header, load.NginxPort, strings.Repeat(".", 252)))
+	if err != nil {
 		h.Fatal(err)
 	}
-	c := exec.Command("nginx", "-p", dir, "-c", conf)
-	h.start(n, c, "getrlimit")
+	h.start(n, c, nginx.Ready)
 }
 
 // start starts a program in a namespace and waits until it logs a line with
@@ -76,7 +58,7 @@ func (h *host) start(n *netns.NS, c *exec.Cmd, ready string) {
 		c.Wait()
 		log.Close()
 	})
-	if err := started(h.ctx, log, ready); err != nil {
+	if err := started(h.Ctx, log, ready); err != nil {
 		h.Fatalf("start %s: %v", filepath.Base(c.Path), err)
 	}
 }

@@ -29,7 +29,7 @@ func (h *host) rest(b *netns.Bed, e *engine, sessions int) {
 		}
 	}
 	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		s, err := e.control.Status(h.ctx)
+		s, err := e.control.Status(h.Ctx)
 		if err != nil {
 			h.Fatal(err)
 		}

@@ -18,8 +18,8 @@ func run(ctx context.Context, o options) error {
 	if o.rounds < 1 {
 		return errors.New("at least one round is needed")
 	}
-	h := &host{ctx: ctx}
-	return h.guard(func() error {
+	h := &host{netns.Host{Ctx: ctx}}
+	return h.Guard(func() error {
 		l, err := newLab(h, o, os.Stderr)
 		if err != nil {
 			return err

@@ -11,24 +11,11 @@ import (
 	"testing"
 
 	"wirepatch/dataplane/internal/netns"
+	"wirepatch/dataplane/internal/nginx"
 )
 
 const nginxBackend = `
-user root;
-daemon off;
-master_process off;
-pid %[1]s/pid;
-error_log stderr notice;
-events { worker_connections 512; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
 	client_max_body_size 20m;
-	keepalive_requests 100000;
 	absolute_redirect off;
 	gzip on;
 	gzip_types text/plain application/json;
@@ -39,9 +26,7 @@ http {
 		location = /echo { add_header Set-Cookie "a=1; Path=/"; return 200 "$request_method $args\n"; }
 		location = /go { return 302 /small.html; }
 		location /put/ { root %[1]s; dav_methods PUT; create_full_put_path on; }
-	}
-}
-`
+	}`
 
 const apacheBackend = `
 ServerRoot %[1]s
@@ -98,14 +83,20 @@ require('http').createServer((q, r) => {
 
 // webServers are real ones, by port of the service.
 var webServers = []struct {
-	port         int
-	name, config string
-	ready        string
-	args         func(dir, conf string) []string
+	port    int
+	name    string
+	ready   string
+	command func(dir string) (*exec.Cmd, error) // that serves the folder
 }{
-	{80, "nginx", nginxBackend, "getrlimit", func(dir, conf string) []string { return []string{"-p", dir, "-c", conf} }},
-	{81, "apache2", apacheBackend, "resuming normal operations", func(dir, conf string) []string { return []string{"-DFOREGROUND", "-f", conf} }},
-	{82, "node", nodeBackend, "listening", func(dir, conf string) []string { return []string{conf} }},
+	{80, "nginx", nginx.Ready, func(dir string) (*exec.Cmd, error) { return nginx.Command(dir, fmt.Sprintf(nginxBackend, dir)) }},
+	{81, "apache2", "resuming normal operations", func(dir string) (*exec.Cmd, error) {
+		conf := filepath.Join(dir, "apache.conf")
+		return exec.Command("apache2", "-DFOREGROUND", "-f", conf), os.WriteFile(conf, fmt.Appendf(nil, apacheBackend, dir), 0o644)
+	}},
+	{82, "node", "listening", func(dir string) (*exec.Cmd, error) {
+		program := filepath.Join(dir, "server.js")
+		return exec.Command("node", program), os.WriteFile(program, []byte(nodeBackend), 0o644)
+	}},
 }
 
 // site makes the folder of a web server.
@@ -165,16 +156,11 @@ func TestHarmlessIsIdentical(t *testing.T) {
 	b := newBoxWith(t, "tcx", settings, definitions)
 	near, far := &recorder{seen: map[string]*tally{}}, &recorder{seen: map[string]*tally{}}
 	for i, s := range webServers {
-		dir := site(t)
-		conf := filepath.Join(dir, "conf.js")
-		text := s.config
-		if strings.Contains(text, "%[1]s") {
-			text = fmt.Sprintf(text, dir)
-		}
-		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		c, err := s.command(site(t))
+		if err != nil {
 			t.Fatal(err)
 		}
-		p := startProcess(t, b.Server, exec.Command(s.name, s.args(dir, conf)...), s.ready)
+		p := startProcess(t, b.Server, c, s.ready)
 		t.Cleanup(func() { p.end(t, syscall.SIGTERM) }) // apache2 ends its children then
 		far.record(t, b.Server, fmt.Sprintf("%s:%d", netns.Server4, s.port), fmt.Sprintf("127.0.0.1:%d", 9080+i), true)
 		near.record(t, b.Client, fmt.Sprintf("127.0.0.1:%d", 8000+i), fmt.Sprintf("%s:%d", netns.Server4, s.port), false)

@@ -15,7 +15,7 @@ func TestLinkPropagation(t *testing.T) { eachWay(t, testLinkPropagation) }
 
 func testLinkPropagation(t *testing.T, attach string) {
 	b := newBoxBy(t, attach)
-	setLink(t, b.Client, "c0", false)
+	b.Client.SetLink(t, "c0", false)
 	b.event(t, "link", "(b1) is taken down because wire port a (b0) has no link")
 	if hasLink(t, b.Server, "s0") || !b.status(t).Ports[1].TakenDown {
 		t.Errorf("the client's link is gone: server's link %t, ports %+v; want it taken down", hasLink(t, b.Server, "s0"), b.status(t).Ports)
@@ -28,26 +28,12 @@ func testLinkPropagation(t *testing.T, attach string) {
 	if !hasLink(t, b.Server, "s0") {
 		t.Error("link propagation is off: the server has no link")
 	}
-	setLink(t, b.Client, "c0", true)
+	b.Client.SetLink(t, "c0", true)
 	b.event(t, "link", "(b0) has link")
 	startNginx(t, b.Server)
 	if got := curl(t, b.Client, "http://10.77.0.2/refused"); got != "refused by the patch\n" {
 		t.Errorf("request with the link back = %q; want it refused", got)
 	}
-}
-
-func setLink(t *testing.T, n *netns.NS, name string, up bool) {
-	t.Helper()
-	n.Must(t, func() error {
-		l, err := netlink.LinkByName(name)
-		if err != nil {
-			return err
-		}
-		if up {
-			return netlink.LinkSetUp(l)
-		}
-		return netlink.LinkSetDown(l)
-	})
 }
 
 func hasLink(t *testing.T, n *netns.NS, name string) (has bool) {

@@ -1,12 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"wirepatch/dataplane/internal/build"
 )
 
 // programs are what the tests run, with the Debian packages that have them.
@@ -21,7 +22,7 @@ var programs = [][2]string{
 var program string
 
 func TestMain(m *testing.M) {
-	code, err := build(m)
+	code, err := all(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -29,13 +30,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func build(m *testing.M) (int, error) {
+func all(m *testing.M) (int, error) {
 	for _, p := range programs {
 		if _, err := exec.LookPath(p[0]); err != nil {
 			return 1, fmt.Errorf("%s is not installed; install it with: apt-get install %s", p[0], p[1])
 		}
 	}
-	if err := watch(); err != nil {
+	if err := build.Watch(".."); err != nil {
 		return 1, err
 	}
 	dir, err := os.MkdirTemp("", "e2e")
@@ -43,22 +44,8 @@ func build(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "dataplane")
-	c := exec.Command("go", "build", "-o", program, "wirepatch/dataplane")
-	c.Stderr = os.Stderr
-	if err := c.Run(); err != nil {
-		return 1, fmt.Errorf("build the dataplane: %w", err)
+	if program, err = build.Dataplane(context.Background(), dir); err != nil {
+		return 1, err
 	}
 	return m.Run(), nil
-}
-
-// watch looks at the program's sources, so that the go command, which notes what
-// a test looks at, runs the tests anew when the program has changed.
-func watch() error {
-	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			_, err = os.Stat(path)
-		}
-		return err
-	})
 }

@@ -5,11 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"wirepatch/dataplane/internal/build"
 )
 
 const failingSettings = `
@@ -66,10 +66,10 @@ func (c *keptOpen) ask(fields string) (string, error) {
 // not those of the same service.
 func TestDecoderPanics(t *testing.T) {
 	plain := program
-	program = filepath.Join(t.TempDir(), "dataplane")
 	defer func() { program = plain }()
-	if out, err := exec.Command("go", "build", "-tags", "failingdecoder", "-o", program, "wirepatch/dataplane").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	var err error
+	if program, err = build.Dataplane(t.Context(), t.TempDir(), "-tags", "failingdecoder"); err != nil {
+		t.Fatal(err)
 	}
 	b := newBoxWith(t, "tcx", failingSettings, "testdata/definitions")
 	startNginx(t, b.Server)

@@ -6,31 +6,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"wirepatch/dataplane/internal/netns"
+	"wirepatch/dataplane/internal/nginx"
 )
 
 // nginxConf serves files, and echoes what the definitions are about.
 const nginxConf = `
-user root;
-daemon off;
-master_process off;
-pid %[1]s/pid;
-error_log stderr notice;
-events { worker_connections 256; }
-http {
-	access_log off;
 	sendfile on;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
 	client_max_body_size 200m;
-	keepalive_requests 100000;
 	server {
 		listen %[2]s:80;
 		listen %[2]s:81;
@@ -43,19 +29,17 @@ http {
 		location = /refused { return 200 "the server has seen it\n"; }
 		location /put/ { dav_methods PUT; create_full_put_path on; }
 		location = /plain { return 200 "plain\n"; }
-	}
-}
-`
+	}`
 
 // startNginx starts nginx in the server's namespace and returns its folder.
 func startNginx(t *testing.T, n *netns.NS) string {
 	t.Helper()
 	dir := t.TempDir()
-	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, netns.Server4, netns.Server6), 0o644); err != nil {
+	c, err := nginx.Command(dir, fmt.Sprintf(nginxConf, dir, netns.Server4, netns.Server6))
+	if err != nil {
 		t.Fatal(err)
 	}
-	startProcess(t, n, exec.Command("nginx", "-p", dir, "-c", conf), "getrlimit")
+	startProcess(t, n, c, nginx.Ready)
 	return dir
 }
 

@@ -108,18 +108,18 @@ func TestPropagation(t *testing.T) {
 	}{{bed.Client, "c0"}, {bed.Server, "s0"}}
 	for s, end := range ends {
 		lose := Side(s)
-		setLink(t, end.ns, end.name, false)
+		end.ns.SetLink(t, end.name, false)
 		expect(t, reports, "wire port "+lose.Other().String()+" ("+p.Name(lose.Other())+") is taken down because")
 		if far := ends[lose.Other()]; linked(t, far.ns, far.name) || !g.Held(lose.Other()) || g.Held(lose) {
 			t.Errorf("port %s has lost its link: the other neighbour has link %t, held %t; want false, true", lose, linked(t, far.ns, far.name), g.Held(lose.Other()))
 		}
-		setLink(t, end.ns, end.name, true)
+		end.ns.SetLink(t, end.name, true)
 		expect(t, reports, "is set up again")
 		if far := ends[lose.Other()]; !linked(t, far.ns, far.name) {
 			t.Errorf("port %s has its link back: the other neighbour has none", lose)
 		}
 	}
-	setLink(t, bed.Client, "c0", false)
+	bed.Client.SetLink(t, "c0", false)
 	expect(t, reports, "is taken down")
 	cancel()
 	<-done
@@ -139,20 +139,6 @@ func expect(t *testing.T, reports <-chan string, text string) {
 	case <-time.After(patience):
 		t.Fatalf("no report %q", text)
 	}
-}
-
-func setLink(t *testing.T, n *netns.NS, name string, up bool) {
-	t.Helper()
-	n.Must(t, func() error {
-		l, err := netlink.LinkByName(name)
-		if err != nil {
-			return err
-		}
-		if up {
-			return netlink.LinkSetUp(l)
-		}
-		return netlink.LinkSetDown(l)
-	})
 }
 
 func linked(t *testing.T, n *netns.NS, name string) (up bool) {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"wirepatch/dataplane/internal/build"
 	"wirepatch/dataplane/internal/netns"
 )
 
@@ -55,13 +55,13 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
-	o.Log = &together{w: o.Log}
-	r := &runner{Options: o, out: out, definitions: definitions, program: filepath.Join(out, "dataplane"),
-		install: &installer{ctx: ctx, cache: out, log: o.Log}}
-	c := exec.CommandContext(ctx, "go", "build", "-o", r.program, "wirepatch/dataplane")
-	if b, err := c.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the dataplane: %w\n%s", err, b)
+	program, err := build.Dataplane(ctx, out)
+	if err != nil {
+		return nil, err
 	}
+	o.Log = &together{w: o.Log}
+	r := &runner{Options: o, out: out, definitions: definitions, program: program,
+		install: &installer{ctx: ctx, cache: out, log: o.Log}}
 	return r.all(ctx, dirs)
 }
 

@@ -1,13 +1,13 @@
 package soak
 
 import (
+	"context"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"wirepatch/dataplane/internal/build"
 )
 
 var (
@@ -21,7 +21,7 @@ var program string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := build(m)
+	code, err := all(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -29,16 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func build(m *testing.M) (int, error) {
-	// The go command notes what a test looks at, so that it runs the tests anew
-	// when the program has changed.
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			_, err = os.Stat(path)
-		}
-		return err
-	})
-	if err != nil {
+func all(m *testing.M) (int, error) {
+	if err := build.Watch("../.."); err != nil {
 		return 1, err
 	}
 	dir, err := os.MkdirTemp("", "soak")
@@ -46,11 +38,8 @@ func build(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "dataplane")
-	c := exec.Command("go", "build", "-o", program, "wirepatch/dataplane")
-	c.Stderr = os.Stderr
-	if err := c.Run(); err != nil {
-		return 1, fmt.Errorf("build the dataplane: %w", err)
+	if program, err = build.Dataplane(context.Background(), dir); err != nil {
+		return 1, err
 	}
 	return m.Run(), nil
 }

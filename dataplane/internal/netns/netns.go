@@ -109,6 +109,21 @@ func up(name string) error {
 	return netlink.LinkSetUp(l)
 }
 
+// SetLink sets a port up or down.
+func (n *NS) SetLink(t testing.TB, name string, on bool) {
+	t.Helper()
+	n.Must(t, func() error {
+		if on {
+			return up(name)
+		}
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetDown(l)
+	})
+}
+
 // MountBPF mounts a BPF file system in a folder of the test's own and returns
 // the folder.
 func MountBPF(t testing.TB) string {
