@@ -58,6 +58,13 @@ type Var struct {
 // bytes of its own.
 type Span struct{ Start, End int }
 
+// What a service's settings may say of a session that cannot be decoded, or is
+// over a limit.
+const (
+	ExceedPass  = "pass"  // stop inspecting it, say so
+	ExceedReset = "reset" // reset it, say so
+)
+
 // Field is one field of one element.
 type Field struct {
 	Name  string

@@ -1,6 +1,9 @@
 package session
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Direction says which way bytes of a session travel.
 type Direction uint8
@@ -60,6 +63,18 @@ const Forever = math.MaxInt64
 type Edit struct {
 	Start, End int
 	With       []byte
+}
+
+// Edit adds an edit behind those that are there; one that touches the last is
+// made one with it. with stays the caller's if it is not changed any more.
+func (v *Verdict) Edit(start, end int, with []byte) {
+	if n := len(v.Edits); n > 0 && v.Edits[n-1].End == start {
+		last := &v.Edits[n-1]
+		last.End = end
+		last.With = append(slices.Clip(last.With), with...)
+		return
+	}
+	v.Edits = append(v.Edits, Edit{Start: start, End: end, With: with})
 }
 
 // End is how a session goes on after a verdict.

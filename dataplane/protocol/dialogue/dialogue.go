@@ -15,17 +15,11 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-// What Options.Exceed may say, as in the settings of a service.
-const (
-	ExceedPass  = "pass"  // stop inspecting the session, say so
-	ExceedReset = "reset" // reset the session, say so
-)
-
 // Options bound a Decoder and set its policies. The zero value is usable.
 type Options struct {
 	MaxMessage     int              // bytes of a message that is held; 0 is 64 KiB
 	MaxOutstanding int              // messages without their reply; 0 is 4096
-	Exceed         string           // undecodable or over a limit; "" is ExceedReset
+	Exceed         string           // undecodable or over a limit; "" is protocol.ExceedReset
 	MidStream      bool             // the session was under way when we met it
 	Greets         bool             // the server speaks first
 	Clock          func() time.Time // nil is time.Now
@@ -38,8 +32,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxOutstanding <= 0 {
 		o.MaxOutstanding = 4096
 	}
-	if o.Exceed != ExceedPass {
-		o.Exceed = ExceedReset
+	if o.Exceed != protocol.ExceedPass {
+		o.Exceed = protocol.ExceedReset
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

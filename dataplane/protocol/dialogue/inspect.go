@@ -61,21 +61,9 @@ func (t *turn) rest() []byte { return t.data[t.pos:] }
 // consume decides the next n bytes: released, or deleted.
 func (t *turn) consume(n int, discard bool) {
 	if discard && n > 0 {
-		t.edit(t.pos, t.pos+n, nil)
+		t.v.Edit(t.pos, t.pos+n, nil)
 	}
 	t.pos += n
-}
-
-// edit adds an edit behind those that are there; one that touches the last is
-// made one with it.
-func (t *turn) edit(start, end int, with []byte) {
-	if n := len(t.v.Edits); n > 0 && t.v.Edits[n-1].End == start {
-		last := &t.v.Edits[n-1]
-		last.End = end
-		last.With = append(slices.Clip(last.With), with...)
-		return
-	}
-	t.v.Edits = append(t.v.Edits, session.Edit{Start: start, End: end, With: with})
 }
 
 // step takes one message, or part; false: the turn is over.
@@ -193,7 +181,7 @@ func (d *Decoder) carryOut(o *outcome, s *Step) {
 	case forwarded:
 		at := t.pos
 		for _, e := range o.edits {
-			t.edit(at+e.Start, at+e.End, e.With)
+			t.v.Edit(at+e.Start, at+e.End, e.With)
 		}
 		t.consume(s.Size, false)
 		if h.dir == session.ToServer && !s.Silent {
@@ -201,7 +189,7 @@ func (d *Decoder) carryOut(o *outcome, s *Step) {
 		}
 	case rejected:
 		if h.dir == session.ToClient {
-			t.edit(t.pos, t.pos, o.reply)
+			t.v.Edit(t.pos, t.pos, o.reply)
 			t.consume(s.Size, true)
 			if o.close {
 				t.v.End = session.Close
@@ -255,7 +243,7 @@ func (d *Decoder) sendOurs() {
 		e := d.queue[0]
 		switch {
 		case t.h.dir == session.ToClient:
-			t.edit(t.pos, t.pos, e.reply)
+			t.v.Edit(t.pos, t.pos, e.reply)
 		default:
 			t.v.Reply = append(t.v.Reply, e.reply...)
 		}
@@ -283,7 +271,7 @@ func (d *Decoder) giveUp(why string) bool {
 		Mode: "correct", Action: "report", Element: t.h.side(), Before: bounded(t.rest()), Note: "cannot be inspected: " + why,
 	})
 	owed := slices.ContainsFunc(d.queue, func(e entry) bool { return e.ours })
-	if d.synced && d.o.Exceed == ExceedReset || owed {
+	if d.synced && d.o.Exceed == protocol.ExceedReset || owed {
 		t.v.End = session.Reset
 		return false
 	}

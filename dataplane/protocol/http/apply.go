@@ -59,7 +59,7 @@ func (p *plan) apply(edits []session.Edit) {
 	h := t.h
 	if p.m.Sent {
 		for _, e := range edits {
-			t.edit(t.pos+e.Start, t.pos+e.End, e.With)
+			t.v.Edit(t.pos+e.Start, t.pos+e.End, e.With)
 		}
 		return
 	}
@@ -70,7 +70,7 @@ func (p *plan) apply(edits []session.Edit) {
 		lines = append(body, h.behind(lines)...)
 	}
 	for _, e := range append(head, lines...) {
-		t.edit(t.pos+e.Start, t.pos+e.End, e.With)
+		t.v.Edit(t.pos+e.Start, t.pos+e.End, e.With)
 	}
 }
 

@@ -3,7 +3,7 @@ package http
 // What is done with a message that two recipients could read differently.
 //
 // "refuse": such a message is never forwarded on our reading alone. Under
-// ExceedReset the session is reset. Under ExceedPass the rules see the head as
+// protocol.ExceedReset the session is reset. Under protocol.ExceedPass the rules see the head as
 // well as it can be read, their corrections are made, and then everything passes,
 // with a report: an attacker who breaks the framing on purpose should not get
 // the head past the rules as well.

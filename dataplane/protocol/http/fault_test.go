@@ -82,7 +82,7 @@ func TestFaultyRequests(t *testing.T) {
 }
 
 func testRefused(t *testing.T, rules ruleSet, b, behind string, split func(string) []string) {
-	w := newWire(t, rules, Options{Exceed: ExceedReset, MaxHead: 2048})
+	w := newWire(t, rules, Options{Exceed: protocol.ExceedReset, MaxHead: 2048})
 	play(w, []part{c(b)}, split)
 	if w.End != session.Reset {
 		t.Errorf("policy reset: end = %d; want reset", w.End)
@@ -90,7 +90,7 @@ func testRefused(t *testing.T, rules ruleSet, b, behind string, split func(strin
 	if got := w.toServer(); len(got) >= len(b) {
 		t.Errorf("policy reset: the whole request got through: %q", got)
 	}
-	w = newWire(t, rules, Options{Exceed: ExceedPass, MaxHead: 2048})
+	w = newWire(t, rules, Options{Exceed: protocol.ExceedPass, MaxHead: 2048})
 	play(w, []part{c(b + behind)}, split)
 	if got, want := w.toServer(), strings.Replace(b, xbad, "", 1)+behind; got != want {
 		t.Errorf("policy pass: got %q; want %q", got, want)
@@ -115,7 +115,7 @@ func TestForeignIsReleasedEarly(t *testing.T) {
 		{session.ToClient, "SSH-"},
 		{session.ToClient, "HTTP/2"},
 	} {
-		w := newWire(t, ruleSet{removeX}, Options{Exceed: ExceedPass})
+		w := newWire(t, ruleSet{removeX}, Options{Exceed: protocol.ExceedPass})
 		if tc.dir == session.ToClient {
 			w.feed(session.ToServer, get, false)
 		}
@@ -142,12 +142,12 @@ var faultyResponses = []struct{ name, b string }{
 func TestFaultyResponses(t *testing.T) {
 	for _, tc := range faultyResponses {
 		for _, split := range []func(string) []string{wholly, bytewise} {
-			w := newWire(t, ruleSet{removeX}, Options{Exceed: ExceedReset})
+			w := newWire(t, ruleSet{removeX}, Options{Exceed: protocol.ExceedReset})
 			play(w, []part{c(get), s(tc.b)}, split)
 			if w.End != session.Reset {
 				t.Errorf("%s, policy reset: end = %d; want reset", tc.name, w.End)
 			}
-			w = newWire(t, ruleSet{removeX}, Options{Exceed: ExceedPass})
+			w = newWire(t, ruleSet{removeX}, Options{Exceed: protocol.ExceedPass})
 			play(w, []part{c(get), s(tc.b)}, split)
 			if got := w.toClient(); got != tc.b {
 				t.Errorf("%s, policy pass: got %q; want %q", tc.name, got, tc.b)

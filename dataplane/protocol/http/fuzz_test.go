@@ -179,7 +179,7 @@ func FuzzSegmentation(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		rules := randomRules(r)
 		o := Options{MaxHead: 300, MaxBody: 100, MaxOutstanding: 5, MidStream: r.IntN(4) == 0,
-			Exceed: pick(r, ExceedPass, ExceedReset), Ambiguous: pick(r, AmbiguousDecode, AmbiguousRefuse)}
+			Exceed: pick(r, protocol.ExceedPass, protocol.ExceedReset), Ambiguous: pick(r, AmbiguousDecode, AmbiguousRefuse)}
 		size := pick(r, 1, 3, 50)
 		cutter := func(b string) (out []string) {
 			for len(b) > 0 {

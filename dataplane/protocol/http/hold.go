@@ -256,7 +256,7 @@ func (d *Decoder) bodyTooLong() bool {
 	if h.follow(head) {
 		return d.letGo()
 	}
-	if d.o.Exceed == ExceedReset {
+	if d.o.Exceed == protocol.ExceedReset {
 		return d.giveUp(faultBodyLong, head)
 	}
 	d.report(faultBodyLong, head)

@@ -14,12 +14,6 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-// What Options.Exceed may say, as in the settings of a service.
-const (
-	ExceedPass  = "pass"  // stop inspecting the session, say so
-	ExceedReset = "reset" // reset the session, say so
-)
-
 // What Options.Ambiguous may say.
 const (
 	// AmbiguousDecode decodes what RFC 9112 gives one reading, though not every
@@ -34,7 +28,7 @@ type Options struct {
 	MaxHead        int              // bytes of a message head, or of trailers; 0 is 64 KiB
 	MaxBody        int              // bytes of content of a body that rules want; 0 is 256 KiB
 	MaxOutstanding int              // requests without a response; 0 is 1024
-	Exceed         string           // undecodable or over a limit; "" is ExceedReset
+	Exceed         string           // undecodable or over a limit; "" is protocol.ExceedReset
 	Ambiguous      string           // "" is AmbiguousDecode
 	MidStream      bool             // the session was under way when we met it
 	Clock          func() time.Time // nil is time.Now
@@ -50,8 +44,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxOutstanding <= 0 {
 		o.MaxOutstanding = 1024
 	}
-	if o.Exceed != ExceedPass {
-		o.Exceed = ExceedReset
+	if o.Exceed != protocol.ExceedPass {
+		o.Exceed = protocol.ExceedReset
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

@@ -135,21 +135,9 @@ func (t *turn) rest() []byte { return t.data[t.pos:] }
 func (d *Decoder) consume(n int, discard bool) {
 	t := &d.turn
 	if discard && n > 0 {
-		t.edit(t.pos, t.pos+n, nil)
+		t.v.Edit(t.pos, t.pos+n, nil)
 	}
 	t.pos += n
-}
-
-// edit adds an edit behind those that are there; one that touches the last is
-// made one with it.
-func (t *turn) edit(start, end int, with []byte) {
-	if n := len(t.v.Edits); n > 0 && t.v.Edits[n-1].End == start {
-		last := &t.v.Edits[n-1]
-		last.End = end
-		last.With = append(last.With, with...) // ours alone, as is all that comes here
-		return
-	}
-	t.v.Edits = append(t.v.Edits, session.Edit{Start: start, End: end, With: with})
 }
 
 // stepHead waits for a head and has it decided.
@@ -333,7 +321,7 @@ func (d *Decoder) insertReplies() {
 	}
 	for e := d.queue.front(); e != nil && e.reply != nil && t.v.End == session.Continue; e = d.queue.front() {
 		if t.h.dir == session.ToClient {
-			t.edit(t.pos, t.pos, e.reply)
+			t.v.Edit(t.pos, t.pos, e.reply)
 		} else {
 			t.v.Reply = append(t.v.Reply, e.reply...)
 		}

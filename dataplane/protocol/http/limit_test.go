@@ -54,7 +54,7 @@ func TestBodyOverLimit(t *testing.T) {
 		"Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("4\r\nevil\r\n", 10) + "0\r\n\r\n",
 	} {
 		for _, split := range []func(string) []string{wholly, bytewise} {
-			w := newWire(t, rules, Options{MaxBody: 16, Exceed: ExceedPass})
+			w := newWire(t, rules, Options{MaxBody: 16, Exceed: protocol.ExceedPass})
 			play(w, []part{c("POST / HTTP/1.1\r\n" + xbad + body + "GET / HTTP/1.1\r\n" + xbad + "\r\n")}, split)
 			want := "POST / HTTP/1.1\r\n" + body + "GET / HTTP/1.1\r\n\r\n"
 			if got := w.toServer(); got != want {

@@ -193,7 +193,7 @@ func (d *Decoder) answering(e *exchange) bool {
 // in its own way, and deletes the rest.
 func (d *Decoder) spoilRest(n int) bool {
 	t := &d.turn
-	t.edit(t.pos, t.pos+n, []byte(spoiledChunk))
+	t.v.Edit(t.pos, t.pos+n, []byte(spoiledChunk))
 	t.pos += n
 	t.h.mode = inSink
 	return true

@@ -84,7 +84,7 @@ func (d *Decoder) faulty(b []byte, f fault) bool {
 	h := t.h
 	request := h.dir == session.ToServer
 	breaksOff := !request && f == faultTruncated
-	reset := (d.o.Exceed == ExceedReset || d.queue.owesReply()) && !breaksOff
+	reset := (d.o.Exceed == protocol.ExceedReset || d.queue.owesReply()) && !breaksOff
 	h.hold.clear()
 	h.want = d.wants(h.dir)
 	parseHead(&h.head, b, request)
@@ -126,7 +126,7 @@ func (d *Decoder) report(f fault, before []byte) {
 // same exchanges, and only a reset is honest.
 func (d *Decoder) giveUp(f fault, before []byte) bool {
 	d.report(f, before)
-	if d.o.Exceed == ExceedReset || d.queue.owesReply() {
+	if d.o.Exceed == protocol.ExceedReset || d.queue.owesReply() {
 		d.turn.v.End = session.Reset
 		return false
 	}
@@ -174,7 +174,7 @@ func (d *Decoder) carryOut(o outcome, size int, held bool) bool {
 			from = o.from // nothing in front of the bad line is changed: it may be read
 		}
 		d.turn.v.Edits = edits
-		d.turn.edit(d.turn.pos+from, d.turn.pos+h.hold.raw.End, []byte(spoiledChunk))
+		d.turn.v.Edit(d.turn.pos+from, d.turn.pos+h.hold.raw.End, []byte(spoiledChunk))
 	}
 	if h.dir == session.ToServer {
 		d.request(o, size)
@@ -253,10 +253,10 @@ func (d *Decoder) response(o outcome, size int) {
 	d.last = h.final && !h.head.persistent(t.rest()[:h.head.size])
 	h.late.keep(t.rest()[:h.head.size], h.framing == byChunks && h.want&wantFraming != 0)
 	if len(o.interim) > 0 {
-		t.edit(t.pos, t.pos, o.interim)
+		t.v.Edit(t.pos, t.pos, o.interim)
 	}
 	if o.kind == rejected {
-		t.edit(t.pos, t.pos, o.reply)
+		t.v.Edit(t.pos, t.pos, o.reply)
 		e.answered = true
 		if o.close {
 			t.v.End = session.Close

@@ -196,7 +196,7 @@ func (d *Decoder) goOn(v session.Verdict) session.Verdict {
 	}
 	w := d.inner.Inspect(t.h.dir, t.rest(), t.eof)
 	for _, e := range w.Edits {
-		t.edit(t.pos+e.Start, t.pos+e.End, e.With)
+		t.v.Edit(t.pos+e.Start, t.pos+e.End, e.With)
 	}
 	v.Edits = t.v.Edits
 	v.Evidence = append(v.Evidence, w.Evidence...)

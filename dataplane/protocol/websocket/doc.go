@@ -12,16 +12,10 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-// What Options.Exceed may say.
-const (
-	ExceedPass  = "pass"  // stop inspecting the session, say so
-	ExceedReset = "reset" // reset the session, say so
-)
-
 // Options say what was agreed on and bound a Decoder. The zero value is usable.
 type Options struct {
 	MaxMessage int                           // bytes of a message that rules want, as sent and inflated; 0 is 256 KiB
-	Exceed     string                        // at a limit; "" is ExceedReset
+	Exceed     string                        // at a limit; "" is protocol.ExceedReset
 	Deflate    bool                          // permessage-deflate was agreed on
 	Fresh      [2]bool                       // by direction: each message is compressed on its own
 	Lookup     func(name string) (any, bool) // variables of the handshake

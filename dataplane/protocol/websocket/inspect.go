@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
 )
 
@@ -89,7 +90,7 @@ func (d *Decoder) step() bool {
 	t := &d.turn
 	h := t.h
 	if len(d.replies) > 0 && h.dir == session.ToClient && h.left == 0 {
-		t.edit(t.pos, t.pos, d.replies)
+		t.v.Edit(t.pos, t.pos, d.replies)
 		d.replies = nil
 	}
 	switch {
@@ -174,19 +175,9 @@ func (d *Decoder) stepRefused(f header) bool {
 func (d *Decoder) consume(n int, discard bool) {
 	t := &d.turn
 	if discard && n > 0 {
-		t.edit(t.pos, t.pos+n, nil)
+		t.v.Edit(t.pos, t.pos+n, nil)
 	}
 	t.pos += n
-}
-
-// edit adds an edit behind those that are there.
-func (t *turn) edit(start, end int, with []byte) {
-	if n := len(t.v.Edits); n > 0 && t.v.Edits[n-1].End == start {
-		last := &t.v.Edits[n-1]
-		last.End, last.With = end, append(last.With, with...)
-		return
-	}
-	t.v.Edits = append(t.v.Edits, session.Edit{Start: start, End: end, With: append([]byte(nil), with...)})
 }
 
 // giveUp ends the inspection as Options.Exceed says.
@@ -195,7 +186,7 @@ func (d *Decoder) giveUp(why string, before []byte) bool {
 	d.turn.v.Evidence = append(d.turn.v.Evidence, session.Evidence{
 		Mode: "correct", Action: "report", Element: kind, Before: bounded(before), Note: "cannot be inspected: " + why,
 	})
-	if d.o.Exceed != ExceedPass || d.halves[session.ToServer].refused || d.halves[session.ToServer].plain || d.halves[session.ToClient].plain {
+	if d.o.Exceed != protocol.ExceedPass || d.halves[session.ToServer].refused || d.halves[session.ToServer].plain || d.halves[session.ToClient].plain {
 		d.turn.v.End = session.Reset
 		return false
 	}

@@ -116,7 +116,7 @@ func (d *Decoder) replace(frame []byte) {
 	t := &d.turn
 	for _, s := range t.h.message.spans {
 		if s.data {
-			t.edit(t.pos+s.start, t.pos+s.end, frame)
+			t.v.Edit(t.pos+s.start, t.pos+s.end, frame)
 			frame = nil
 		}
 	}
@@ -146,7 +146,7 @@ func (d *Decoder) around(o outcome) {
 	}
 	t.v.Edits = t.v.Edits[:mine]
 	for _, e := range edits {
-		t.edit(e.Start, e.End, e.With)
+		t.v.Edit(e.Start, e.End, e.With)
 	}
 }
 
@@ -158,7 +158,7 @@ func (d *Decoder) refuse(o outcome) {
 	back := &d.halves[session.ToClient]
 	switch {
 	case t.h.dir == session.ToClient:
-		t.edit(t.pos, t.pos, o.reply)
+		t.v.Edit(t.pos, t.pos, o.reply)
 	case back.left == 0 && back.held == 0:
 		t.v.Reply = append(t.v.Reply, o.reply...)
 	default:

@@ -213,7 +213,7 @@ func TestLimits(t *testing.T) {
 		if w.End != session.Reset || len(w.Out(0)) > 0 {
 			t.Errorf("policy reset: end %d, server gets %q", w.End, w.Out(0))
 		}
-		w = wiretest.New(t, New(r, Options{MaxMessage: 1000, Deflate: true, Exceed: ExceedPass}))
+		w = wiretest.New(t, New(r, Options{MaxMessage: 1000, Deflate: true, Exceed: protocol.ExceedPass}))
 		play(w, up, nil, 1)
 		if w.End != session.Continue || !bytes.Equal(w.Out(0), up) || len(w.Evidence()) != 1 {
 			t.Errorf("policy pass: end %d, server gets %d bytes; evidence %+v", w.End, len(w.Out(0)), w.Evidence())
@@ -251,7 +251,7 @@ func FuzzSegmentation(f *testing.F) {
 		set := rules{"client.message": has("e", pick()), "server.message": has("e", pick()), "client.json": has("1", pick()), "server.json": has("1", protocol.Correction{Action: protocol.Remove}), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
 			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}}, e.Field("fault").Value == "opcode"
 		}}
-		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{ExceedPass, ExceedReset}[r.IntN(2)]}
+		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{protocol.ExceedPass, protocol.ExceedReset}[r.IntN(2)]}
 		whole, cut := wiretest.New(t, New(set, o)), wiretest.New(t, New(set, o))
 		play(whole, up, down, 0)
 		play(cut, up, down, 1+r.IntN(5))

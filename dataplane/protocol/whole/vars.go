@@ -91,10 +91,10 @@ func SetInt(span protocol.Span, value string) ([]session.Edit, string) {
 
 // Options are what every decoder of whole messages is to know beside its rules.
 type Options struct {
-	Exceed    string           // "pass", else "reset": what becomes of a session that cannot be decoded
+	Exceed    string           // "" is ExceedReset: what becomes of a session that cannot be decoded
 	MidStream bool             // the session was under way when we met it
 	Clock     func() time.Time // nil is time.Now
 }
 
 // Passes says whether what cannot be decoded is to pass.
-func (o Options) Passes() bool { return o.Exceed == "pass" }
+func (o Options) Passes() bool { return o.Exceed == protocol.ExceedPass }
