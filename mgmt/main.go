@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -128,7 +129,7 @@ func verifyAudit(w io.Writer, path, head string) int {
 		fmt.Fprintf(w, "%s: NOT intact: %v\n", path, err)
 		return 1
 	}
-	fmt.Fprintf(w, "%s: intact, %d records, head %s\n", path, end.Seq, end)
+	fmt.Fprintf(w, "%s: intact up to record %d, head %s\n", path, end.Seq, end)
 	return 0
 }
 
@@ -161,6 +162,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	trail := audit.New(db, time.Now, log, func(audit.Record) {})
 	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
 	go trail.Watch(ctx, spool(o.data))
+	go trail.Keep(ctx, audit.MostOn(partition(o.data)))
 	changes := &change.Manager{DB: db, Audit: trail, Keeper: keeper.Client{Path: o.keeper}, Wire: control.Dial(o.control).Status, Now: time.Now}
 	outputs := &out.Sender{DB: db, Events: kept, Audit: trail, Host: hostname, Now: time.Now, Log: log}
 	servers := &inventory.Store{DB: db, Now: time.Now}
@@ -256,11 +258,8 @@ const shownAtStart = 100
 // openEvents opens the store of events and has the poller go on where it ends.
 func openEvents(ctx context.Context, data string, poller *wire.Poller, log *slog.Logger) (*events.Store, error) {
 	limits := events.DefaultLimits
-	var fs unix.Statfs_t
-	if unix.Statfs(data, &fs) == nil {
-		// Settings, firmware and the audit log need room on the same disk.
-		limits.Bytes = min(limits.Bytes, int64(fs.Blocks)*fs.Bsize/2)
-	}
+	// Settings, firmware and the audit log need room on the same disk.
+	limits.Bytes = min(limits.Bytes, partition(data)/2)
 	kept, err := events.Open(filepath.Join(data, "events.db"), limits, log)
 	if err != nil {
 		return nil, err
@@ -276,6 +275,15 @@ func openEvents(ctx context.Context, data string, poller *wire.Poller, log *slog
 	}
 	poller.Resume(kept.Resume(), last, kept.Keep)
 	return kept, nil
+}
+
+// partition is the size of the file system that a folder is on.
+func partition(folder string) int64 {
+	var fs unix.Statfs_t
+	if unix.Statfs(folder, &fs) != nil {
+		return math.MaxInt64 // what is kept has other limits, too
+	}
+	return int64(fs.Blocks) * fs.Bsize
 }
 
 // loadCertificate gives the management port some time to get its address, but

@@ -52,8 +52,9 @@ func (h Head) String() string { return fmt.Sprintf("%d:%s", h.Seq, h.Hash) }
 const Schema = `
 CREATE TABLE audit(seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, hash TEXT NOT NULL);
 CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
-`
+` + deleteTrigger + ";\n"
+
+const deleteTrigger = `CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END`
 
 // genesis stands in for the hash before the first record.
 var genesis = hex.EncodeToString(make([]byte, sha256.Size))

@@ -84,7 +84,7 @@ func TestTampering(t *testing.T) {
 		"one taken out":  {func(a []Record) []Record { return slices.Delete(a, 3, 4) }, "record 5 follows record 3"},
 		"two swapped":    {func(a []Record) []Record { a[3], a[4] = a[4], a[3]; return a }, "record 5 follows record 3"},
 		"end cut off":    {func(a []Record) []Record { return a[:7] }, "its end was cut off"},
-		"beginning gone": {func(a []Record) []Record { return a[2:] }, "record 3 follows record 0"},
+		"beginning gone": {func(a []Record) []Record { return a[2:] }, "its beginning was cut off"},
 		"made anew":      {func(a []Record) []Record { a[0].Bytes = "{}"; return rehash(a) }, "the log was made anew"},
 		"nothing left":   {func([]Record) []Record { return nil }, "its end was cut off"},
 	} {
@@ -139,6 +139,65 @@ func TestFullDisk(t *testing.T) {
 	head, err := Verify(path, "")
 	if err != nil || int(head.Seq)+waiting != 305 || waiting == 300 {
 		t.Errorf("with room again: %v, %v, %d waiting; want all 305 accounted for", head, err, waiting)
+	}
+}
+
+// A log that has become too long loses its oldest records, and says so in the
+// chain; what is left can still be verified, and joined with what was exported.
+func TestBound(t *testing.T) {
+	l, path := open(t, t.TempDir())
+	for _, n := range []int{40, 60, 35, 35} { // three times over the bound of 100
+		fill(l, n)
+		if err := l.Bound(100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := export(t, l)
+	first, err := l.First()
+	if err != nil || len(all) > 100 || len(all) < 90 || first != all[0].Seq || first < 60 {
+		t.Fatalf("%d records from %d on, %v; want at most 100", len(all), first, err)
+	}
+	head, err := Verify(path, Head{all[20].Seq, all[20].Hash}.String())
+	if err != nil || head.Seq != all[len(all)-1].Seq {
+		t.Errorf("Verify = %v, %v; want it intact", head, err)
+	}
+	if _, err := l.db.Write.Exec("DELETE FROM audit WHERE seq = 160"); err == nil {
+		t.Error("after a cut records can be deleted")
+	}
+	write := func(all []Record) string {
+		t.Helper()
+		var text strings.Builder
+		for _, r := range all {
+			b, _ := json.Marshal(r)
+			fmt.Fprintf(&text, "%s\n", b)
+		}
+		path := filepath.Join(t.TempDir(), "audit.jsonl")
+		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	if got, err := Verify(write(all), ""); err != nil || got != head {
+		t.Errorf("an export of it: %v, %v; want %v", got, err, head)
+	}
+	changed := slices.Clone(all)
+	changed[0].Bytes = strings.Replace(changed[0].Bytes, "anna", "anne", 1)
+	if changed[0].Bytes == all[0].Bytes {
+		t.Fatal("the first record is not one of the test's")
+	}
+	for name, tt := range map[string]struct {
+		all  []Record
+		head string
+		want string
+	}{
+		"first one changed": {changed, "", "does not follow what was removed before it"},
+		"more cut off":      {all[1:], "", "its beginning was cut off"},
+		"one taken out":     {slices.Delete(slices.Clone(all), 5, 6), "", "was taken out"},
+		"an early head":     {all, "3:" + genesis, "check an export that has it, which must end at"},
+	} {
+		if _, err := Verify(write(tt.all), tt.head); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v; want %q", name, err, tt.want)
+		}
 	}
 }
 

@@ -20,8 +20,9 @@ const longestRecord = 1 << 20
 // Chain checks records one after another.
 type Chain struct {
 	Head
-	want  Head // to be met on the way; Seq 0: none
-	found bool
+	want   Head // to be met on the way; Seq 0: none
+	found  bool
+	before beginning
 }
 
 // NewChain begins before the first record. known is a head that was written
@@ -42,6 +43,10 @@ func NewChain(known string) (*Chain, error) {
 
 // Add checks the next record.
 func (c *Chain) Add(r Record) error {
+	if c.Seq == 0 && r.Seq > 1 { // what was before it a later record must say
+		c.before.first, c.Head = r, Head{r.Seq, r.Hash}
+		return c.meet(r)
+	}
 	if r.Seq != c.Seq+1 {
 		return fmt.Errorf("record %d follows record %d: something in between was taken out", r.Seq, c.Seq)
 	}
@@ -49,6 +54,14 @@ func (c *Chain) Add(r Record) error {
 		return fmt.Errorf("record %d was changed: its hash is %s, and %s stands there", r.Seq, want, r.Hash)
 	}
 	c.Head = Head{r.Seq, r.Hash}
+	if err := c.before.proved(r); err != nil {
+		return err
+	}
+	return c.meet(r)
+}
+
+// meet compares a record with the head that was written down.
+func (c *Chain) meet(r Record) error {
 	if r.Seq == c.want.Seq {
 		if r.Hash != c.want.Hash {
 			return fmt.Errorf("record %d is not the one whose head was written down: the log was made anew", r.Seq)
@@ -58,8 +71,18 @@ func (c *Chain) Add(r Record) error {
 	return nil
 }
 
-// End says whether the head that was written down was met.
+// End says whether the chain has its beginning, and met the head that was written
+// down.
 func (c *Chain) End() error {
+	if n := c.before.first.Seq; n > 0 && !c.before.found {
+		return fmt.Errorf("the log begins at record %d, and no record of it says that those before were removed: its beginning was cut off", n)
+	}
+	if end := c.before.end; end.Seq > 0 && c.want.Seq > 0 && c.want.Seq <= end.Seq {
+		if c.want == end {
+			return nil
+		}
+		return fmt.Errorf("what is there is intact, but record %d, whose head was written down, was removed with all up to record %d: check an export that has it, which must end at %s", c.want.Seq, end.Seq, end)
+	}
 	if c.want.Seq > 0 && !c.found {
 		return fmt.Errorf("the log ends at record %d, before record %d whose head was written down: its end was cut off", c.Seq, c.want.Seq)
 	}

@@ -150,6 +150,10 @@ func (w *worker) next(ctx context.Context) (all []message, event, aud, lost uint
 	if err != nil {
 		return nil, event, aud, lost, err
 	}
+	if len(records) > 0 && records[0].Seq > aud+1 {
+		lost += records[0].Seq - aud - 1
+		all = append(all, gap(records[0].Seq-aud-1, w.sender.Now()))
+	}
 	for _, r := range records {
 		all, aud = append(all, ofAudit(r)), r.Seq
 	}

@@ -17,6 +17,7 @@ type trail struct {
 	Head    string
 	Trouble string
 	Rows    []trailRow
+	First   uint64 // the oldest that is kept; 0: all are
 	Older   uint64 // number to go on below; 0: that was all
 }
 
@@ -41,6 +42,9 @@ func (s *Site) auditPage(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	for _, rec := range list {
 		t.Rows = append(t.Rows, trailRowOf(rec))
+	}
+	if first, err := s.Audit.First(); err == nil && first > 1 {
+		t.First = first
 	}
 	if len(list) == shownRecords {
 		t.Older = list[len(list)-1].Seq
