@@ -1,11 +1,13 @@
 package change
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
+	"wirepatch/mgmt/store"
 )
 
 // An approval is for one plan: whatever is altered is another.
@@ -43,5 +45,31 @@ func TestDifferences(t *testing.T) {
 		if !strings.Contains(got, w) {
 			t.Errorf("Differences lack %q:\n%s", w, got)
 		}
+	}
+}
+
+// Which change went into force last is found without reading all that ever did.
+func TestLastAppliedByIndex(t *testing.T) {
+	db, err := store.Open(filepath.Join(t.TempDir(), "r.db"), store.Schema{Steps: []string{Schema, AppliedSchema}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Read.Query("EXPLAIN QUERY PLAN " + selectLastApplied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	plan := ""
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan += detail + "\n"
+	}
+	if !strings.Contains(plan, "USING INDEX change_applied") || strings.Contains(plan, "TEMP B-TREE") {
+		t.Errorf("the plan is\n%s", plan)
 	}
 }

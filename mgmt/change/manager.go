@@ -27,6 +27,16 @@ CREATE TABLE draft(id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL);
 CREATE TABLE policy(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 
+// AppliedSchema finds the settings that went into force last without reading all
+// that ever did.
+const AppliedSchema = `
+CREATE INDEX change_applied ON change(julianday(json_extract(CAST(body AS TEXT), '$.applied.at')))
+WHERE state = 'done' AND json_extract(CAST(body AS TEXT), '$.kind') IS NULL;
+`
+
+const selectLastApplied = `SELECT id, body FROM change INDEXED BY change_applied WHERE state = 'done' AND json_extract(CAST(body AS TEXT), '$.kind') IS NULL
+ORDER BY julianday(json_extract(CAST(body AS TEXT), '$.applied.at')) DESC LIMIT 1`
+
 // Keeper is who writes the settings: board/keeper's client.
 type Keeper interface {
 	Current(context.Context) (keeper.State, error)
@@ -205,16 +215,14 @@ func (m *Manager) SetApprovals(ctx context.Context, who Who, n int) (*Change, er
 		return nil, fmt.Errorf("%w: 0 to %d others may have to approve", ErrInput, MaxApprovals)
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	old, err := m.Approvals()
-	m.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
 	if n < old {
-		return m.Propose(ctx, who, OfApprovals, strconv.Itoa(n), fmt.Sprintf("others who must approve: %d → %d", old, n))
+		return m.propose(ctx, who, OfApprovals, strconv.Itoa(n), fmt.Sprintf("others who must approve: %d → %d", old, n))
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return setApprovals(tx, n, m.Now()) })
 }
 

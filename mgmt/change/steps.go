@@ -81,6 +81,11 @@ func enter(tx *sql.Tx, c *Change) (err error) {
 func (m *Manager) Propose(ctx context.Context, who Who, kind Kind, value, reason string) (*Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.propose(ctx, who, kind, value, reason)
+}
+
+// propose does so; m.mu is held.
+func (m *Manager) propose(ctx context.Context, who Who, kind Kind, value, reason string) (*Change, error) {
 	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Authors: who.join(nil), Requested: m.Now().UTC()}
 	if c.Reason == "" || len(c.Reason) > 2000 || len(value) > 500 {
 		return nil, fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
@@ -284,15 +289,13 @@ func (m *Manager) Undoable(c *Change) error {
 	if c.State != Done || c.Kind != "" {
 		return fmt.Errorf("%w: it is %s", ErrState, c.State)
 	}
-	done, err := m.list("SELECT id, body FROM change WHERE state = 'done'")
+	last, err := readChange(m.DB.Read.QueryRow(selectLastApplied))
 	if err != nil {
 		return err
 	}
-	for _, later := range done {
-		// The settings may be the same again: what was before the change is older still.
-		if later.Kind == "" && later.Applied.At.After(c.Applied.At) {
-			return fmt.Errorf("%w: change %d came after it", ErrOutdated, later.ID)
-		}
+	// The settings may be the same again: what was before the change is older still.
+	if last.ID != c.ID && last.Applied.At.After(c.Applied.At) {
+		return fmt.Errorf("%w: change %d came after it", ErrOutdated, last.ID)
 	}
 	n, err := m.Approvals()
 	if err == nil && n > 0 && m.Now().Sub(c.Applied.At) > UndoLife {

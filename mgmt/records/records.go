@@ -19,7 +19,7 @@ import (
 // File is its name in the data folder.
 const File = "records.db"
 
-var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema, report.Schema, cycle.FreezeSchema}}
+var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema, report.Schema, cycle.FreezeSchema, change.AppliedSchema}}
 
 // Open opens the file in the folder dir.
 func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }
