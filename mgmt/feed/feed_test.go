@@ -174,6 +174,14 @@ func TestOSVArchive(t *testing.T) {
 	if f := b.pull(Feed{Kind: "osv", URL: b.server.URL + "/bomb.zip"}); !strings.Contains(f.Error, "unpacks to too much") {
 		t.Errorf("an archive that unpacks to too much: %+v", f)
 	}
+	long := map[string]string{}
+	for i := range 900 {
+		long[fmt.Sprintf("%060000d.txt", i)] = ""
+	}
+	b.put("/names.zip", archive(t, long))
+	if f := b.pull(Feed{Kind: "osv", URL: b.server.URL + "/names.zip"}); !strings.Contains(f.Error, "its list of files is larger than 48 MiB") {
+		t.Errorf("an archive with a huge list of files: %+v", f)
+	}
 }
 
 // A folder's documents are fetched once each, the oldest first; one that cannot

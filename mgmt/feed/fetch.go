@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,10 +29,13 @@ const (
 	maxEntry    = 4 << 20   // of one record in an archive,
 	maxUnpacked = 4 << 30   // of all of them
 	maxEntries  = 400_000
-	maxIndex    = 8 << 20 // of the list of a CSAF folder
-	maxDocument = 16 << 20
-	maxFetched  = 500 // documents of a CSAF folder at a time
-	batch       = 500 // advisories in one transaction
+	// maxDirectory bounds an archive's list of its files, which is in memory as a
+	// whole: the list of OSV's largest ecosystem has 20 MB.
+	maxDirectory = 48 << 20
+	maxIndex     = 8 << 20 // of the list of a CSAF folder
+	maxDocument  = 16 << 20
+	maxFetched   = 500 // documents of a CSAF folder at a time
+	batch        = 500 // advisories in one transaction
 )
 
 // errSame says that nothing has changed since.
@@ -160,10 +164,12 @@ func (p *Puller) put(list []inventory.Advisory) error {
 // takeArchive reads the records of an archive one by one. Those without a CVE
 // are left out: an ecosystem has hundreds of thousands of malicious packages.
 func (p *Puller) takeArchive(file io.ReaderAt, size int64) (n int, _ error) {
-	z, err := zip.NewReader(file, size)
+	m := &meter{ReaderAt: file, left: maxDirectory}
+	z, err := zip.NewReader(m, size)
 	if err != nil {
 		return 0, fmt.Errorf("the archive cannot be read: %w", err)
 	}
+	m.left = math.MaxInt64 // its records are bounded one by one
 	if len(z.File) > maxEntries {
 		return 0, fmt.Errorf("an archive of more than %d files", maxEntries)
 	}
@@ -193,6 +199,19 @@ func (p *Puller) takeArchive(file io.ReaderAt, size int64) (n int, _ error) {
 		}
 	}
 	return n + len(list), p.put(list)
+}
+
+// meter lets so many bytes be read.
+type meter struct {
+	io.ReaderAt
+	left int64
+}
+
+func (m *meter) ReadAt(p []byte, at int64) (int, error) {
+	if m.left -= int64(len(p)); m.left < 0 {
+		return 0, fmt.Errorf("its list of files is larger than %d MiB", maxDirectory>>20)
+	}
+	return m.ReaderAt.ReadAt(p, at)
 }
 
 func readEntry(e *zip.File) ([]inventory.Advisory, error) {
