@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -12,7 +14,45 @@ const (
 	DefaultRehearsal = time.Second
 	MinRehearsal     = 600 * time.Millisecond // the ports must notice
 	MaxRehearsal     = 5 * time.Second
+	// maxStandstill is for how long rehearsals may stop the engine within
+	// standstillSpan: one after the other they would switch inspection off, without
+	// the approvals that a bypass may need.
+	maxStandstill  = 12 * time.Second
+	standstillSpan = 10 * time.Minute
 )
+
+// standstills are the rehearsals of late.
+type standstills struct {
+	mu  sync.Mutex
+	all []standstill
+}
+
+type standstill struct {
+	at time.Time
+	d  time.Duration
+}
+
+// take says how long to wait until inspection may stand still for d; 0: it may now,
+// and that is counted.
+func (s *standstills) take(now time.Time, d time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = slices.DeleteFunc(s.all, func(st standstill) bool { return now.Sub(st.at) >= standstillSpan })
+	sum := d
+	for _, st := range s.all {
+		sum += st.d
+	}
+	for _, st := range s.all { // the oldest first
+		if sum <= maxStandstill {
+			break
+		}
+		if sum -= st.d; sum <= maxStandstill {
+			return standstillSpan - now.Sub(st.at)
+		}
+	}
+	s.all = append(s.all, standstill{now, d})
+	return 0
+}
 
 // Rehearser is a Source that can show what would happen if the engine died.
 type Rehearser interface {
@@ -74,6 +114,10 @@ func (s *Server) rehearse(w http.ResponseWriter, r *http.Request) {
 	}
 	if d < MinRehearsal || d > MaxRehearsal {
 		http.Error(w, fmt.Sprintf("ms: got %d, want %d to %d", ms, MinRehearsal.Milliseconds(), MaxRehearsal.Milliseconds()), http.StatusBadRequest)
+		return
+	}
+	if wait := s.stood.take(time.Now(), d); wait > 0 {
+		http.Error(w, fmt.Sprintf("inspection has stood still for long enough in the last %v; wait %v for the next rehearsal", standstillSpan, wait.Round(time.Second)), http.StatusTooManyRequests)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), d+answerTime)

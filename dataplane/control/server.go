@@ -37,6 +37,7 @@ type Server struct {
 	log    *Log
 	http   *http.Server
 	quit   context.CancelFunc // ends waiting requests
+	stood  standstills
 }
 
 // NewServer returns a server that is not listening yet.
