@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"wirepatch/mgmt/browser"
 )
 
 // TestAccessible has axe look at every page, in light and dark, wide and as on a
@@ -19,29 +21,31 @@ func TestAccessible(t *testing.T) {
 	base := l.serveTLS()
 	l.hostileEvents()
 	l.traffic()
-	b := l.browser()
+	b := l.browser(base)
 	axe, err := os.ReadFile("testdata/axe.min.js")
 	l.must(err)
-	b.do("open", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+"/setup"), chromedp.WaitVisible(css("#code")))
+	b.Do("open", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+"/setup"), chromedp.WaitVisible(css("#code")))
 	b.accessible(string(axe), "set-up")
 	l.setPassword()
-	b.do("open", chromedp.Navigate(base+"/login"), chromedp.WaitVisible(css("#password")))
+	b.Do("open", chromedp.Navigate(base+"/login"), chromedp.WaitVisible(css("#password")))
 	b.accessible(string(axe), "sign-in")
 	l.fill()
 	c, _ := l.session()
-	_, err = chromedp.Call(b.ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: base, Secure: new(true), HTTPOnly: new(true), Path: "/"})
-	l.must(err)
+	b.Do("be signed in", func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: base, Secure: new(true), HTTPOnly: new(true), Path: "/"})
+		return chromedp.Void{}, err
+	})
 	b.everyPage()
 	for _, path := range pages {
-		b.do("open "+path, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+path), chromedp.WaitVisible(css("main h1")))
+		b.Do("open "+path, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+path), chromedp.WaitVisible(css("main h1")))
 		b.open()
-		b.shot("page" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
+		b.Shot("page" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
 		b.accessible(string(axe), path)
-		b.dark(true)
+		b.Dark(true)
 		b.accessible(string(axe), path+", dark")
-		b.dark(false)
-		b.do("narrow", chromedp.EmulateViewport(390, 844))
-		if wide := ask(b, chromedp.Evaluate[string](tooWide)); wide != "" {
+		b.Dark(false)
+		b.Do("narrow", chromedp.EmulateViewport(390, 844))
+		if wide := browser.Ask[string](b.Browser, tooWide); wide != "" {
 			b.Errorf("%s does not fit a screen of 390: %s", path, wide)
 		}
 		b.accessible(string(axe), path+", narrow")
@@ -52,7 +56,7 @@ func TestAccessible(t *testing.T) {
 const tooWide = `document.documentElement.scrollWidth <= 390 ? "" : [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > 391 && !e.closest(".scroll, pre")).map(e => e.tagName + "." + e.className + " " + e.innerText?.slice(0, 40)).slice(0, 5).join("; ") || "something"`
 
 // everyPage says which routes of pages no address of the list leads to.
-func (b *browser) everyPage() {
+func (b looker) everyPage() {
 	b.Helper()
 	for _, r := range b.site.routes() {
 		if r.method != "GET" || r.form != page || r.access != signedIn || strings.Contains(r.path, "{form}") {
@@ -73,20 +77,17 @@ func (b *browser) everyPage() {
 }
 
 // open unfolds what is folded, so that all of it is looked at.
-func (b *browser) open() {
+func (b looker) open() {
 	b.Helper()
-	b.do("unfold", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Evaluate[int](`document.querySelectorAll("main details").forEach(d => d.open = true) || 0`)(ctx, t)
-		return chromedp.Void{}, err
-	})
+	browser.Ask[int](b.Browser, `document.querySelectorAll("main details").forEach(d => d.open = true) || 0`)
 }
 
 // accessible reports what axe finds against WCAG 2.2, A and AA.
-func (b *browser) accessible(axe, where string) {
+func (b looker) accessible(axe, where string) {
 	b.Helper()
 	const run = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify({passes: r.passes.length,
 		violations: r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.target.join(" ") + " " + n.failureSummary).join(" | "))}))`
-	text := ask(b, func(ctx context.Context, t *chromedp.Target) (string, error) {
+	text := browser.Run(b.Browser, func(ctx context.Context, t *chromedp.Target) (string, error) {
 		if _, err := chromedp.Evaluate[bool](axe+"; true")(ctx, t); err != nil {
 			return "", err
 		}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
+	"wirepatch/mgmt/browser"
 	"wirepatch/mgmt/wire"
 )
 
@@ -21,14 +21,14 @@ func TestBrowser(t *testing.T) {
 	base := l.serveTLS()
 	l.hostileEvents()
 	l.traffic()
-	b := l.browser()
+	b := l.browser(base)
 
-	b.do("open", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#code")))
-	if got := ask(b, chromedp.Location()); got != base+"/setup" {
+	b.Do("open", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#code")))
+	if got := browser.Run(b.Browser, chromedp.Location()); got != base+"/setup" {
 		t.Errorf("without a password / leads to %s; want /setup", got)
 	}
-	b.shot("setup")
-	b.do("set up",
+	b.Shot("setup")
+	b.Do("set up",
 		chromedp.SendKeys(css("#code"), strings.ToLower(l.site.Users.SetupCode())),
 		chromedp.SendKeys(css("#password"), testPassword), chromedp.SendKeys(css("#repeat"), testPassword+"\r"),
 		chromedp.WaitVisible(css("#wire")))
@@ -38,95 +38,86 @@ func TestBrowser(t *testing.T) {
 	// The page refreshes itself: the engine dies, and the page says so.
 	l.must(l.server.Close())
 	l.poller.Poll(t.Context())
-	b.do("engine away", chromedp.WaitVisible(css(".engine.dead")), chromedp.WaitVisible(css("#alerts .bad")))
-	b.shot("away")
+	b.Do("engine away", chromedp.WaitVisible(css(".engine.dead")), chromedp.WaitVisible(css("#alerts .bad")))
+	b.Shot("away")
 	l.startDataplane("two")
 	l.poller.Poll(t.Context())
-	b.do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
+	b.Do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
 
 	b.keepsPlace()
 	b.follows(base)
 
-	if got := b.complained(); len(got) > 0 {
+	if got := b.Complaints(); len(got) > 0 {
 		t.Errorf("the browser complains: %q; want nothing", got)
 	}
 	b.signOutAndIn()
 }
 
-func (b *browser) looks() {
+func (b looker) looks() {
 	b.Helper()
-	b.shot("light")
-	b.dark(true)
-	b.shot("dark")
-	b.do("narrow", chromedp.EmulateViewport(390, 844))
-	b.shot("narrow-dark")
-	b.dark(false)
-	b.shot("narrow")
-	b.checkWidth(390)
-	b.checkWidth(320)
-	b.do("wide", chromedp.EmulateViewport(1200, 900))
+	b.Shot("light")
+	b.Dark(true)
+	b.Shot("dark")
+	b.Do("narrow", chromedp.EmulateViewport(390, 844))
+	b.Shot("narrow-dark")
+	b.Dark(false)
+	b.Shot("narrow")
+	b.Fits(390)
+	b.Fits(320)
+	b.Do("wide", chromedp.EmulateViewport(1200, 900))
 }
 
 // escapes says whether hostile bytes became anything but text.
-func (b *browser) escapes() {
+func (b looker) escapes() {
 	b.Helper()
 	made := `document.querySelectorAll("#live script, #live img, #live iframe, #live [onerror]").length`
-	if n := ask(b, chromedp.Evaluate[int](made)); n != 0 {
+	if n := browser.Ask[int](b.Browser, made); n != 0 {
 		b.Errorf("%d elements made of hostile bytes", n)
 	}
-	if text := ask(b, chromedp.Text(css("#corrections"))); !strings.Contains(text, "<script>alert(1)</script>") {
+	if text := b.Text(css("#corrections")); !strings.Contains(text, "<script>alert(1)</script>") {
 		b.Errorf("hostile bytes are not shown as text in %q", text)
 	}
 }
 
 // keepsPlace opens the list of ports by keyboard and checks that it stays open,
 // with the keyboard on it, while its figures change.
-func (b *browser) keepsPlace() {
+func (b looker) keepsPlace() {
 	b.Helper()
-	b.do("open the ports", chromedp.Focus(css("#ports summary")), chromedp.KeyEvent("\r"), chromedp.WaitVisible(css("#ports table")))
+	b.Do("open the ports", chromedp.Focus(css("#ports summary")), chromedp.KeyEvent("\r"), chromedp.WaitVisible(css("#ports table")))
 	b.set(func() { b.status.Ports[0].Dropped = 4711 })
 	b.poller.Poll(b.Context())
 	changed := `document.querySelector("#ports")?.innerText.includes("4\u202f711")`
-	b.do("wait for the figure", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Poll[bool](changed)(ctx, t)
-		return chromedp.Void{}, err
-	})
-	if !ask(b, chromedp.Evaluate[bool](`document.querySelector("#ports").open && document.activeElement === document.querySelector("#ports summary")`)) {
+	b.Until("wait for the figure", changed)
+	if !browser.Ask[bool](b.Browser, `document.querySelector("#ports").open && document.activeElement === document.querySelector("#ports summary")`) {
 		b.Error("the list of ports is shut, or has lost the keyboard, after a refresh")
 	}
 }
 
 // follows has the page of corrections follow: what comes stands there without a
 // reload, filtered as the page is.
-func (b *browser) follows(base string) {
+func (b looker) follows(base string) {
 	b.Helper()
-	b.do("follow", chromedp.Navigate(base+"/corrections?definition=WP-2023-26125"), chromedp.Click(css("p.links a")), chromedp.WaitVisible(css("#found[hx-get]")))
-	b.do("mark", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Evaluate[bool]("window.same = true")(ctx, t)
-		return chromedp.Void{}, err
-	})
+	b.Do("follow", chromedp.Navigate(base+"/corrections?definition=WP-2023-26125"), chromedp.Click(css("p.links a")), chromedp.WaitVisible(css("#found[hx-get]")))
+	browser.Ask[bool](b.Browser, "window.same = true")
 	for _, id := range []string{"WP-2025-24358", "WP-2023-26125"} {
 		b.log.Add(control.Event{Time: b.now(), Kind: "correction", Service: "portal", Client: "10.77.0.1:50399", Server: "10.77.0.2:80",
 			Evidence: &session.Evidence{Definition: id, Revision: 1, Mode: "correct", Action: "remove", Element: "request.header", Before: []byte("X-Forwarded-Prefix: //just-now.example/" + id)}})
 	}
 	b.poller.Poll(b.Context())
-	b.do("it comes", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Poll[bool](`document.querySelector("#found").innerText.includes("just-now.example/WP-2023-26125")`)(ctx, t)
-		return chromedp.Void{}, err
-	})
-	if !ask(b, chromedp.Evaluate[bool](`window.same === true && !document.querySelector("#found").innerText.includes("WP-2025-24358")`)) {
+	b.Until("it comes", `document.querySelector("#found").innerText.includes("just-now.example/WP-2023-26125")`)
+	if !browser.Ask[bool](b.Browser, `window.same === true && !document.querySelector("#found").innerText.includes("WP-2025-24358")`) {
 		b.Error("the page was loaded anew, or what the filter leaves out came with it")
 	}
-	b.do("back", chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#wire")))
+	b.Do("back", chromedp.Navigate(base+"/"), chromedp.WaitVisible(css("#wire")))
 }
 
-func (b *browser) signOutAndIn() {
+func (b looker) signOutAndIn() {
 	b.Helper()
-	b.do("sign out", chromedp.Click(css(".top form button")), chromedp.WaitVisible(css("main.narrow #password")))
-	b.shot("login")
-	b.do("wrong password", chromedp.SendKeys(css("#password"), "not the password\r"), chromedp.WaitVisible(css("#problem")))
-	b.shot("refused")
-	b.do("sign in", chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
+	b.Do("sign out", chromedp.Click(css(".top form button")), chromedp.WaitVisible(css("main.narrow #password")))
+	b.Shot("login")
+	b.Do("wrong password", chromedp.SendKeys(css("#password"), "not the password\r"), chromedp.WaitVisible(css("#problem")))
+	b.Shot("refused")
+	b.Do("sign in", chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
 }
 
 // traffic lets the counters grow, so that there are rates to show.

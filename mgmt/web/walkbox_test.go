@@ -24,36 +24,36 @@ func TestBrowserBox(t *testing.T) {
 	l.writeBox(box)
 	l.poller.Poll(t.Context())
 	l.box.status.History = []update.Past{{Time: l.now(), What: "firmware 0.2.0"}}
-	b := l.browser()
-	b.do("sign in", chromedp.Navigate(base+"/login"), chromedp.WaitVisible(css("#password")), chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
+	b := l.browser(base)
+	b.Do("sign in", chromedp.Navigate(base+"/login"), chromedp.WaitVisible(css("#password")), chromedp.SendKeys(css("#password"), testPassword+"\r"), chromedp.WaitVisible(css("#wire")))
 	for _, page := range []string{"/system", "/updates"} {
-		b.do("open "+page, chromedp.Navigate(base+page), chromedp.WaitVisible(css("main h1")))
-		b.checkWidth(1200)
-		b.shot(strings.TrimPrefix(page, "/"))
-		b.checkWidth(390)
-		b.checkWidth(320)
+		b.Do("open "+page, chromedp.Navigate(base+page), chromedp.WaitVisible(css("main h1")))
+		b.Fits(1200)
+		b.Shot(strings.TrimPrefix(page, "/"))
+		b.Fits(390)
+		b.Fits(320)
 	}
 	file := filepath.Join(t.TempDir(), "site.update")
 	l.must(os.WriteFile(file, []byte(strings.Repeat("update ", 1<<19)), 0o644))
 	send := func(what, until string) {
 		t.Helper()
-		b.do(what, chromedp.Navigate(base+"/updates"), chromedp.WaitVisible(css("#file")), chromedp.SetUploadFiles(css("#file"), []string{file}), chromedp.Click(css("#upload button")), chromedp.WaitVisible(css(until)))
+		b.Do(what, chromedp.Navigate(base+"/updates"), chromedp.WaitVisible(css("#file")), chromedp.SetUploadFiles(css("#file"), []string{file}), chromedp.Click(css("#upload button")), chromedp.WaitVisible(css(until)))
 	}
 	send("upload", "#history-h")
 	for got := ""; got != "/v1/upload?"; got = l.box.done() {
-		b.do("wait", chromedp.WaitVisible(css("#upload button")))
+		b.Do("wait", chromedp.WaitVisible(css("#upload button")))
 	}
 	l.box.refuse = &update.Refusal{Code: update.BadSignature, Text: "not signed by keys that this box trusts"}
 	send("upload that is refused", "main.narrow")
-	if text := ask(b, chromedp.Text(css("#main"))); !strings.Contains(text, "ot signed by keys that this box trusts") {
+	if text := b.Text(css("#main")); !strings.Contains(text, "ot signed by keys that this box trusts") {
 		t.Errorf("refused, the page says %q", text)
 	}
 	l.box.refuse = nil
-	b.do("rehearse", chromedp.Navigate(base+"/system"), chromedp.WaitVisible(css("#rehearse")), chromedp.Click(css("#rehearse-h + p + form input[type=checkbox]")), chromedp.Click(css("#rehearse")), chromedp.WaitVisible(css(".once")))
+	b.Do("rehearse", chromedp.Navigate(base+"/system"), chromedp.WaitVisible(css("#rehearse")), chromedp.Click(css("#rehearse-h + p + form input[type=checkbox]")), chromedp.Click(css("#rehearse")), chromedp.WaitVisible(css(".once")))
 	refused := func(c string) bool {
 		return strings.Contains(c, "status of 422") && strings.HasSuffix(c, "/updates/upload")
 	}
-	if got := slices.DeleteFunc(b.complained(), refused); len(got) > 0 { // of a refused upload it may complain twice
+	if got := slices.DeleteFunc(b.Complaints(), refused); len(got) > 0 { // of a refused upload it may complain twice
 		t.Errorf("the browser complains: %q", got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"wirepatch/mgmt/browser"
 	"wirepatch/mgmt/web"
-	"wirepatch/qemu/browser"
 )
 
 type css = browser.CSS

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"wirepatch/mgmt/browser"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
-	"wirepatch/qemu/browser"
 )
 
 var formToken = regexp.MustCompile(`name="token" value="([^"]+)"`)

@@ -15,14 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"wirepatch/dataplane/control"
 	wireSession "wirepatch/dataplane/session"
+	"wirepatch/mgmt/browser"
 	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/wire"
 	"wirepatch/qemu/bed"
-	"wirepatch/qemu/browser"
 )
 
 // manyEvents are on the box whose pages are walked through.
@@ -48,10 +46,7 @@ func TestWalk(t *testing.T) {
 	w := browser.Open(t, b.Management, box.Fingerprint)
 	w.SetUp(strings.ToLower(box.SetupCode), "admin", password)
 	through(t, b, corrected)
-	w.Do("see the correction of it", func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Poll[bool](`document.querySelector("#corrections")?.innerText.includes("WP-2023-26125")`)(ctx, tab)
-		return chromedp.Void{}, err
-	})
+	w.Until("see the correction of it", `document.querySelector("#corrections")?.innerText.includes("WP-2023-26125")`)
 	pages := browser.Ask[[]string](w, `[...document.querySelectorAll(".top nav a")].map(a => a.getAttribute("href"))`)
 	if len(pages) < 12 {
 		t.Errorf("the pages are %q; want all of them", pages)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"wirepatch/qemu/browser"
+	"wirepatch/mgmt/browser"
 )
 
 // address keeps the machine's page at one address, over restarts.

@@ -1,5 +1,6 @@
-// Package browser drives Debian's Chromium at the management page of a booted
-// appliance, for the tests that walk through it as a person does.
+// Package browser drives Debian's Chromium for the tests that walk through the
+// management page as a person does, served by a test or by a booted appliance. It
+// is of tests only, and knows the page's frame, not what is on single pages.
 package browser
 
 import (
@@ -16,19 +17,20 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-// patience bounds one walk through the pages of an emulated machine.
-const patience = 20 * time.Minute
+// patience bounds one step, on an emulated machine that others use, too.
+const patience = 4 * time.Minute
 
 // Browser is Chromium with one tab.
 type Browser struct {
-	testing.TB
 	Base string // address of the page
 
+	t   testing.TB
 	ctx context.Context
 
 	mu         sync.Mutex
@@ -70,21 +72,22 @@ func Open(t testing.TB, address, fingerprint string) *Browser {
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(spki[:])),
 		chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	b := &Browser{TB: t, Base: "https://" + address, ctx: ctx}
-	err = chromedp.Listen(ctx, b.listen)
-	if err == nil {
-		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := &Browser{t: t, Base: "https://" + address, ctx: ctx}
+	b.must(chromedp.Listen(ctx, b.listen))
+	_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{}) // which starts it
+	b.must(err)
 	return b
+}
+
+func (b *Browser) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // listen keeps what the browser complains about: content policy, missing files,
@@ -118,63 +121,112 @@ func (b *Browser) Complaints() []string {
 
 // Do takes steps; what names them in a failure.
 func (b *Browser) Do(what string, steps ...Step) {
-	b.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.Shot("failure")
-		b.Fatalf("%s: %v", what, err)
+		b.t.Fatalf("%s: %v", what, err)
 	}
 }
 
-// Text returns what an element shows.
-func (b *Browser) Text(sel CSS) string {
-	b.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Text(sel))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return text
+// Run takes one step that answers.
+func Run[T any](b *Browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	b.must(err)
+	return v
 }
 
 // Ask evaluates an expression in the page.
 func Ask[T any](b *Browser, expression string) T {
-	b.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		b.Fatal(err)
+	b.t.Helper()
+	return Run(b, chromedp.Evaluate[T](expression))
+}
+
+// Text returns what an element shows.
+func (b *Browser) Text(sel CSS) string {
+	b.t.Helper()
+	return Run(b, chromedp.Text(sel))
+}
+
+// Until waits until an expression is true in the page, whichever that is by then.
+func (b *Browser) Until(what, expression string) {
+	b.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)) // an error: the page has just been left
+		cancel()
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(end) {
+			b.Shot("failure")
+			b.t.Fatalf("%s: not in %v; %v", what, patience, err)
+		}
 	}
-	return v
+}
+
+// Reads waits until the page says something.
+func (b *Browser) Reads(want string) {
+	b.t.Helper()
+	b.Until("wait until the page says "+want, fmt.Sprintf(`(document.querySelector("main")?.innerText ?? "").includes(%q)`, want))
+}
+
+// Dark has the page shown as people see it who prefer dark, or light again.
+func (b *Browser) Dark(on bool) {
+	b.t.Helper()
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	b.must(err)
+}
+
+// Fits says whether the page, not a list within it, must be scrolled sideways on a
+// screen of that width.
+func (b *Browser) Fits(width int64) {
+	b.t.Helper()
+	b.Do("resize", chromedp.EmulateViewport(width, 800))
+	if got := Ask[int64](b, "document.documentElement.scrollWidth"); got > width {
+		b.t.Errorf("the page is %d pixels wide on a screen of %d", got, width)
+	}
 }
 
 // Go opens one of the box's pages.
 func (b *Browser) Go(path string) {
-	b.Helper()
+	b.t.Helper()
 	b.Do("open "+path, chromedp.Navigate(b.Base+path), chromedp.WaitVisible(CSS("main h1")))
 }
 
 // SetUp makes the first user with the set-up code.
 func (b *Browser) SetUp(code, name, password string) {
-	b.Helper()
+	b.t.Helper()
 	b.Do("set up", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(b.Base+"/"), chromedp.WaitVisible(CSS("#code")), chromedp.SendKeys(CSS("#code"), code),
 		chromedp.SetValue(CSS("#username"), name), chromedp.SendKeys(CSS("#password"), password), chromedp.SendKeys(CSS("#repeat"), password+"\r"), chromedp.WaitVisible(CSS("#wire")))
 }
 
 // SignIn begins a session of a user.
 func (b *Browser) SignIn(name, password string) {
-	b.Helper()
+	b.t.Helper()
 	b.Do("sign in as "+name, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(b.Base+"/login"), chromedp.WaitVisible(CSS("#username")),
 		chromedp.SetValue(CSS("#username"), name), chromedp.SendKeys(CSS("#password"), password+"\r"), chromedp.WaitVisible(CSS(".top nav")))
 }
 
 // SignOut ends it.
 func (b *Browser) SignOut() {
-	b.Helper()
+	b.t.Helper()
 	b.Do("sign out", chromedp.Click(CSS(".top form button")), chromedp.WaitVisible(CSS("#username")))
 }
 
 // Shot leaves a picture of the whole page in the folder that
 // WIREPATCH_SCREENSHOTS names, if it does.
 func (b *Browser) Shot(name string) {
-	b.Helper()
+	b.t.Helper()
 	dir := os.Getenv("WIREPATCH_SCREENSHOTS")
 	if dir == "" {
 		return
@@ -184,6 +236,6 @@ func (b *Browser) Shot(name string) {
 		err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 	}
 	if err != nil {
-		b.Log(err)
+		b.t.Log(err)
 	}
 }
