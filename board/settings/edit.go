@@ -24,6 +24,9 @@ func (e *Editor) String() string { return strings.Join(e.lines, "\n") + "\n" }
 // plainValue is a value that the file needs no quotes for.
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9 .,:/_\[\]-]{0,200}$`)
 
+// plainAddress is one that begins with https://, perhaps with a name and password in it.
+var plainAddress = regexp.MustCompile(`^[A-Za-z0-9.,:/_~@%?=&+\[\]-]{0,1000}$`)
+
 // plainName is a service or definition that can stand in a section's name.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$`)
 
@@ -89,6 +92,19 @@ func (e *Editor) Set(section, key, value string) error {
 	if value == "" {
 		e.drop(section, key)
 	} else {
+		e.put(section, key, value)
+	}
+	return nil
+}
+
+// SetAddress gives a key an address of the net; "" takes its line away.
+func (e *Editor) SetAddress(section, key, value string) error {
+	switch {
+	case !plainAddress.MatchString(value):
+		return fmt.Errorf("[%s] %s: got %.80q, want an address without blanks and quotes; other signs as %%20", section, key, value)
+	case value == "":
+		e.drop(section, key)
+	default:
 		e.put(section, key, value)
 	}
 	return nil

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"gopkg.in/ini.v1"
@@ -26,6 +27,23 @@ type Firmware struct {
 
 // Window is the time of day, in UTC, at which the wire may be interrupted.
 type Window struct{ From, To time.Duration } // since midnight
+
+// String is the window as appliance.ini has it.
+func (w Window) String() string {
+	clock := func(d time.Duration) string { return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60) }
+	return clock(w.From) + "-" + clock(w.To)
+}
+
+// Short is a time as appliance.ini has it: 6h, not 6h0m0s.
+func Short(d time.Duration) string {
+	text := d.String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
 
 // DefaultFirmware is in force where the file says nothing.
 var DefaultFirmware = Firmware{ConfirmAfter: 2 * time.Minute, GiveUpAfter: 5 * time.Minute, Every: 6 * time.Hour, Install: "ask", Window: Window{2 * time.Hour, 4 * time.Hour}}

@@ -207,7 +207,7 @@ func (m matcher) judge(s Server, c Component, cve, title, affected, why string, 
 	if known.After(e.Since) {
 		e.Since = known
 	}
-	e.Why = []string{why, "version by " + string(c.Evidence) + " (" + c.Source + ") of " + c.Seen.UTC().Format(time.DateOnly)}
+	e.Why = []string{why, "version by " + strings.TrimPrefix(string(c.Evidence), "by ") + " (" + c.Source + ") of " + c.Seen.UTC().Format(time.DateOnly)}
 	if k, ok := m.kev[cve]; ok {
 		e.KEV, e.Ransom, e.Due = true, k.Ransom, k.Due
 		e.Why = append(e.Why, "exploited in the wild by CISA's catalogue since "+k.Added+", to be done by "+k.Due)

@@ -35,7 +35,7 @@ type view struct {
 }
 
 // rights are what the signed-in user may do, for forms to be shown or left out.
-type rights struct{ Administer, Edit bool }
+type rights struct{ Administer, Edit, Oversee bool }
 
 type navItem struct {
 	Path, Text string
@@ -64,7 +64,7 @@ var navigation = []struct {
 
 // show writes a page with its frame.
 func (s *Site) show(w http.ResponseWriter, v visit, code int, name, title string, page any) {
-	out := view{Title: title, User: v.who, Token: v.session.Token, Page: page, May: rights{v.role.In(admins), v.role.In(editors)}}
+	out := view{Title: title, User: v.who, Token: v.session.Token, Page: page, May: rights{v.role.In(admins), v.role.In(editors), v.role.In(overseers)}}
 	if v.who != "" {
 		out.Role = v.role.String()
 		out.Wait = s.pending(v)
@@ -86,6 +86,15 @@ func (s *Site) render(w http.ResponseWriter, code int, name string, v any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
 	w.Write(b.Bytes())
+}
+
+// respond answers with what was got, or says why it was not.
+func respond(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

@@ -46,7 +46,7 @@ var (
 	fService = []field{fName, need("address", "address or prefix"), need("port", "1 to 65535"), may("protocol", "as in appliance.ini"), may("fail", "without an engine", "open", "closed"), may("exceed", "at a limit", "reset", "pass"), may("product", "what it runs, separated by commas: for definitions that are confined to a product; absent: as it is")}
 	fFilter  = []field{may("q", "words"), may("definition", "id"), may("service", "name"), may("client", "address"), may("mode", "mode", "shadow", "correct"), may("from", "time in UTC"), may("to", "time in UTC"), may("show", "which", "corrections", "events")}
 	fReport  = []field{may("kind", "kind", "exposure", "compliance", "effect", "changes"), may("from", "time in UTC"), may("to", "time in UTC"), may("cve", "vulnerability"), may("product", "product"), may("group", "group of servers")}
-	fExposed = []field{may("q", "words"), may("state", "state", "exposed", "possible", "shadow", "corrected", "patched")}
+	fExposed = []field{may("q", "words"), may("state", "state", "exposed", "possible", "shadow", "corrected", "patched"), may("order", "absent: the worst first", "vulnerability", "server", "days")}
 )
 
 // apiDocs describes every request of the API, by method and path.
@@ -104,7 +104,9 @@ var apiDocs = map[string]apiDoc{
 	"POST /api/v1/draft/service/add":            {summary: "add a protected service", in: fService},
 	"POST /api/v1/draft/service":                {summary: "change a protected service", in: fService},
 	"POST /api/v1/draft/service/remove":         {summary: "remove a protected service", in: []field{fName}},
-	"POST /api/v1/draft/appliance":              {summary: "host name, link propagation", in: []field{need("hostname", "name"), may("link_propagation", "whether a port without link takes the other down", "yes", "no")}},
+	"POST /api/v1/draft/appliance":              {summary: "host name, link propagation", in: []field{need("hostname", "name"), may("link_propagation", "whether a port without link takes the other down", "yes", "no"), may("fail", "what services do without an engine that do not say it themselves", "open", "closed")}},
+	"POST /api/v1/draft/firmware":               {summary: "where updates come from, and when they are put in; what is absent stays", in: []field{may("repository", "address; empty: none"), may("proxy", "address of a proxy on the way there; empty: none"), may("every", "how often it is looked at, as 6h"), may("install", "newer firmware", "ask", "window", "now"), may("window", "times of day in UTC, as 02:00-04:00")}},
+	"POST /api/v1/draft/time":                   {summary: "time servers", in: []field{may("servers", "names or addresses, separated by commas; empty: none")}},
 	"POST /api/v1/draft/management":             {summary: "the management port's address", in: []field{need("mode", "how", "dhcp", "static"), may("address", "with prefix length"), may("gateway", "address"), may("dns", "addresses, separated by commas")}},
 	"POST /api/v1/draft/whole":                  {summary: "the whole appliance.ini, or an earlier one", in: []field{may("text", "the file"), may("revision", "number of an earlier one")}},
 	"POST /api/v1/draft/discard":                {summary: "give up what is pending"},

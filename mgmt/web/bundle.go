@@ -27,7 +27,7 @@ var secretForms = []struct {
 }{
 	{regexp.MustCompile(`(setup_code=)[^\s"\\]+`), "${1}(left out)"},
 	{regexp.MustCompile(`wirepatch_[A-Za-z0-9_-]{20,}`), "(token left out)"},
-	{regexp.MustCompile(`(://)[^/\s@"]*@`), "${1}(left out)@"},
+	{credentials, "${1}(left out)@"},
 	{regexp.MustCompile(`(?i)((?:password|secret|token|key)\s*[=:]\s*)[^\s"\\]+`), "${1}(left out)"},
 }
 

@@ -67,10 +67,10 @@ type draftView struct {
 
 // shownLines is what a change is judged by: invisible characters, and those that
 // turn the direction of writing, would have it read otherwise than the box does.
-func shownLines(base, text string) []change.Line {
+func (v visit) shownLines(base, text string) []change.Line {
 	all := change.Diff(base, text)
 	for i := range all {
-		all[i].Text = visible.Line(all[i].Text)
+		all[i].Text = visible.Line(v.masked(all[i].Text))
 	}
 	return all
 }
@@ -113,7 +113,7 @@ func (s *Site) changesPage(w http.ResponseWriter, _ *http.Request, v visit) {
 		l.Rows = append(l.Rows, rowOfChange(c))
 	}
 	if d, err := s.Changes.Draft(); err == nil && d != nil {
-		l.Draft = &draftView{shownLines(d.Base, d.Text), d.Authors, at(d.Since), keeper.Sum(d.Text)}
+		l.Draft = &draftView{v.shownLines(d.Base, d.Text), d.Authors, at(d.Since), keeper.Sum(d.Text)}
 	}
 	l.Approvals, _ = s.Changes.Approvals()
 	if l.Cycles, err = s.cycleRows(); err != nil {
@@ -157,7 +157,7 @@ func (s *Site) changePage(w http.ResponseWriter, r *http.Request, v visit) {
 	if !ok {
 		return
 	}
-	view := changeView{changeRow: rowOfChange(c), Plan: c.Plan, Lines: shownLines(c.Base, c.Text), Closed: rowOfStep(c.Closed), Applied: rowOfStep(c.Applied), Undone: rowOfStep(c.Undone)}
+	view := changeView{changeRow: rowOfChange(c), Plan: c.Plan, Lines: v.shownLines(c.Base, c.Text), Closed: rowOfStep(c.Closed), Applied: rowOfStep(c.Applied), Undone: rowOfStep(c.Undone)}
 	for _, a := range c.Approvals {
 		view.List = append(view.List, approvalRow{a.Who, at(a.At)})
 	}
@@ -194,7 +194,7 @@ type ChangesInfo struct {
 	Changes   []*change.Change `json:"changes"`
 }
 
-func (s *Site) apiChanges(w http.ResponseWriter, _ *http.Request, _ visit) {
+func (s *Site) apiChanges(w http.ResponseWriter, _ *http.Request, v visit) {
 	all, err := s.Changes.List(shownChanges)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err.Error())
@@ -205,13 +205,16 @@ func (s *Site) apiChanges(w http.ResponseWriter, _ *http.Request, _ visit) {
 		writeError(w, http.StatusInternalServerError, err.Error())
 		return
 	}
+	for i, c := range all {
+		all[i] = v.maskedChange(c)
+	}
 	n, _ := s.Changes.Approvals()
-	writeJSON(w, http.StatusOK, ChangesInfo{d, n, all})
+	writeJSON(w, http.StatusOK, ChangesInfo{v.maskedDraft(d), n, all})
 }
 
 func (s *Site) apiChange(w http.ResponseWriter, r *http.Request, v visit) {
 	if c, ok := s.changeOf(w, r, v); ok {
-		writeJSON(w, http.StatusOK, c)
+		writeJSON(w, http.StatusOK, v.maskedChange(c))
 	}
 }
 
@@ -246,14 +249,14 @@ func (s *Site) submit(r *http.Request, v visit, in url.Values) (done, error) {
 		}
 	}
 	c, err := s.Changes.Submit(r.Context(), whoOf(r, v), change.Request{Seen: in.Get("draft"), Reason: in.Get("reason"), From: begin, To: end, Urgent: in.Get("urgent") == "yes"})
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
-func doneChange(c *change.Change) done {
+func doneChange(v visit, c *change.Change) done {
 	if c == nil {
 		return done{}
 	}
-	return done{Back: fmt.Sprintf("/changes/%d", c.ID), Result: c}
+	return done{Back: fmt.Sprintf("/changes/%d", c.ID), Result: v.maskedChange(c)}
 }
 
 // idOf reads the number of the change that is meant.
@@ -271,7 +274,7 @@ func (s *Site) approve(r *http.Request, v visit, in url.Values) (done, error) {
 		return done{}, err
 	}
 	c, err := s.Changes.Approve(r.Context(), whoOf(r, v), id, in.Get("plan"))
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
 func (s *Site) reject(r *http.Request, v visit, in url.Values) (done, error) {
@@ -280,7 +283,7 @@ func (s *Site) reject(r *http.Request, v visit, in url.Values) (done, error) {
 		return done{}, err
 	}
 	c, err := s.Changes.Reject(whoOf(r, v), id, in.Get("note"))
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
 func (s *Site) withdraw(r *http.Request, v visit, in url.Values) (done, error) {
@@ -289,7 +292,7 @@ func (s *Site) withdraw(r *http.Request, v visit, in url.Values) (done, error) {
 		return done{}, err
 	}
 	c, err := s.Changes.Withdraw(whoOf(r, v), id)
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
 func (s *Site) undo(r *http.Request, v visit, in url.Values) (done, error) {
@@ -298,7 +301,7 @@ func (s *Site) undo(r *http.Request, v visit, in url.Values) (done, error) {
 		return done{}, err
 	}
 	c, err := s.Changes.Undo(r.Context(), whoOf(r, v), id)
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
 func (s *Site) confirmSettings(r *http.Request, v visit, _ url.Values) (done, error) {
@@ -311,5 +314,5 @@ func (s *Site) setApprovals(r *http.Request, v visit, in url.Values) (done, erro
 		return done{}, faulty("approvals must be 0, 1 or 2")
 	}
 	c, err := s.Changes.SetApprovals(r.Context(), whoOf(r, v), n)
-	return doneChange(c), err
+	return doneChange(v, c), err
 }

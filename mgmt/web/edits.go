@@ -70,7 +70,39 @@ func editAppliance(e *settings.Editor, in url.Values) error {
 	if err := e.Set("appliance", "hostname", in.Get("hostname")); err != nil {
 		return err
 	}
-	return e.Set("wire", "link_propagation", in.Get("link_propagation"))
+	if err := e.Set("wire", "link_propagation", in.Get("link_propagation")); err != nil {
+		return err
+	}
+	return given(e, "wire", in, "fail")
+}
+
+// editFirmware says where updates come from and when they are put in.
+func editFirmware(e *settings.Editor, in url.Values) error {
+	for _, key := range []string{"repository", "proxy"} {
+		if in.Has(key) {
+			if err := e.SetAddress("firmware", key, strings.TrimSpace(in.Get(key))); err != nil {
+				return err
+			}
+		}
+	}
+	return given(e, "firmware", in, "every", "install", "window")
+}
+
+func editTime(e *settings.Editor, in url.Values) error {
+	return given(e, "time", in, "servers")
+}
+
+// given sets those keys of a section that are given; an empty value takes the
+// key's line away.
+func given(e *settings.Editor, section string, in url.Values, keys ...string) error {
+	for _, key := range keys {
+		if in.Has(key) {
+			if err := e.Set(section, key, strings.TrimSpace(in.Get(key))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func editManagement(e *settings.Editor, in url.Values) error {
@@ -147,6 +179,16 @@ type settingsView struct {
 	Text                        string
 	History                     []revisionRow
 	Approvals                   int
+	Time, Fail                  string
+	Updates                     updatesEdit
+}
+
+// updatesEdit is where updates come from, and when they are put in.
+type updatesEdit struct{ Repository, Proxy, Every, Install, Window string }
+
+func updatesEditOf(set *settings.Settings, v visit) updatesEdit {
+	f := set.Firmware
+	return updatesEdit{v.masked(f.Repository), v.masked(f.Proxy), settings.Short(f.Every), f.Install, f.Window.String()}
 }
 
 type serviceEdit struct{ Name, Address, Port, Protocol, Fail, Exceed, Product string }
@@ -171,10 +213,11 @@ func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
 	view := settingsView{Protocols: settings.Protocols}
 	text, err := s.wanted(r)
 	if err == nil {
-		view.Text = text
+		view.Text = v.masked(text)
 		var set *settings.Settings
 		if set, err = settings.Parse([]byte(text)); err == nil {
 			view.fill(set)
+			view.Updates = updatesEditOf(set, v)
 		}
 	}
 	if err != nil {
@@ -192,7 +235,8 @@ func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
 
 func (v *settingsView) fill(set *settings.Settings) {
 	v.Hostname, v.Link, v.Mode = set.Hostname, set.Wire.LinkPropagation, set.Management.Mode
-	v.SSH, v.Bypass = set.Management.SSH, set.Wire.Bypass
+	v.SSH, v.Bypass, v.Fail = set.Management.SSH, set.Wire.Bypass, set.Wire.Fail
+	v.Time = strings.Join(set.Time.Servers, ", ")
 	if m := set.Management; m.Mode == "static" {
 		v.Address = m.Address.String()
 		if m.Gateway.IsValid() {
@@ -215,7 +259,7 @@ func (v *settingsView) fill(set *settings.Settings) {
 }
 
 // apiSettings answers with the settings in force and the ones before.
-func (s *Site) apiSettings(w http.ResponseWriter, r *http.Request, _ visit) {
+func (s *Site) apiSettings(w http.ResponseWriter, r *http.Request, v visit) {
 	now, err1 := s.Changes.Keeper.Current(r.Context())
 	all, err2 := s.Changes.Keeper.History(r.Context())
 	for _, err := range []error{err1, err2} {
@@ -224,7 +268,8 @@ func (s *Site) apiSettings(w http.ResponseWriter, r *http.Request, _ visit) {
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, SettingsInfo{now, all})
+	now.Text = v.masked(now.Text)
+	writeJSON(w, http.StatusOK, SettingsInfo{now, v.maskedRevisions(all)})
 }
 
 // SettingsInfo is the answer to GET /api/v1/settings.

@@ -212,11 +212,7 @@ func (s *Site) suggest(a netip.Addr, p *serviceFound) {
 
 func (s *Site) apiFound(w http.ResponseWriter, _ *http.Request, _ visit) {
 	all, err := s.Inventory.Found()
-	if err != nil {
-		writeError(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, all)
+	respond(w, all, err)
 }
 
 // takeServer takes a found server into the inventory.
@@ -243,7 +239,7 @@ func (s *Site) checkServer(r *http.Request, v visit, in url.Values) (done, error
 		return done{}, errors.Join(err, faulty("only servers of the inventory are asked; take %s in first", at.Addr()))
 	}
 	c, err := s.Changes.Propose(r.Context(), whoOf(r, v), change.OfCheck, at.String(), "ask "+at.String()+" which version it is")
-	return doneChange(c), err
+	return doneChange(v, c), err
 }
 
 func (s *Site) inInventory(a netip.Addr) (bool, error) {

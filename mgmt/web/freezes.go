@@ -32,11 +32,7 @@ func (s *Site) freezeRows() (rows []freezeRow, now *freezeRow, err error) {
 
 func (s *Site) apiFreezes(w http.ResponseWriter, _ *http.Request, _ visit) {
 	all, err := s.Cycles.Freezes()
-	if err != nil {
-		writeError(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, all)
+	respond(w, all, err)
 }
 
 func (s *Site) addFreeze(_ *http.Request, _ visit, in url.Values) (done, error) {

@@ -61,7 +61,7 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	case v.who == "":
 		s.turnAway(w, r, v, http.StatusUnauthorized, "/login", "not signed in, or the session has ended; sign in with POST /api/v1/login, or send a token")
 	case !v.role.In(rt.may):
-		s.audit(r, v, "refused", rt.method+" "+rt.path, "", outcomeRefused)
+		s.refused(r, v, rt.method+" "+rt.path)
 		s.fail(w, r, v, http.StatusForbidden, "Not yours", "Your role, "+v.role.String()+", may not do this.", "It is for: "+rt.may.String()+".")
 	case rt.people && v.id == "":
 		s.fail(w, r, v, http.StatusForbidden, "Not for tokens", "A person must do this, not a token.", "Sign in with name and password.")

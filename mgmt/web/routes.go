@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 
 	"wirepatch/mgmt/auth"
 )
@@ -149,6 +150,8 @@ func (s *Site) actions() []action {
 		{name: "draft.service", path: "/draft/service", back: "/settings", may: editors, do: s.edit(ofName("service ", "name"), editService)},
 		{name: "draft.service.remove", path: "/draft/service/remove", back: "/settings", may: editors, do: s.edit(ofName("without service ", "name"), removeService)},
 		{name: "draft.appliance", path: "/draft/appliance", back: "/settings", may: editors, do: s.edit(ofName("host name ", "hostname"), editAppliance)},
+		{name: "draft.firmware", path: "/draft/firmware", back: "/settings", may: editors, do: s.edit(func(url.Values) string { return "updates" }, editFirmware)},
+		{name: "draft.time", path: "/draft/time", back: "/settings", may: editors, do: s.edit(ofName("time servers ", "servers"), editTime)},
 		{name: "draft.management", path: "/draft/management", back: "/settings", may: editors, do: s.edit(ofName("management port ", "mode"), editManagement)},
 		{name: "draft.whole", path: "/draft/whole", back: "/changes", may: editors, do: s.step(s.editWhole)},
 		{name: "draft.discard", path: "/draft/discard", back: "/changes", may: editors, do: s.step(s.discard)},

@@ -85,6 +85,8 @@ var wantAnswers = map[string]answers{
 	"POST /draft/service/add": editForm, "POST /api/v1/draft/service/add": editAPI,
 	"POST /draft/service": editForm, "POST /api/v1/draft/service": editAPI,
 	"POST /draft/service/remove": editForm, "POST /api/v1/draft/service/remove": editAPI,
+	"POST /draft/firmware": {303, 303, 403, 403, 303, 303}, "POST /api/v1/draft/firmware": {403, 401, 403, 403, 200, 200}, // nothing is given, so nothing changes
+	"POST /draft/time": {303, 303, 403, 403, 303, 303}, "POST /api/v1/draft/time": {403, 401, 403, 403, 200, 200},
 	"POST /draft/appliance": editForm, "POST /api/v1/draft/appliance": editAPI,
 	"POST /draft/management": {303, 303, 403, 403, 303, 303}, "POST /api/v1/draft/management": {403, 401, 403, 403, 200, 200}, // what is in force anyway
 	"POST /draft/whole": {303, 303, 403, 403, 303, 303}, "POST /api/v1/draft/whole": {403, 401, 403, 403, 200, 200}, // an empty file

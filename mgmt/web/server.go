@@ -71,6 +71,7 @@ type Site struct {
 
 	rehearsing sync.Mutex
 	rehearsed  time.Time // the last one
+	refusals   refusals
 }
 
 // New returns the site.

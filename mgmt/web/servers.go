@@ -19,6 +19,8 @@ import (
 type serverList struct {
 	Problem string
 	Words   string
+	Order   string
+	Orders  []string
 	Rows    []serverRow
 	Total   int // that the words fit
 	First   int // number of the first that is listed
@@ -52,7 +54,7 @@ var exposureClass = map[inventory.State]string{inventory.Exposed: "bad", invento
 var exposureOrder = []inventory.State{inventory.Exposed, inventory.Possible, inventory.Shadow, inventory.Corrected, inventory.Patched}
 
 func (s *Site) serversPage(w http.ResponseWriter, r *http.Request, v visit) {
-	l := serverList{Words: visible.Line(r.URL.Query().Get("q"))}
+	l := serverList{Words: visible.Line(r.URL.Query().Get("q")), Order: r.URL.Query().Get("order"), Orders: serverOrders}
 	now, err := s.Exposures.View()
 	if err != nil {
 		l.Problem = visible.Line(err.Error())
@@ -70,7 +72,7 @@ func (s *Site) serversPage(w http.ResponseWriter, r *http.Request, v visit) {
 		}
 		counts[e.Address][e.State]++
 	}
-	part := l.part(now.Servers, r)
+	part := l.part(now.Servers, counts, r)
 	for _, sv := range now.Servers {
 		if f := found[sv.Address]; f != nil && !slices.ContainsFunc(part, func(p inventory.Server) bool { return p.Address == sv.Address }) {
 			delete(found, sv.Address)
@@ -102,8 +104,30 @@ func (s *Site) serversPage(w http.ResponseWriter, r *http.Request, v visit) {
 // shownServers are on one page; more are on the next.
 const shownServers = 100
 
+// serverOrders are in which the list can be; the first is the usual one.
+var serverOrders = []string{"address", "name", "group", "most exposed"}
+
+// sort puts servers into the order that was asked for; they come by address.
+func (l *serverList) sort(all []inventory.Server, counts map[netip.Addr]map[inventory.State]int) {
+	switch l.Order {
+	case "name":
+		slices.SortStableFunc(all, func(a, b inventory.Server) int { return strings.Compare(a.Name, b.Name) })
+	case "group":
+		slices.SortStableFunc(all, func(a, b inventory.Server) int { return strings.Compare(a.Group, b.Group) })
+	case "most exposed":
+		slices.SortStableFunc(all, func(a, b inventory.Server) int {
+			for _, st := range exposureOrder {
+				if c := counts[b.Address][st] - counts[a.Address][st]; c != 0 {
+					return c
+				}
+			}
+			return 0
+		})
+	}
+}
+
 // part picks the servers that the words fit, and of them the page that was asked for.
-func (l *serverList) part(all []inventory.Server, r *http.Request) []inventory.Server {
+func (l *serverList) part(all []inventory.Server, counts map[netip.Addr]map[inventory.State]int, r *http.Request) []inventory.Server {
 	words := strings.Fields(strings.ToLower(l.Words))
 	fit := slices.DeleteFunc(slices.Clone(all), func(sv inventory.Server) bool {
 		text := []string{sv.Address.String(), sv.Name, sv.Group}
@@ -113,6 +137,7 @@ func (l *serverList) part(all []inventory.Server, r *http.Request) []inventory.S
 		in := strings.ToLower(strings.Join(text, " "))
 		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(in, w) })
 	})
+	l.sort(fit, counts)
 	from, err := number(r, "from", 0)
 	if err != nil || from > uint64(len(fit)) {
 		from = 0
@@ -120,7 +145,7 @@ func (l *serverList) part(all []inventory.Server, r *http.Request) []inventory.S
 	end := min(int(from)+shownServers, len(fit))
 	l.Total, l.First = len(fit), int(from)+1
 	link := func(from int) string {
-		return "/servers?" + url.Values{"q": {l.Words}, "from": {strconv.Itoa(from)}}.Encode()
+		return "/servers?" + url.Values{"q": {l.Words}, "order": {l.Order}, "from": {strconv.Itoa(from)}}.Encode()
 	}
 	if from > 0 {
 		l.Earlier = link(max(0, int(from)-shownServers))
@@ -143,11 +168,7 @@ func componentRows(sv inventory.Server) (rows []componentRow) {
 
 func (s *Site) apiServers(w http.ResponseWriter, _ *http.Request, _ visit) {
 	servers, err := s.Inventory.Servers()
-	if err != nil {
-		writeError(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, servers)
+	respond(w, servers, err)
 }
 
 func (s *Site) addServer(_ *http.Request, v visit, in url.Values) (done, error) {
@@ -209,6 +230,8 @@ type exposureView struct {
 	Words      string
 	State      string
 	States     []string
+	Order      string
+	Orders     []string
 	Rows       []exposureRow
 	More       int // that are not listed
 	Counts     []stateCount
@@ -229,7 +252,7 @@ type exposureRow struct {
 }
 
 func (s *Site) exposurePage(w http.ResponseWriter, r *http.Request, v visit) {
-	view := exposureView{CVE: visible.Line(r.PathValue("cve")), Words: visible.Line(r.URL.Query().Get("q")), State: visible.Line(r.URL.Query().Get("state")), Query: r.URL.Query().Encode()}
+	view := exposureView{CVE: visible.Line(r.PathValue("cve")), Words: visible.Line(r.URL.Query().Get("q")), State: visible.Line(r.URL.Query().Get("state")), Order: r.URL.Query().Get("order"), Orders: exposureOrders, Query: r.URL.Query().Encode()}
 	for _, st := range exposureOrder {
 		view.States = append(view.States, string(st))
 	}
@@ -282,6 +305,22 @@ func (s *Site) rowOfExposure(e inventory.Exposure, counted map[[3]string]uint64)
 	return row
 }
 
+// exposureOrders are in which the list can be; the first is the usual one.
+var exposureOrders = []string{"worst first", "vulnerability", "server", "days"}
+
+// sorted puts exposures into an order; they come the worst first.
+func (s *Site) sorted(all []inventory.Exposure, order string) {
+	now := s.Now()
+	compare := map[string]func(a, b inventory.Exposure) int{
+		"vulnerability": func(a, b inventory.Exposure) int { return strings.Compare(b.CVE, a.CVE) }, // the newest first
+		"server":        func(a, b inventory.Exposure) int { return a.Address.Compare(b.Address) },
+		"days":          func(a, b inventory.Exposure) int { return b.Days(now) - a.Days(now) },
+	}[order]
+	if compare != nil {
+		slices.SortStableFunc(all, compare)
+	}
+}
+
 // filtered is the exposures that the address asks for.
 func (s *Site) filtered(r *http.Request) ([]inventory.Exposure, error) {
 	var all []inventory.Exposure
@@ -302,16 +341,13 @@ func (s *Site) filtered(r *http.Request) ([]inventory.Exposure, error) {
 			out = append(out, e)
 		}
 	}
+	s.sorted(out, r.URL.Query().Get("order"))
 	return out, err
 }
 
 func (s *Site) apiExposures(w http.ResponseWriter, r *http.Request, _ visit) {
 	list, err := s.filtered(r)
-	if err != nil {
-		writeError(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, list)
+	respond(w, list, err)
 }
 
 func (s *Site) exposureCSV(w http.ResponseWriter, r *http.Request, v visit) {

@@ -3,8 +3,10 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"mime/multipart"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +107,39 @@ func TestUploads(t *testing.T) {
 	}
 	if got := harmlessCell("=cmd|' /C calc'!A0"); got[0] != '\'' {
 		t.Errorf("harmlessCell = %q", got)
+	}
+}
+
+// The lists come in the order that is asked for, and so does what is downloaded.
+func TestOrders(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	l.addUsers()
+	for i, sv := range [][3]string{{"10.9.0.1", "zebra", "1.9.1"}, {"10.9.0.2", "antling", "1.8.2"}, {"10.9.0.3", "mole", "1.9.1"}} {
+		l.post("admin", "/servers/add", "address", sv[0], "name", sv[1], "group", string("bca"[i]), "product", "gin", "version", sv[2])
+	}
+	l.poller.Poll(t.Context())
+	order := func(path string, words ...string) string {
+		t.Helper()
+		text, got := l.page("auditor", path), ""
+		at := map[int]string{}
+		for _, w := range words {
+			at[strings.Index(text, w)] = w
+		}
+		for _, i := range slices.Sorted(maps.Keys(at)) {
+			got += at[i] + " "
+		}
+		return strings.TrimSpace(got)
+	}
+	for path, want := range map[string]string{
+		"/servers": "zebra antling mole", "/servers?order=name": "antling mole zebra", "/servers?order=group": "mole zebra antling", "/servers?order=most+exposed": "antling zebra mole", "/servers?order=%27": "zebra antling mole",
+		"/vulnerabilities": "antling zebra mole", "/vulnerabilities?order=server": "zebra antling mole", "/vulnerabilities.csv?order=server": "zebra antling mole", "/api/v1/exposures?order=server": "zebra antling mole",
+	} {
+		if got := order(path, "zebra", "antling", "mole"); got != want {
+			t.Errorf("%s lists %s; want %s", path, got, want)
+		}
+	}
+	if got := order("/vulnerabilities?order=vulnerability", ">CVE-2023-29401<", ">CVE-2023-26125<"); got != ">CVE-2023-29401< >CVE-2023-26125<" {
+		t.Errorf("by vulnerability: %s; want the newest first", got)
 	}
 }
