@@ -114,10 +114,17 @@ func controls(list []inventory.Exposure, k Known) Section {
 		}
 		s.Rows = append(s.Rows, []string{e.CVE + ", " + server(e), software(e.Component) + " is installed; the vendor's patch is not",
 			e.Definition + " in mode correct, in service " + e.Service, "requests are answered as the patched software would: " + e.Title, risk,
-			fmt.Sprintf("proof: %s; its own tests passed on this box, under this firmware; %d corrections in the period", orNone(e.Proof), counted[[2]string{e.Definition, e.Service}]),
+			fmt.Sprintf("proof: %s; its own tests passed on this box, under this firmware; %s in the period", orNone(e.Proof), corrections(counted[[2]string{e.Definition, e.Service}])),
 			"mode, revision and service are compared with the running wire after each change, and here"})
 	}
 	return s
+}
+
+func corrections(n uint64) string {
+	if n == 1 {
+		return "1 correction"
+	}
+	return fmt.Sprintf("%d corrections", n)
 }
 
 func orNone(s string) string {

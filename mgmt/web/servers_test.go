@@ -142,4 +142,11 @@ func TestOrders(t *testing.T) {
 	if got := order("/vulnerabilities?order=vulnerability", ">CVE-2023-29401<", ">CVE-2023-26125<"); got != ">CVE-2023-29401< >CVE-2023-26125<" {
 		t.Errorf("by vulnerability: %s; want the newest first", got)
 	}
+	for path, want := range map[string][]string{"/vulnerabilities": {`href="/servers/10.9.0.2"`, `href="/patches/WP-2023-26125"`}, "/reports/now?kind=compliance": {`href="/vulnerabilities/CVE-2023-26125"`}} {
+		for _, w := range want {
+			if !strings.Contains(l.page("auditor", path), w) {
+				t.Errorf("%s does not lead on by %s", path, w)
+			}
+		}
+	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	bootTime     = 150 * time.Second // for one boot, on a slow and busy computer
-	silence      = 45 * time.Second  // a boot that says nothing for so long hangs
+	bootTime     = 300 * time.Second // for one boot, on a slow and busy computer
+	silence      = 100 * time.Second // a boot that says nothing for so long hangs
 	powerOffTime = 20 * time.Second
 )
 
