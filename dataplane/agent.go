@@ -50,6 +50,8 @@ type snapshot struct {
 	generation  *generation
 	stats       session.Stats
 	corrections uint64
+	ruined      uint64 // see loop
+	doomed      uint64
 	perPatch    map[string]uint64
 	counters    [2]port.Counts
 	below       uint64        // sessions that the ports follow
@@ -82,7 +84,7 @@ func (a *agent) Status(ctx context.Context) (control.Status, error) {
 		Version: version, Started: a.loop.began, Instance: a.instance,
 		Ports:    a.ports(s.counters),
 		Services: servicesOf(s),
-		Sessions: sessionsOf(s.stats),
+		Sessions: sessionsOf(s),
 		Kernel: control.Kernel{Follows: s.generation.wire.KernelInspection, Requests: s.generation.vetting.Requests,
 			Responses: s.generation.vetting.Responses, Asked: s.generation.asked, Sessions: s.below},
 		Definitions: definitionsOf(s),

@@ -109,6 +109,7 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 		return true
 	}
 	if doom.answered == [2]bool{} {
+		l.ruined++
 		ev := session.Event{Kind: session.WasReset, Conn: session.Conn{Client: flow.Client, Server: flow.Server}, Reason: "the engine stopped before its edits were settled"}
 		l.event(ev)
 	}

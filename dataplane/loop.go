@@ -55,10 +55,11 @@ type loop struct {
 
 	doomed      doomed
 	knockAt     session.Instant
-	overs       int // how often the engine has started over
-	adopted     int // settled sessions that it then picked up anew, or inherited
-	kept        int // unsettled ones that it went on with
-	lost        int // unsettled ones that it could not
+	overs       int    // how often the engine has started over
+	adopted     int    // settled sessions that it then picked up anew, or inherited
+	kept        int    // unsettled ones that it went on with
+	lost        int    // unsettled ones that it could not
+	ruined      uint64 // sessions that were doomed, and have been reset
 	slotFailed  bool
 	corrections uint64
 	perPatch    map[string]uint64 // by definition

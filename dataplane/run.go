@@ -83,7 +83,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop, set *settings.Se
 	defer signal.Stop(hup)
 
 	var wg sync.WaitGroup
-	errs := make(chan error, 7)
+	errs := make(chan error, 8)
 	start := func(f func() error) {
 		wg.Go(func() {
 			err := f()
@@ -106,6 +106,7 @@ func serve(ctx context.Context, o options, b *builder, l *loop, set *settings.Se
 	start(func() error { return a.watch(ctx) })
 	start(func() error { a.links.Run(ctx); return nil })
 	start(func() error { a.sweep(ctx); return nil })
+	start(func() error { a.requeue(ctx); return nil })
 	start(func() error { a.lookAround(ctx); return nil })
 	start(func() error { a.reloadOn(ctx, hup); return nil })
 	slog.Info("the wire is open, the definitions are being tested", "a", o.wireA, "b", o.wireB)

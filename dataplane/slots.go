@@ -47,6 +47,13 @@ func (s slot) Free() {
 	_ = s.Slot.Free()
 }
 
+// tellLost says what a stop has done to sessions that were edited.
+func (l *loop) tellLost(adopted, lost int) {
+	if lost > 0 {
+		l.report("wire", fmt.Sprintf("of the sessions that were edited before the engine stopped %d go on; %d whose edits were not settled are reset", adopted, lost))
+	}
+}
+
 // inherit hands the sessions that an earlier engine left to the present one:
 // those whose edits are settled go on where they are, the others are doomed.
 func (l *loop) inherit() error {
@@ -65,5 +72,6 @@ func (l *loop) inherit() error {
 		l.adopted++
 		l.engine.Adopt(c, f.VLAN, slot{p}, [2]uint32{st.Lanes[0].Seq, st.Lanes[1].Seq})
 	}
+	l.tellLost(l.adopted, len(l.doomed))
 	return nil
 }

@@ -63,6 +63,7 @@ func (l *loop) startOver() error {
 		p := s.Slot.(slot).Slot
 		l.doomed[p.Flow()] = &doom{slot: p, mark: p.Marked()}
 	}
+	l.tellLost(l.adopted+l.kept, l.lost)
 	return nil
 }
 

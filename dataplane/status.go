@@ -5,12 +5,11 @@ import (
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/patch"
-	"wirepatch/dataplane/session"
 )
 
 // snapshot runs on the loop.
 func (l *loop) snapshot() snapshot {
-	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, perPatch: maps.Clone(l.perPatch)}
+	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, ruined: l.ruined, doomed: uint64(len(l.doomed)), perPatch: maps.Clone(l.perPatch)}
 	if s.counters, s.err = l.port.Counters(); s.err == nil {
 		s.below = l.addBelow(&s.stats, s.counters)
 		s.policies, s.err = l.policies()
@@ -18,8 +17,9 @@ func (l *loop) snapshot() snapshot {
 	return s
 }
 
-func sessionsOf(s session.Stats) control.Sessions {
-	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied, Untold: s.Untold,
+func sessionsOf(n snapshot) control.Sessions {
+	s := n.stats
+	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Lost: n.ruined, Doomed: n.doomed, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied, Untold: s.Untold,
 		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 

@@ -96,6 +96,8 @@ type Sessions struct {
 	Passed    uint64 `json:"passed"`    // no longer inspected, by policy
 	PickedUp  uint64 `json:"picked_up"` // first seen in the middle
 	Reset     uint64 `json:"reset"`     // by us
+	Lost      uint64 `json:"lost"`      // reset because the engine had stopped before their edits were settled
+	Doomed    uint64 `json:"doomed"`    // that are to be, as soon as an end speaks
 	Flows     uint64 `json:"flows"`     // of open: datagrams between two ends
 	Dropped   uint64 `json:"dropped"`   // datagrams that corrections, or the policy, kept from their receiver
 	Untold    uint64 `json:"untold"`    // corrections of datagrams that are counted, but too many to be events of their own

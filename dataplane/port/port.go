@@ -18,6 +18,7 @@ package port
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -67,7 +68,8 @@ type Port struct {
 	vetting *vettingMemory
 	wake    int // eventfd
 	polled  []unix.PollFd
-	upTo    [2]int // where in polled the sides' end
+	upTo    [2]int          // where in polled the sides' end
+	served  [2]atomic.Int32 // receive queues that have a socket, beside XDP
 	notes   []string
 	claim   struct { // what Drained has been told and not said on
 		mark uint64
@@ -119,6 +121,9 @@ func (p *Port) start(services []Service) error {
 		}
 	}
 	p.polled = p.watched()
+	for i := range p.sides {
+		p.served[i].Store(int32(len(p.sides[i].carrier.fds())))
+	}
 	if err := p.load(); err != nil {
 		return err
 	}

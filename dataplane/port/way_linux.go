@@ -118,10 +118,19 @@ func (p *Port) setXDP() error {
 		if err := p.xdp.Out.Put(uint32(i), uint32(p.sides[i].ifindex)); err != nil {
 			return fmt.Errorf("set wire port %s as a target: %w", Side(i), err)
 		}
-		for q, x := range p.sides[i].carrier.(*xsks).queues {
-			if err := p.xdp.Xsks.Put(uint32(i*maxQueues+q), uint32(x.fd)); err != nil {
-				return fmt.Errorf("set socket of wire port %s, queue %d: %w", Side(i), q, err)
-			}
+		if err := p.setSockets(Side(i), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setSockets tells the XDP program of the engine's sockets on a port's queues,
+// from one on.
+func (p *Port) setSockets(s Side, from int) error {
+	for q, x := range p.sides[s].carrier.(*xsks).queues[from:] {
+		if err := p.xdp.Xsks.Put(uint32(int(s)*maxQueues+from+q), uint32(x.fd)); err != nil {
+			return fmt.Errorf("set socket of wire port %s, queue %d: %w", s, from+q, err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package port
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/safchain/ethtool"
 	"golang.org/x/sys/unix"
@@ -29,11 +30,14 @@ const (
 // directions come in on. All that goes out leaves through the first: one queue
 // keeps the order.
 type xsks struct {
-	name   string
-	limit  int // longest frame to send
-	queues []*xsk
-	turn   int // the queue that is looked at
-	taken  int // frames of it since its turn came
+	name    string
+	ifindex int
+	receive int        // frame buffers of each queue
+	limit   int        // longest frame to send
+	mu      sync.Mutex // of queues: others than the one goroutine only read
+	queues  []*xsk
+	turn    int // the queue that is looked at
+	taken   int // frames of it since its turn came
 	// lent is what recv returned last: the chunk goes back with the next call.
 	lent     uint64
 	lender   *xsk
@@ -43,33 +47,43 @@ type xsks struct {
 }
 
 // openXSKs opens a socket for each receive queue that an interface has now. Those
-// that it gets later have none: what comes in on them follows the policy.
+// that it gets later have none until Requeue: what comes in on them follows the
+// policy.
 func openXSKs(name string, ifindex, mtu int) (*xsks, error) {
 	n, err := receiveQueues(name)
 	if err != nil {
 		return nil, err
 	}
+	c := &xsks{name: name, ifindex: ifindex, receive: leastReceive, limit: mtu + etherMost}
+	for c.receive*2*n <= receiveBuffers && c.receive < Backlog/4 {
+		c.receive *= 2
+	}
+	if err := c.grow(n); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// grow opens the sockets that are missing for n queues.
+func (c *xsks) grow(n int) error {
 	if n > maxQueues {
-		return nil, fmt.Errorf("%d receive queues; want at most %d: ethtool -L %s combined %d", n, maxQueues, name, maxQueues)
+		return fmt.Errorf("%d receive queues; want at most %d: ethtool -L %s combined %d", n, maxQueues, c.name, maxQueues)
 	}
-	c := &xsks{name: name, limit: mtu + etherMost}
-	sizes := xskSizes{receive: leastReceive}
-	for sizes.receive*2*n <= receiveBuffers && sizes.receive < Backlog/4 {
-		sizes.receive *= 2
-	}
-	for q := range n {
-		sizes.send = 0
+	for q := len(c.queues); q < n; q++ {
+		sizes := xskSizes{receive: c.receive}
 		if q == 0 {
 			sizes.send = sendBuffers
 		}
-		x, err := openXSK(ifindex, q, sizes)
+		x, err := openXSK(c.ifindex, q, sizes)
 		if err != nil {
-			c.close()
-			return nil, fmt.Errorf("AF_XDP socket: %w", err)
+			return fmt.Errorf("AF_XDP socket: %w", err)
 		}
+		c.mu.Lock()
 		c.queues = append(c.queues, x)
+		c.mu.Unlock()
 	}
-	return c, nil
+	return nil
 }
 
 // receiveQueues is how many receive queues an interface has in use.
@@ -90,6 +104,8 @@ func receiveQueues(name string) (int, error) {
 }
 
 func (c *xsks) zeroCopy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, x := range c.queues {
 		if !x.zeroCopy {
 			return false
@@ -266,6 +282,8 @@ func (c *xsks) push() error {
 
 // lost is what the rings had no room for, since the sockets were opened.
 func (c *xsks) lost() (n uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, x := range c.queues {
 		s, err := x.statistics()
 		if err != nil {

@@ -93,7 +93,7 @@ func collectWire(s *control.Status, put func(metric, float64, ...string)) {
 	for _, o := range []struct {
 		name string
 		n    uint64
-	}{{"all", n.Total}, {"edited", n.Edited}, {"passed", n.Passed}, {"picked_up", n.PickedUp}, {"reset", n.Reset}} {
+	}{{"all", n.Total}, {"edited", n.Edited}, {"passed", n.Passed}, {"picked_up", n.PickedUp}, {"reset", n.Reset}, {"lost", n.Lost}} {
 		put(mOutcomes, float64(o.n), o.name)
 	}
 	put(mHeld, float64(n.HeldBytes))

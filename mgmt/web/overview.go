@@ -86,7 +86,7 @@ func sessionFigures(d wire.Dataplane) []figure {
 		{"Corrections", count(d.Status.Corrections), "changes made, all sessions together"},
 		{"Passed uninspected", count(n.Passed), "sessions let through uninspected, by policy"},
 		{"Picked up midway", count(n.PickedUp), "sessions first seen in the middle"},
-		{"Reset by us", count(n.Reset), "sessions that Wirepatch ended"},
+		{"Reset by us", count(n.Reset + n.Lost), "sessions that Wirepatch ended"},
 		{"Held right now", byteSize(n.HeldBytes), "bytes waiting for a decision"},
 	}
 }

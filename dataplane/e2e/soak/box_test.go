@@ -134,7 +134,6 @@ func (b *box) status(t *testing.T) control.Status {
 	return s
 }
 
-// events returns what the process has told since it was started.
 // listen hands every event to f until ctx is done, of one process after the other.
 func (b *box) listen(ctx context.Context, f func(control.Event)) {
 	for last := uint64(0); ctx.Err() == nil; {
@@ -151,6 +150,25 @@ func (b *box) listen(ctx context.Context, f func(control.Event)) {
 	}
 }
 
+// recent returns the last events of the process.
+func (b *box) recent(t *testing.T) []control.Event {
+	t.Helper()
+	var all []control.Event
+	for last := uint64(0); len(all) < 1<<14; {
+		events, err := b.control.Events(t.Context(), last, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, events...)
+		if len(events) < 100 {
+			break
+		}
+		last = events[len(events)-1].ID
+	}
+	return all
+}
+
+// events returns what the process has told since it was started.
 func (b *box) events(t *testing.T) []control.Event {
 	t.Helper()
 	var all []control.Event

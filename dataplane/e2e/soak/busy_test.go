@@ -28,14 +28,14 @@ type busy struct {
 
 	mu        sync.Mutex
 	conns     map[net.Conn]bool // the server's
-	resets    map[string]reset  // sessions that ended early, by client's address
+	resets    []reset           // sessions that ended early
 	failures  []error
 	corrected [2]int // triggers that arrived as they were, and corrected
 }
 
 func newBusy(t *testing.T, bed *netns.Bed, n int) *busy {
 	t.Helper()
-	b := &busy{bed: bed, conns: map[net.Conn]bool{}, resets: map[string]reset{}}
+	b := &busy{bed: bed, conns: map[net.Conn]bool{}}
 	var l net.Listener
 	bed.Server.Must(t, func() (err error) {
 		l, err = net.Listen("tcp", "10.77.0.2:80")
@@ -57,10 +57,10 @@ func newBusy(t *testing.T, bed *netns.Bed, n int) *busy {
 	return b
 }
 
-// reset is a session that ended early: whether it was edited, and when.
+// reset is a session that ended early.
 type reset struct {
+	from   string // the client's address
 	edited bool
-	at     time.Time
 }
 
 func (b *busy) fail(err error) {
@@ -147,7 +147,7 @@ func (b *busy) client(id int) {
 			b.fail(fmt.Errorf("session %d from %s, exchange %d: client (%s): %w\nserver: %s", id, from, n, kernel(c.(*net.TCPConn)), err, b.serverOf(from)))
 		} else {
 			b.mu.Lock()
-			b.resets[from] = reset{id%2 == 1, time.Now()}
+			b.resets = append(b.resets, reset{from, id%2 == 1})
 			b.mu.Unlock()
 		}
 		c.Close()

@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,7 +15,7 @@ import (
 // TestKilled kills the program and holds it up while sessions are busy. A
 // session without edits, or whose edits are settled, goes on; what is not
 // settled may be reset, and then that is told; nothing arrives otherwise than it
-// was sent or corrected.
+// was sent or corrected. What the ends have lost is what the engine has counted.
 func TestKilled(t *testing.T) {
 	t.Run("tcx", func(t *testing.T) {
 		bed, _ := netns.NewBadBed(t, netns.BadBed{MTU: 1500, Offload: true, Seed: *seed})
@@ -51,21 +50,32 @@ func testKilled(t *testing.T, bed *netns.Bed) {
 			}
 		})
 	})
-	var killed []time.Time
+	var lost, others uint64 // as the processes have counted them, one after the other
+	count := func() {
+		s := b.settled(t)
+		for _, e := range b.recent(t) {
+			mu.Lock()
+			told[e.Client] = told[e.Client] || e.Kind == "reset"
+			mu.Unlock()
+		}
+		lost, others = lost+s.Lost, others+s.Reset
+	}
 	for i := range *kills {
 		load.progress(t, 3*sessions)
 		if i%3 == 2 {
+			b.settled(t)
 			b.cmd.Process.Signal(syscall.SIGSTOP)
 			load.progress(t, sessions) // past the engine
 			b.cmd.Process.Signal(syscall.SIGCONT)
 			continue
 		}
-		killed = append(killed, time.Now())
+		count()
 		b.end(syscall.SIGKILL)
 		load.progress(t, sessions)
 		b.start(t)
 	}
 	load.progress(t, 3*sessions)
+	b.settled(t)
 	load.finish()
 	last := b.events(t)
 	done()
@@ -73,26 +83,39 @@ func testKilled(t *testing.T, bed *netns.Bed) {
 	for _, e := range last {
 		told[e.Client] = told[e.Client] || e.Kind == "reset"
 	}
-	s := b.status(t)
-	bypassed := s.Ports[0].Bypassed
-	t.Logf("%d exchanges; triggers: %d corrected, %d passed while the engine was gone; %d sessions reset, %d told; %+v", load.exchanges.Load(),
-		load.corrected[1], load.corrected[0], len(load.resets), len(told), s.Sessions)
+	count()
+	bypassed := b.status(t).Ports[0].Bypassed
+	t.Logf("%d exchanges; triggers: %d corrected, %d passed while the engine was gone; %d sessions lost, %d and %d counted", load.exchanges.Load(),
+		load.corrected[1], load.corrected[0], len(load.resets), lost, others)
 	for _, err := range load.failures {
 		t.Error(err)
 	}
-	// What a process says within its last moments may die with it.
-	untellable := func(at time.Time) bool {
-		return slices.ContainsFunc(killed, func(k time.Time) bool { return k.Sub(at).Abs() < time.Second/2 })
-	}
-	for from, r := range load.resets {
+	for _, r := range load.resets {
 		switch {
-		case !told[from] && !untellable(r.at):
-			t.Errorf("the session from %s (edited %t) was lost, and nothing tells of it", from, r.edited)
+		case !told[r.from]:
+			t.Errorf("the session from %s (edited %t) was lost, and nothing tells of it", r.from, r.edited)
 		case !r.edited:
-			t.Errorf("the session from %s was reset, though it had no edits", from)
+			t.Errorf("the session from %s was lost, though it had no edits", r.from)
 		}
+	}
+	if lost != uint64(len(load.resets)) || others != 0 {
+		t.Errorf("%d sessions were lost; the engine has counted %d with unsettled edits, and %d that it has reset for other reasons", len(load.resets), lost, others)
 	}
 	if load.corrected[1] == 0 || bypassed == 0 {
 		t.Errorf("%d triggers were corrected, %d packets went past the engine; want some of both", load.corrected[1], bypassed)
+	}
+}
+
+// settled waits until the engine has reset what it has to, and returns its figures.
+func (b *box) settled(t *testing.T) control.Sessions {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		s := b.status(t).Sessions
+		if s.Doomed == 0 {
+			return s
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d sessions are yet to be reset after %v", s.Doomed, patience)
+		}
 	}
 }
