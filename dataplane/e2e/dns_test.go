@@ -42,7 +42,9 @@ func startDNS(t *testing.T, n *netns.NS) {
 			"--host-record=cookie.example,192.0.2.7", "--host-record=old.example,192.0.2.7", "--host-record=grown.example,192.0.2.7",
 			"--host-record=two.example,192.0.2.8", "--host-record=two.example,192.0.2.9"}
 		for i := range 12 { // answers that do not fit a frame
-			args = append(args, fmt.Sprintf("--txt-record=big.example,%d%s", i, strings.Repeat("0123456789", 22)))
+			for _, name := range []string{"big", "long"} {
+				args = append(args, fmt.Sprintf("--txt-record=%s.example,%d%s", name, i, strings.Repeat("0123456789", 22)))
+			}
 		}
 		startProcess(t, n, exec.Command("dnsmasq", args...), "started, version")
 	}
@@ -84,6 +86,7 @@ func testDNS(t *testing.T, attach string) {
 			holds(t, what+"two", ask("two.example", "A"), []string{"ANSWER: 1,", "192.0.2.9"}, []string{"192.0.2.8", "WARNING"})
 			holds(t, what+"cookie", ask("+cookie=0011223344556677", "cookie.example", "A"), []string{"192.0.2.7"}, []string{"BADCOOKIE"})
 			holds(t, what+"big", ask("+bufsize=4096", "big.example", "TXT"), []string{"ANSWER: 12,", "MSG SIZE  rcvd: 28", says}, []string{"WARNING"})
+			holds(t, what+"long", ask("+bufsize=4096", "long.example", "TXT"), []string{"ANSWER: 12,", "\t7\tIN\tTXT\t", says}, []string{"3600", "WARNING"})
 			holds(t, what+"grown", ask("+bufsize=4096", "grown.example", "A"), []string{"MSG SIZE  rcvd: 3631", "extra bytes"}, []string{"192.0.2.7"})
 		}
 		var out bytes.Buffer

@@ -26,7 +26,7 @@ func TestQueuesChange(t *testing.T) {
 	k := talk(t, b, 16, false)
 	k.goOn(t, 100)
 	for _, name := range []string{"b0", "b1"} { // a veth runs the program on further queues only when it was down
-		setLink(t, b.Box, name, false)
+		b.Box.SetLink(t, name, false)
 	}
 	for _, n := range []struct {
 		ns     *netns.NS
@@ -36,7 +36,7 @@ func TestQueuesChange(t *testing.T) {
 		setQueues(t, n.ns, n.name, n.rx, n.tx)
 	}
 	for _, name := range []string{"b0", "b1"} {
-		setLink(t, b.Box, name, true)
+		b.Box.SetLink(t, name, true)
 	}
 	b.event(t, "wire", "the wire ports have 4 and 4 receive queues now: all are inspected")
 	k.goOn(t, 300)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"wirepatch/dataplane/internal/netns"
 )
@@ -45,6 +46,49 @@ func dialUDP(t *testing.T, n *netns.NS, address string) *net.UDPConn {
 	})
 	t.Cleanup(func() { c.Close() })
 	return c.(*net.UDPConn)
+}
+
+// TestOtherDatagramsStayBelow: what goes to other ports of a host with a protected
+// UDP service never comes up to the engine.
+func TestOtherDatagramsStayBelow(t *testing.T) { eachWay(t, testOtherDatagramsStayBelow) }
+
+func testOtherDatagramsStayBelow(t *testing.T, attach string) {
+	const datagrams = 100
+	b := newBoxWith(t, attach, dnsSettings, "testdata/datagrams")
+	for _, server := range []string{"10.77.0.2", "[fd77::2]"} {
+		other, ours := listenUDP(t, b.Server, server+":5353"), listenUDP(t, b.Server, server+":53")
+		before := b.status(t)
+		c := dialUDP(t, b.Client, server+":5353")
+		for i := range datagrams {
+			if _, err := c.Write([]byte{byte(i)}); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case got := <-other:
+				if !slices.Equal(got, []byte{byte(i)}) {
+					t.Fatalf("%s: datagram %d = %x", server, i, got)
+				}
+			case <-time.After(patience):
+				t.Fatalf("%s: datagram %d did not arrive", server, i)
+			}
+		}
+		after := b.status(t)
+		up := after.Ports[0].HandedUp + after.Ports[1].HandedUp - before.Ports[0].HandedUp - before.Ports[1].HandedUp
+		if on := after.Ports[0].Forwarded - before.Ports[0].Forwarded; up != 0 || on < datagrams {
+			t.Errorf("%s: %d packets were handed up, %d redirected in the kernel; want none, at least %d", server, up, on, datagrams)
+		}
+		if _, err := dialUDP(t, b.Client, server+":53").Write(slices.Concat([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7}, []byte("harmles\x07example\x00\x00\x01\x00\x01"))); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ours:
+		case <-time.After(patience):
+			t.Fatalf("%s: a query did not arrive", server)
+		}
+		if got := b.status(t).Ports[0].HandedUp; got == after.Ports[0].HandedUp {
+			t.Errorf("%s: a query was not handed up", server)
+		}
+	}
 }
 
 // only is a folder with some of the repository's definitions.
