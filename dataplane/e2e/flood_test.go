@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -21,7 +22,7 @@ func testFlood(t *testing.T, attach string) {
 	b := newBoxWith(t, attach, strings.ReplaceAll(settingsText, "port = 80\n", "port = 80\nfail = closed\n"), "testdata/definitions")
 	startNginx(t, b.Server)
 	routed(t, b.Server, map[string]string{"198.18.0.0/15": netns.Client4}) // what the server answers comes back this way
-	k := talk(t, b, 16, true)
+	k := talk(t, b, 16, math.MaxInt)
 	k.goOn(t, 100)
 	wire := netns.NewCapture(t, b.Client, "c0")
 	before := b.status(t)

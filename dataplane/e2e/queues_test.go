@@ -23,7 +23,7 @@ func TestQueuesChange(t *testing.T) {
 	}
 	b := newBoxOn(t, bed, "xdp", settingsText, "testdata/definitions")
 	startNginx(t, b.Server)
-	k := talk(t, b, 16, false)
+	k := talk(t, b, 16, 0)
 	k.goOn(t, 100)
 	for _, name := range []string{"b0", "b1"} { // a veth runs the program on further queues only when it was down
 		b.Box.SetLink(t, name, false)

@@ -75,6 +75,38 @@ func testRehearsal(t *testing.T, attach string) {
 	}
 }
 
+// TestRehearsalUnderLoad: busy sessions go on while the engine stands still, also
+// those that were edited, and afterwards; none is lost.
+func TestRehearsalUnderLoad(t *testing.T) { eachWay(t, testRehearsalUnderLoad) }
+
+func testRehearsalUnderLoad(t *testing.T, attach string) {
+	const sessions, edited, requests = 32, 3, 20
+	b := newBoxBy(t, attach)
+	startNginx(t, b.Server)
+	k := talk(t, b, sessions, edited)
+	k.goOn(t, sessions*requests)
+	r, err := b.control.Rehearse(t.Context(), 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.goOn(t, sessions*requests)
+	if r.Bypassed == 0 || !r.Sessions.StartOver || r.Sessions.Doomed != 0 || r.Sessions.Open < sessions {
+		t.Errorf("rehearsal = %+v; want all sessions open, none doomed", r)
+	}
+	for _, s := range r.Services {
+		if busy := s.Name != "closed"; s.Passed > 0 != busy || s.Dropped != 0 {
+			t.Errorf("service %s = %+v; want packets passed: %t, none dropped", s.Name, s, busy)
+		}
+	}
+	if got := once(t, b, "/refused", ""); !strings.Contains(got, "refused by the patch") {
+		t.Errorf("a request after the rehearsal = %q; want it refused", got)
+	}
+	k.end()
+	if s := b.status(t).Sessions; s.Lost+s.Doomed+s.Reset+s.Passed != 0 {
+		t.Errorf("sessions = %+v; want none lost", s)
+	}
+}
+
 // TestRehearsalCommand is what a technician sees.
 func TestRehearsalCommand(t *testing.T) {
 	b := newBox(t)
