@@ -67,6 +67,8 @@ func (l *lab) figures() []figure {
 			add(figure{name: m.name + "_p50", Ratio: l.samples.paired(m.name, viaBridge, via100, quotient)})
 		case "inspected.rtt":
 			add(figure{name: "inspected.added_rtt_p50_us", Value: l.samples.paired(m.name, via100, viaBridge, difference)})
+		case "update":
+			add(figure{name: "update.stall_ms", Value: l.samples.paired(m.name, via100, viaBridge, difference)})
 		case "definitions":
 			lost := func(few, many float64) float64 { return 1 - many/few }
 			add(figure{name: "definitions.slowdown_10_10000", Value: l.samples.paired(m.name, via10, via10000, lost)})

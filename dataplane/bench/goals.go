@@ -36,6 +36,7 @@ var goals = map[string]goal{
 	"inspected.keepalive_nginx":     {what: "inspected, keep-alive requests/s to nginx", least: 0.80},
 	"inspected.conn_nginx":          {what: "inspected, new connections/s to nginx", least: 0.75},
 	"inspected.added_rtt_p50_us":    {what: "added to an inspected 64-byte exchange, p50, in µs", most: 25},
+	"update.stall_ms":               {what: "added to the longest wait of a busy session by an update of definitions, in ms", most: 50},
 	"definitions.slowdown_10_10000": {what: "share of requests/s lost from 10 to 10,000 definitions", most: 0.05},
 	"sessions.slowdown_1k_1m":       {what: "share of requests/s lost from 1,000 to 1,000,000 sessions", most: 0.05},
 	"memory.bytes_per_session":      {what: "memory of an idle session, in bytes", most: bytesPerSession},

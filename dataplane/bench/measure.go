@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -42,6 +43,8 @@ type measurement struct {
 	ways  []string
 	order load.Order
 	value func(load.Result) float64
+	// beside is done while the load runs, across the wire; nil: nothing.
+	beside func(context.Context, *engine) error
 }
 
 // crowdSize is how many connections requests come over.
@@ -50,6 +53,9 @@ const crowdSize = 32
 func perSecond(r load.Result) float64 { return float64(r.Count) / r.Elapsed.Seconds() }
 func gigabits(r load.Result) float64  { return float64(r.Bytes) * 8e-9 / r.Elapsed.Seconds() }
 func median50(r load.Result) float64  { return float64(r.P50) / 1e3 }
+func longest(r load.Result) float64   { return float64(r.Longest) / 1e6 }
+
+func reload(ctx context.Context, e *engine) error { return e.control.Reload(ctx) }
 
 // measurements are all that is measured in rounds.
 var measurements = func() []measurement {
@@ -60,22 +66,23 @@ var measurements = func() []measurement {
 		return load.Order{Kind: kind, Address: netns.Server4, Port: port, Connections: connections, Bytes: bytes, Marked: marked}
 	}
 	return []measurement{
-		{"unprotected.stream1", "one stream", "Gbit/s", both, order(load.Stream, load.PlainPort, 1, endless, false), gigabits},
-		{"unprotected.stream8", "eight streams", "Gbit/s", both, order(load.Stream, load.PlainPort, 8, endless, false), gigabits},
-		{"unprotected.rtt", "64-byte round trip", "µs", both, order(load.PingPong, load.EchoPort, 1, 0, false), median50},
-		{"unprotected.conn", "new connections", "1/s", both, order(load.Connects, load.PlainPort, crowdSize, 0, false), perSecond},
-		{"unprotected.packets", "64-byte datagrams, one way", "1/s", both, order(load.Packets, load.SinkPort, 1, 0, false), perSecond},
-		{"inspected.bulk1", "100 MB responses, one stream", "Gbit/s", both, order(load.Stream, load.HTTPPort, 1, bulk, false), gigabits},
-		{"inspected.bulk8", "100 MB responses, eight streams", "Gbit/s", both, order(load.Stream, load.HTTPPort, 8, bulk, false), gigabits},
-		{"inspected.keepalive", "requests, keep-alive", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
-		{"inspected.keepalive_ours", "requests, keep-alive, the product's definitions", "1/s", ours, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
-		{"inspected.conn", "new connections, a request on each", "1/s", both, order(load.Connects, load.HTTPPort, crowdSize, 0, false), perSecond},
-		{"inspected.rtt", "64-byte exchange", "µs", both, order(load.Exchange, load.HTTPPort, 1, 0, false), median50},
-		{"edited.keepalive", "requests, keep-alive, each one changed", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, true), perSecond},
-		{"inspected.keepalive_nginx", "requests to nginx, keep-alive", "1/s", both, order(load.Requests, load.NginxPort, crowdSize, 0, false), perSecond},
-		{"inspected.conn_nginx", "new connections to nginx", "1/s", both, order(load.Connects, load.NginxPort, crowdSize, 0, false), perSecond},
-		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
-		{"sessions", "requests, keep-alive, beside sessions that rest", "1/s", crowds, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond},
+		{"unprotected.stream1", "one stream", "Gbit/s", both, order(load.Stream, load.PlainPort, 1, endless, false), gigabits, nil},
+		{"unprotected.stream8", "eight streams", "Gbit/s", both, order(load.Stream, load.PlainPort, 8, endless, false), gigabits, nil},
+		{"unprotected.rtt", "64-byte round trip", "µs", both, order(load.PingPong, load.EchoPort, 1, 0, false), median50, nil},
+		{"unprotected.conn", "new connections", "1/s", both, order(load.Connects, load.PlainPort, crowdSize, 0, false), perSecond, nil},
+		{"unprotected.packets", "64-byte datagrams, one way", "1/s", both, order(load.Packets, load.SinkPort, 1, 0, false), perSecond, nil},
+		{"inspected.bulk1", "100 MB responses, one stream", "Gbit/s", both, order(load.Stream, load.HTTPPort, 1, bulk, false), gigabits, nil},
+		{"inspected.bulk8", "100 MB responses, eight streams", "Gbit/s", both, order(load.Stream, load.HTTPPort, 8, bulk, false), gigabits, nil},
+		{"inspected.keepalive", "requests, keep-alive", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond, nil},
+		{"inspected.keepalive_ours", "requests, keep-alive, the product's definitions", "1/s", ours, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond, nil},
+		{"inspected.conn", "new connections, a request on each", "1/s", both, order(load.Connects, load.HTTPPort, crowdSize, 0, false), perSecond, nil},
+		{"inspected.rtt", "64-byte exchange", "µs", both, order(load.Exchange, load.HTTPPort, 1, 0, false), median50, nil},
+		{"edited.keepalive", "requests, keep-alive, each one changed", "1/s", both, order(load.Requests, load.HTTPPort, crowdSize, 0, true), perSecond, nil},
+		{"inspected.keepalive_nginx", "requests to nginx, keep-alive", "1/s", both, order(load.Requests, load.NginxPort, crowdSize, 0, false), perSecond, nil},
+		{"inspected.conn_nginx", "new connections to nginx", "1/s", both, order(load.Connects, load.NginxPort, crowdSize, 0, false), perSecond, nil},
+		{"update", "longest wait of a session that is changed at each request, while definitions are loaded anew", "ms", both, order(load.Requests, load.HTTPPort, 1, 0, true), longest, reload},
+		{"definitions", "requests, keep-alive", "1/s", numbers, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond, nil},
+		{"sessions", "requests, keep-alive, beside sessions that rest", "1/s", crowds, order(load.Requests, load.HTTPPort, crowdSize, 0, false), perSecond, nil},
 	}
 }()
 
@@ -187,8 +194,9 @@ func (l *lab) take(m measurement, w *way) (sample, error) {
 		}
 	}
 	m.order.Duration = l.duration
+	end := m.begin(l.ctx, w)
 	r, err := w.client.do(m.order)
-	if err != nil {
+	if err := errors.Join(err, end()); err != nil {
 		return sample{}, err
 	}
 	s := sample{value: m.value(r), p99: r.P99}
@@ -199,6 +207,17 @@ func (l *lab) take(m measurement, w *way) (sample, error) {
 		s.perUnit = (after - before) / time.Duration(max(r.Count, 1))
 	}
 	return s, m.check(r, w)
+}
+
+// begin begins what is to be done beside the load, whose end the function that it
+// returns waits for.
+func (m measurement) begin(ctx context.Context, w *way) (end func() error) {
+	if m.beside == nil || w.engine == nil {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() { done <- m.beside(ctx, w.engine) }()
+	return func() error { return <-done }
 }
 
 // check says whether the wire has done its work: each marked request must have

@@ -37,9 +37,10 @@ type crowd struct {
 	to      netip.AddrPort
 	poll    *poller
 	request []byte
-	got     []int64 // by file descriptor: bytes of the present answer
-	want    []int64 // by file descriptor: bytes that it has
-	open    []bool  // by file descriptor
+	got     []int64     // by file descriptor: bytes of the present answer
+	want    []int64     // by file descriptor: bytes that it has
+	open    []bool      // by file descriptor
+	asked   []time.Time // by file descriptor
 	r       Result
 }
 
@@ -79,7 +80,7 @@ func (k *crowd) begin() error {
 		return err
 	}
 	for fd >= len(k.got) {
-		k.got, k.want, k.open = append(k.got, 0), append(k.want, 0), append(k.open, false)
+		k.got, k.want, k.open, k.asked = append(k.got, 0), append(k.want, 0), append(k.open, false), append(k.asked, time.Time{})
 	}
 	k.got[fd], k.open[fd] = -1, true
 	return k.poll.add(fd, unix.EPOLLOUT)
@@ -159,7 +160,7 @@ func (k *crowd) head(fd int, b []byte) error {
 }
 
 func (k *crowd) ask(fd int) error {
-	k.got[fd] = 0
+	k.got[fd], k.asked[fd] = 0, time.Now()
 	if _, err := unix.Write(fd, k.request); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
@@ -175,6 +176,7 @@ func (k *crowd) next(fd, n int) error {
 		return nil
 	}
 	k.r.Count++
+	k.r.Longest = max(k.r.Longest, time.Since(k.asked[fd]))
 	return k.ask(fd)
 }
 

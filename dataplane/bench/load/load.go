@@ -52,6 +52,7 @@ type Result struct {
 	Bytes    int64         // of bodies
 	Elapsed  time.Duration //
 	P50, P99 time.Duration // of round trips
+	Longest  time.Duration // that a request waited for its answer, of Requests
 	Kept     int64         // requests that arrived at the server with the header
 	Error    string
 }
