@@ -284,12 +284,17 @@ func (m *Manager) Undo(ctx context.Context, who Who, id int64) (*Change, error) 
 	})
 }
 
+// LastApplied is the change that made the settings what they are; ErrNone: none did.
+func (m *Manager) LastApplied() (*Change, error) {
+	return readChange(m.DB.Read.QueryRow(selectLastApplied))
+}
+
 // Undoable says why a change cannot be undone; nil: it can.
 func (m *Manager) Undoable(c *Change) error {
 	if c.State != Done || c.Kind != "" {
 		return fmt.Errorf("%w: it is %s", ErrState, c.State)
 	}
-	last, err := readChange(m.DB.Read.QueryRow(selectLastApplied))
+	last, err := m.LastApplied()
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Tracker struct {
 	revision uint64 // of the store, when advice was read
 	known    bool
 	standing map[[2]string]Standing
+	stamp    string    // of the folder,
+	looked   time.Time // when it was looked at
 }
 
 // View is what is exposed at one moment. It is never changed afterwards.
@@ -68,7 +70,7 @@ func (t *Tracker) View() (*View, error) {
 		status = nil
 	}
 	revision := t.Store.Revision()
-	folder := stamp(t.Definitions)
+	folder := t.stamped()
 	key := fmt.Sprintf("%d %s %t %s", revision, folder, answers, wireKey(last))
 	if t.view != nil && key == t.key {
 		return t.view, nil
@@ -181,6 +183,18 @@ func (t *Tracker) Keep() error {
 		t.standing[[2]string{n.Address, n.CVE}] = n
 	}
 	return nil
+}
+
+// stampLife is for how long a look at the folder holds.
+const stampLife = time.Second
+
+// stamped is the folder's stamp, not much older than now: pages ask often. t.mu is
+// held.
+func (t *Tracker) stamped() string {
+	if t.stamp == "" || time.Since(t.looked) >= stampLife {
+		t.stamp, t.looked = stamp(t.Definitions), time.Now()
+	}
+	return t.stamp
 }
 
 // stamp changes with what is in a folder of definitions.

@@ -99,8 +99,12 @@ func TestChangeByOnePerson(t *testing.T) {
 		t.Errorf("the mode on the wire is %s; want shadow", got)
 	}
 	l.poller.Poll(t.Context())
-	if page := l.page("admin", "/patches/WP-2023-26125"); !strings.Contains(page, `<option selected>shadow</option>`) {
+	page := l.page("admin", "/patches/WP-2023-26125")
+	if !strings.Contains(page, `<option selected>shadow</option>`) {
 		t.Error("the page of inline patches does not show the mode")
+	}
+	if !strings.Contains(page, "Back to what was before it") || strings.Contains(l.page("admin", "/patches/WP-2023-29401"), "Back to what was before it") {
+		t.Error("one click does not lead back from the change, or does so at another inline patch")
 	}
 	if w := l.post("admin", "/changes/undo", "id", "1"); w.Code != 303 {
 		t.Fatalf("undo: %d %s", w.Code, w.Body)

@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"path"
-	"regexp"
 	"time"
 )
 
@@ -19,11 +18,7 @@ var templateFS embed.FS
 var staticFS embed.FS
 
 func parseTemplates() (*template.Template, error) {
-	funcs := template.FuncMap{
-		"modes": func() []string { return definitionModes },
-		"cve":   regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,12}$`).MatchString,
-		"patch": regexp.MustCompile(`^WP-[A-Za-z0-9-]{1,60}$`).MatchString,
-	}
+	funcs := template.FuncMap{"modes": func() []string { return definitionModes }}
 	return template.New("").Funcs(funcs).ParseFS(templateFS, "templates/*.gohtml")
 }
 

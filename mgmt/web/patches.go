@@ -1,8 +1,10 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -36,6 +38,7 @@ type patchView struct {
 	Shadowed   string // what shadow mode would have changed in all, since ever
 	Cells      []patchSetting
 	Parameters []parameterView
+	Undo       *changeRow // the last change, where it was of this one and can be taken back
 }
 
 type patchSetting struct {
@@ -117,10 +120,31 @@ func (s *Site) patchPage(w http.ResponseWriter, r *http.Request, v visit) {
 		view.Cells = append(view.Cells, patchSetting{cellOf(sv.Name, change.ModeIn(d, sv.Name)), set.ServiceModes[d.ID][sv.Name],
 			count(counted[[3]string{d.ID, sv.Name, "correct"}]), count(counted[[3]string{d.ID, sv.Name, "shadow"}])})
 	}
+	if v.role.In(editors) {
+		view.Undo = s.undoOf(d.ID)
+	}
 	for _, p := range d.Parameters {
 		view.Parameters = append(view.Parameters, parameterOf(p, set.Parameters[d.ID], st.Status.Services))
 	}
 	s.show(w, v, http.StatusOK, "patch", view.ID, view)
+}
+
+// undoOf is the last change, if it was of that definition and can be taken back:
+// one click leads back from a mode that does harm.
+func (s *Site) undoOf(definition string) *changeRow {
+	last, err := s.Changes.LastApplied()
+	if err != nil || s.Changes.Undoable(last) != nil {
+		return nil
+	}
+	before, err1 := settings.Parse([]byte(last.Base))
+	after, err2 := settings.Parse([]byte(last.Text))
+	if err1 != nil || err2 != nil || before.Modes[definition] == after.Modes[definition] &&
+		maps.Equal(before.ServiceModes[definition], after.ServiceModes[definition]) &&
+		reflect.DeepEqual(before.Parameters[definition], after.Parameters[definition]) {
+		return nil
+	}
+	row := rowOfChange(last)
+	return &row
 }
 
 // wantedSettings are the draft's, or those in force; empty where they cannot be read.

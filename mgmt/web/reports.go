@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -83,14 +85,18 @@ func (s *Site) MakeReport(ctx context.Context, q report.Question) (*report.Repor
 	if k.View, err = s.Exposures.View(); err != nil {
 		return nil, err
 	}
-	if k.History, err = s.Inventory.History(q.To); err != nil {
-		return nil, err
+	if q.Kind == report.Effect {
+		if k.History, err = s.Inventory.History(q.To); err != nil {
+			return nil, err
+		}
 	}
 	if k.Tallies, err = s.Events.Tallies(ctx, q.From, q.To.Add(-time.Second)); err != nil {
 		return nil, err
 	}
-	if k.Changes, err = s.Changes.List(reportedChanges); err != nil {
-		return nil, err
+	if q.Kind == report.Changes {
+		if k.Changes, err = s.Changes.List(reportedChanges); err != nil {
+			return nil, err
+		}
 	}
 	if k.Approvals, err = s.Changes.Approvals(); err != nil {
 		return nil, err
@@ -153,6 +159,7 @@ func (s *Site) keptReportPage(w http.ResponseWriter, r *http.Request, v visit) {
 // reportView is a report as a page.
 type reportView struct {
 	*report.Report
+	Sections []sectionView
 	Made     moment
 	Period   string
 	Path     string // of this report in other forms
@@ -170,7 +177,7 @@ func (s *Site) answerReport(w http.ResponseWriter, r *http.Request, v visit, mad
 	name := fmt.Sprintf("wirepatch-%s-%s", made.Kind, made.Made.Format("20060102-150405"))
 	switch form := r.PathValue("form"); form {
 	case "":
-		s.show(w, v, http.StatusOK, "report", made.Title, reportView{cleaned(made), at(made.Made), made.Period(), path, r.URL.RawQuery, id, r.URL.Query()})
+		s.show(w, v, http.StatusOK, "report", made.Title, reportView{made, sectionsOf(made), at(made.Made), made.Period(), path, r.URL.RawQuery, id, r.URL.Query()})
 	case "csv":
 		attach(w, name+".csv")
 		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
@@ -195,27 +202,58 @@ func (s *Site) answerReport(w http.ResponseWriter, r *http.Request, v visit, mad
 // shownReport bounds the rows of a section on a page; the other forms have all.
 const shownReport = 1000
 
-// cleaned is a report for the eye: text from the wire only as text.
-func cleaned(r *report.Report) *report.Report {
-	c := *r
-	c.Sections = nil
+// sectionView is a section for the eye. Its rows are written out here and not by the
+// template, which would take most of a page's time for thousands of cells.
+type sectionView struct {
+	Title, Text string
+	Columns     []string
+	Rows        int
+	Body        template.HTML
+}
+
+func sectionsOf(r *report.Report) (all []sectionView) {
 	for _, sec := range r.Sections {
+		v := sectionView{Title: sec.Title, Text: sec.Text, Columns: sec.Columns, Rows: len(sec.Rows)}
 		rows := sec.Rows
 		if len(rows) > shownReport {
-			sec.Text += fmt.Sprintf(" %d of %d rows; the CSV has all.", shownReport, len(rows))
+			v.Text += fmt.Sprintf(" %d of %d rows; the CSV has all.", shownReport, len(rows))
 			rows = rows[:shownReport]
 		}
-		sec.Rows = nil
+		var b strings.Builder
 		for _, row := range rows {
-			line := make([]string, len(row))
-			for i, cell := range row {
-				line[i] = visible.Line(cell)
+			b.WriteString("<tr>")
+			for _, cell := range row {
+				b.WriteString("<td>")
+				writeCell(&b, cell)
+				b.WriteString("</td>")
 			}
-			sec.Rows = append(sec.Rows, line)
+			b.WriteString("</tr>\n")
 		}
-		c.Sections = append(c.Sections, sec)
+		v.Body = template.HTML(b.String()) // each cell of it is escaped
+		all = append(all, v)
 	}
-	return &c
+	return all
+}
+
+// leadsOn are cells that have a page of their own.
+var leadsOn = []struct {
+	begins string
+	form   *regexp.Regexp
+	page   string
+}{
+	{"CVE-", regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,12}$`), "/vulnerabilities/"},
+	{"WP-", regexp.MustCompile(`^WP-[A-Za-z0-9-]{1,60}$`), "/patches/"},
+}
+
+// writeCell writes text from anywhere as text only.
+func writeCell(b *strings.Builder, cell string) {
+	for _, l := range leadsOn {
+		if strings.HasPrefix(cell, l.begins) && l.form.MatchString(cell) {
+			b.WriteString(`<a class="nowrap" href="` + l.page + cell + `">` + cell + "</a>")
+			return
+		}
+	}
+	b.WriteString(template.HTMLEscapeString(visible.Line(cell)))
 }
 
 func (s *Site) apiReport(w http.ResponseWriter, r *http.Request, _ visit) {
