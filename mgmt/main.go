@@ -45,6 +45,7 @@ import (
 	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/system"
+	"wirepatch/mgmt/upkeep"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
 )
@@ -200,6 +201,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go reports.Run(ctx, func(err error) { log.Warn("reports are not made", "cause", err) })
 	go feeds.Run(ctx)
 	go site.Remind(ctx)
+	go (&upkeep.Watcher{DB: db, Audit: trail, Updates: site.Update.Status, Box: func() *state.Box { return poller.State().Box }, Log: log}).Run(ctx)
 	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })
 	go keepFound(ctx, o.control, servers, log)
 	go serveSSH(ctx, o, users, trail, changes, log)

@@ -14,12 +14,13 @@ import (
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/report"
 	"wirepatch/mgmt/store"
+	"wirepatch/mgmt/upkeep"
 )
 
 // File is its name in the data folder.
 const File = "records.db"
 
-var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema, report.Schema, cycle.FreezeSchema, change.AppliedSchema}}
+var schema = store.Schema{Durable: true, Steps: []string{audit.Schema, change.Schema, inventory.Schema, out.Schema, inventory.FoundSchema, inventory.StandingSchema, feed.Schema, cycle.Schema, report.Schema, cycle.FreezeSchema, change.AppliedSchema, upkeep.Schema}}
 
 // Open opens the file in the folder dir.
 func Open(dir string) (*store.DB, error) { return store.Open(filepath.Join(dir, File), schema) }

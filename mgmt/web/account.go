@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/visible"
@@ -34,6 +35,43 @@ func (s *Site) accountPage(w http.ResponseWriter, r *http.Request, v visit) {
 		a.Sessions = append(a.Sessions, sessionRow{o.From, at(o.Begun), o.Token == v.session.Token})
 	}
 	s.show(w, v, http.StatusOK, "account", "Account", a)
+}
+
+// AccountInfo is the answer to GET /api/v1/account.
+type AccountInfo struct {
+	Name         string        `json:"name"`
+	Role         string        `json:"role"`
+	MustChange   bool          `json:"must_change"` // the password, before anything else
+	Factor       bool          `json:"factor"`      // a second one is in force
+	RecoveryLeft int           `json:"recovery_left"`
+	Secret       string        `json:"secret,omitempty"` // one to begin with, where there is none
+	URI          string        `json:"uri,omitempty"`
+	Sessions     []SessionInfo `json:"sessions"`
+}
+
+// SessionInfo is one session of a user.
+type SessionInfo struct {
+	From  string    `json:"from"`
+	Begun time.Time `json:"begun"`
+	This  bool      `json:"this"`
+}
+
+func (s *Site) apiAccount(w http.ResponseWriter, _ *http.Request, v visit) {
+	u, _ := s.Users.Get(v.who)
+	a := AccountInfo{Name: v.who, Role: v.role.String(), MustChange: u.Change, Factor: u.Factor != "", RecoveryLeft: len(u.Recovery), Sessions: []SessionInfo{}}
+	if !a.Factor {
+		a.Secret = auth.NewFactor()
+		a.URI = auth.FactorURI(a.Secret, v.who, s.hostname())
+	}
+	for _, o := range s.Sessions.Of(v.who) {
+		a.Sessions = append(a.Sessions, SessionInfo{o.From, o.Begun.UTC(), o.Token == v.session.Token})
+	}
+	writeJSON(w, http.StatusOK, a)
+}
+
+// RecoveryCodes is the answer to POST /api/v1/account/factor.
+type RecoveryCodes struct {
+	Codes []string `json:"codes"` // each works once; they are told this one time
 }
 
 func (s *Site) hostname() string {
@@ -81,6 +119,7 @@ func (s *Site) ownFactor(r *http.Request, v visit, in url.Values) (done, error) 
 		return d, err
 	}
 	s.Sessions.EndOf(v.who, v.id)
+	d.Result = RecoveryCodes{codes}
 	d.Shown = &shown{"Recovery codes", "The second factor is in force. Each of these codes works once in its place, when its device is lost. They are shown this one time: print them.", codes}
 	return d, nil
 }

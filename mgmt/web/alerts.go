@@ -57,10 +57,10 @@ func linkAlerts(ports []control.Port) []alert {
 func patchAlerts(s *control.Status) []alert {
 	var a []alert
 	if s.Bypass {
-		a = append(a, alert{true, "The wire is bypassed: everything passes uninspected.", "Switch it back on the console, or with bypass = no in appliance.ini."})
+		a = append(a, alert{true, "The wire is bypassed: everything passes uninspected.", "On the page Settings, under The box, have the wire inspect again; or 13 on the console."})
 	} else if len(s.Services) == 0 {
 		a = append(a, alert{false, "No service is protected: everything passes unchanged.",
-			"Name the servers to protect in appliance.ini, a section [service NAME] for each."})
+			"Name one on the page Settings, Add service, or open a server that was found on the wire and press Protect."})
 	}
 	var aside []string
 	for _, d := range s.Definitions {

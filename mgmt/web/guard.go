@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"wirepatch/firmware/update"
@@ -27,6 +28,9 @@ type visit struct {
 	id      string // of the session; "" without one
 	change  bool   // the password must be changed first
 }
+
+// beforeChange is what can be done before a password that another has set is changed.
+var beforeChange = []string{"/account", "/account/password", "/logout"}
 
 // guard lets a request through to its route or answers in its place. It is the
 // one place that decides who may do what.
@@ -65,8 +69,8 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 		s.fail(w, r, v, http.StatusForbidden, "Not yours", "Your role, "+v.role.String()+", may not do this.", "It is for: "+rt.may.String()+".")
 	case rt.people && v.id == "":
 		s.fail(w, r, v, http.StatusForbidden, "Not for tokens", "A person must do this, not a token.", "Sign in with name and password.")
-	case v.change && rt.path != "/account" && rt.path != "/account/password" && rt.path != "/logout":
-		s.turnAway(w, r, v, http.StatusForbidden, "/account", "the password was set by another; change it first, on the page /account")
+	case v.change && !slices.Contains(beforeChange, strings.TrimPrefix(rt.path, "/api/v1")):
+		s.turnAway(w, r, v, http.StatusForbidden, "/account", "the password was set by another; change it first, on the page /account or with POST /api/v1/account/password")
 	case rt.method == http.MethodPost && rt.form == page && !rt.stream && !v.session.CheckToken(r.PostFormValue("token")):
 		s.fail(w, r, v, http.StatusForbidden, "Refused", "This form was not from this page or is out of date.", "Open the page again and send it once more.")
 	default:

@@ -82,6 +82,9 @@ func isType(v, want any) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return is[n] })
 }
 
+// beginsWith is how a file of each kind begins.
+var beginsWith = map[string]string{"application/gzip": "\x1f\x8b", "application/vnd.tcpdump.pcap": "\xd4\xc3\xb2\xa1", "text/csv": "vulnerability,", "text/calendar": "BEGIN:VCALENDAR"}
+
 // The description has every request of the API and no other, and every answer is
 // as it says.
 func TestOpenAPI(t *testing.T) {
@@ -116,11 +119,12 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		answer := op["responses"].(map[string]any)["200"].(map[string]any)["content"].(map[string]any)
-		text := l.do("GET", samplePath(r.path), "", with(c)).Body.String()
+		w := l.do("GET", samplePath(r.path), "", with(c))
+		text := w.Body.String()
 		for kind, c := range answer {
-			if kind == "application/gzip" {
-				if text[:2] != "\x1f\x8b" {
-					t.Errorf("GET %s: %.10q…; want a gzip file", r.path, text)
+			if begins, ok := beginsWith[kind]; ok {
+				if got := w.Header().Get("Content-Type"); !strings.HasPrefix(text, begins) || !strings.HasPrefix(got, kind) {
+					t.Errorf("GET %s: %s, %.10q…; want %s", r.path, got, text, kind)
 				}
 				continue
 			}
@@ -153,6 +157,20 @@ func TestOpenAPIBodies(t *testing.T) {
 		got := l.do("POST", path, "{}", with(c)).Code
 		if got != 422 && got != 404 && got != 409 && name != "POST /api/v1/draft/management" {
 			t.Errorf("%s without what it needs: %d; want it refused", name, got)
+		}
+	}
+}
+
+// All that the page can have done, a program can, too.
+func TestAPIDoesAllThatThePageDoes(t *testing.T) {
+	l := newLab(t)
+	have := map[string]bool{}
+	for _, r := range l.site.routes() {
+		have[r.method+" "+r.path] = true
+	}
+	for _, r := range l.site.routes() {
+		if r.method == "POST" && r.form == page && r.path != "/setup" && !have["POST /api/v1"+r.path] { // the set-up code is for people
+			t.Errorf("POST %s is not in the API", r.path)
 		}
 	}
 }
