@@ -48,7 +48,11 @@ func (r *reader) mapping(n ast.Node, what string, known ...string) []entry {
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{m}
 	default:
-		r.fail(r.pos(n), "%s: found %s; want a mapping with the keys %s", what, kindOf(n), strings.Join(known, ", "))
+		want := "a mapping, as in NAME: TEXT"
+		if len(known) > 0 {
+			want = "a mapping with the keys " + strings.Join(known, ", ")
+		}
+		r.fail(r.pos(n), "%s: found %s; want %s", what, kindOf(n), want)
 		return nil
 	}
 	seen := map[string]bool{}

@@ -205,6 +205,10 @@ func (r *reader) reply(p *Reply, n ast.Node, what string) {
 func (r *reader) headers(n ast.Node, what string) [][2]Text {
 	var out [][2]Text
 	for _, item := range r.list(n, what) {
+		if text, ok := item.(*ast.StringNode); ok {
+			r.fail(r.pos(item), "%s: found text; want NAME: TEXT, without quotes around both, as in \"- Content-Type: text/plain\", not %q", what, clip(text.Value))
+			continue
+		}
 		entries := r.mapping(item, what)
 		if len(entries) != 1 {
 			r.fail(r.pos(item), "%s: found %d entries in one item; want one, as in \"- Content-Type: text/plain\"", what, len(entries))

@@ -1,6 +1,7 @@
 package described
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type frame struct {
 	number number    // on the first line: how many there are
 	octets []counted // data behind a line that is no item
 	rest   int64     // octets of the last data that pass behind the message
+	doubt  string    // why it is not certain how many these are
 	until  *string
 }
 
@@ -80,7 +82,13 @@ func (f *frame) read() (dialogue.Verb, string) {
 		}
 		if r.Octets > 0 {
 			n, ok := f.digits(line, groups, r.Octets, from)
-			if !ok {
+			switch {
+			case ok:
+			case n.value == beyond && need == 0 && len(f.items) == 0:
+				// What a server makes of such a number is what its definition is about.
+				f.rest, f.doubt = beyond, "a count of octets that is too large"
+				return dialogue.Message, ""
+			default:
 				return dialogue.Fault, "a count of octets that is none, or too large"
 			}
 			if verb, why := f.take(r, n, from, need == 0); verb != dialogue.Message {
@@ -115,6 +123,9 @@ func (f *frame) rule(line string) (*LineRule, []int) {
 	return nil, nil
 }
 
+// beyond stands for any number of more than 40 bits.
+const beyond = 1 << 62
+
 // digits reads the number in a group; a negative one stands for nothing.
 func (f *frame) digits(line string, groups []int, group, from int) (number, bool) {
 	if 2*group+1 >= len(groups) || groups[2*group] < 0 {
@@ -122,6 +133,9 @@ func (f *frame) digits(line string, groups []int, group, from int) (number, bool
 	}
 	a, b := groups[2*group], groups[2*group+1]
 	n, err := strconv.ParseInt(line[a:b], 10, 40)
+	if errors.Is(err, strconv.ErrRange) && n > 0 {
+		n = beyond
+	}
 	return number{n, protocol.Span{Start: from + a, End: from + b}}, err == nil
 }
 
@@ -214,7 +228,7 @@ func (f *frame) argued() (string, protocol.Span) {
 // step makes the Step of the message that was read.
 func (f *frame) step() dialogue.Step {
 	k := kinds[f.dir]
-	s := dialogue.Step{Verb: dialogue.Message, Size: f.size, Rest: f.rest, Parts: f.until != nil}
+	s := dialogue.Step{Verb: dialogue.Message, Size: f.size, Rest: f.rest, Doubt: f.doubt, Parts: f.until != nil}
 	if f.c.wants(k.message) {
 		name, nameSpan := f.named()
 		argument, argumentSpan := f.argued()

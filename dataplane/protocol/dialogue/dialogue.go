@@ -109,6 +109,9 @@ type Step struct {
 	// Committed: the server waits for this message, so that keeping it away leaves
 	// it where it cannot go on, as if a part had gone already.
 	Committed bool
+	// Doubt, when not empty, is why the message cannot be read for certain: it is a
+	// Fault of that reason unless a rule changes it or keeps it away.
+	Doubt string
 }
 
 // Length is a number in a message that must fit what it counts.

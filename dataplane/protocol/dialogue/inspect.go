@@ -154,6 +154,9 @@ func (d *Decoder) message(s *Step) bool {
 	if !h.discard {
 		o = d.correct(s)
 	}
+	if s.Doubt != "" && o.kind == forwarded && len(o.edits) == 0 {
+		return d.giveUp(s.Doubt)
+	}
 	ends := h.dir == session.ToClient && s.Ends
 	if o.kind == wasReset {
 		t.v.End = session.Reset
