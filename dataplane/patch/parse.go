@@ -113,7 +113,11 @@ func (r *reader) syntax(err error) {
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil && y.GetToken().Position != nil {
 		p := y.GetToken().Position
-		r.fail(Pos{r.file, p.Line, p.Column}, "%s; want valid YAML", y.GetMessage())
+		want := "want valid YAML"
+		if strings.Contains(y.GetMessage(), "mapping value is not allowed") {
+			want += "; a value with a colon and a blank needs quotes, or the lines below >-"
+		}
+		r.fail(Pos{r.file, p.Line, p.Column}, "%s; %s", y.GetMessage(), want)
 		return
 	}
 	r.fail(Pos{r.file, 1, 1}, "%s; want valid YAML", strings.SplitN(err.Error(), "\n", 2)[0])

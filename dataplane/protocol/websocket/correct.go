@@ -82,15 +82,16 @@ func planInsert(c *protocol.Correction, o *outcome) (after []byte, note string) 
 	return nil, "refused: a message needs a value"
 }
 
-// planReject answers with a Close frame: the reply's status is its code, 0 for
-// none, the reason stands behind it; or with the reply's raw bytes.
+// planReject answers with a Close frame: the reply's status is its code, the
+// reason stands behind it; or, where it has none, with the reply's raw bytes, which
+// may be none.
 func (d *Decoder) planReject(c *protocol.Correction, o *outcome) (after []byte, note string) {
 	switch {
 	case c.Reply == nil:
 		return nil, "refused: no reply"
-	case c.Reply.Raw != "":
+	case c.Reply.Status == 0:
 		o.reply = []byte(c.Reply.Raw)
-	case c.Reply.Status != 0 && (c.Reply.Status < 1000 || c.Reply.Status > 4999):
+	case c.Reply.Status < 1000 || c.Reply.Status > 4999:
 		return nil, "refused: not the code of a Close frame"
 	default:
 		o.reply = closeFrame(c.Reply.Status, c.Reply.Reason)

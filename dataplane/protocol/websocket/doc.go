@@ -84,7 +84,7 @@ func Elements() map[string]protocol.ElementType {
 				"fin":    {Type: protocol.Bool, Doc: "it ends its message"},
 				"masked": {Type: protocol.Bool, Doc: "it has a masking key"},
 				"rsv":    {Type: protocol.Int, Doc: "the three reserved bits, 4 for the first"},
-				"length": {Type: protocol.Int, Doc: "octets of the payload, as the header says"},
+				"length": {Type: protocol.Int, Doc: "octets of the payload, as the header says, at most 2^61"},
 				"total":  {Type: protocol.Int, Doc: "the same of the message so far, with this frame"},
 				"index":  {Type: protocol.Int, Doc: "its place in its message, from 0"},
 				"fault":  {Type: protocol.String, Doc: "code of what RFC 6455 does not allow; empty"},

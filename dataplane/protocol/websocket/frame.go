@@ -26,6 +26,7 @@ type header struct {
 	key    [4]byte
 	length int64 // of the payload, at most maxLength
 	short  bool  // the length could have been said in fewer octets
+	signed bool  // the highest bit of the length is set, which some take for a sign
 }
 
 func (h *header) control() bool { return h.opcode >= opClose }
@@ -71,7 +72,7 @@ func parseHeader(b []byte) (h header, ok bool) {
 	case 8:
 		u := binary.BigEndian.Uint64(b[2:])
 		n = int64(min(u, maxLength))
-		h.short = u < 1<<16
+		h.short, h.signed = u < 1<<16, u>>63 == 1
 	}
 	h.length = n
 	if h.masked {

@@ -209,12 +209,14 @@ func (h *half) fault(f header, deflate bool) string {
 		return "rsv"
 	case !data && (f.length > 125 || !f.fin):
 		return "control"
+	case data && (f.opcode == opContinuation) != (h.under != 0):
+		return "sequence"
+	case f.signed:
+		return "sign"
 	case f.masked != (h.dir == session.ToServer):
 		return "mask"
 	case f.short:
 		return "length"
-	case data && (f.opcode == opContinuation) != (h.under != 0):
-		return "sequence"
 	}
 	return ""
 }

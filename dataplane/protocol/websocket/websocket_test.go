@@ -72,7 +72,7 @@ var exchanges = []struct {
 	{"refused with a code", rules{"client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1009}}, e.Field("length").Value.(int64) > 100<<20
 	}}, join(client(1, true, "1"), huge, []byte("AAAA")), server(1, "late"), client(1, true, "1"), []byte("\x88\x02\x03\xf1"), 0},
-	{"refused, then closed by the client", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}})},
+	{"refused, then closed by the client", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
 		join(client(1, true, "evil"), client(1, true, "more"), client(8, true, ""), client(1, true, "behind")), server(8, ""), client(8, true, ""), []byte("\x88\x00"), 0},
 	{"refused, session closed", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008, Reason: "no", Close: true}})},
 		client(1, true, "evil"), nil, nil, []byte("\x88\x04\x03\xf0no"), session.Close},
@@ -98,7 +98,7 @@ var exchanges = []struct {
 	{"the last of many values", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Remove}, e.Field("path").Value == "/299"
 	}}, client(1, true, "["+strings.Repeat("0,", 299)+"1]"), nil, client(1, true, "["+strings.Repeat("0,", 298)+"0]"), nil, 0},
-	{"shadow", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Shadow: true, Reply: &protocol.Reply{}})},
+	{"shadow", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Shadow: true, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
 		client(1, true, "evil"), nil, client(1, true, "evil"), nil, 0},
 	{"reset", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reset})},
 		join(client(1, true, "1"), client(1, true, "evil")), nil, client(1, true, "1"), nil, session.Reset},
@@ -249,7 +249,7 @@ func FuzzSegmentation(f *testing.F) {
 			{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008}}, {Action: protocol.Insert, Insert: &protocol.Insertion{Before: true, Fields: [][2]string{{"value", "n"}}}}}
 		pick := func() protocol.Correction { return actions[r.IntN(len(actions))] }
 		set := rules{"client.message": has("e", pick()), "server.message": has("e", pick()), "client.json": has("1", pick()), "server.json": has("1", protocol.Correction{Action: protocol.Remove}), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
-			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{}}, e.Field("fault").Value == "opcode"
+			return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}}, e.Field("fault").Value == "opcode"
 		}}
 		o := Options{MaxMessage: 100, Deflate: r.IntN(2) == 0, Exceed: []string{protocol.ExceedPass, protocol.ExceedReset}[r.IntN(2)]}
 		whole, cut := wiretest.New(t, New(set, o)), wiretest.New(t, New(set, o))
