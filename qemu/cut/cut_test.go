@@ -51,7 +51,8 @@ func TestReplay(t *testing.T) {
 		{"a flush between: in order", []Op{write(0, "a"), flush, write(1, "b"), flush}, ".... a... ab.."},
 		{"no flush between: in any", []Op{write(0, "a"), write(1, "b"), flush}, ".... .b.. a... ab.."},
 		{"three", []Op{write(0, "a"), write(1, "b"), write(2, "c")}, ".... ..c. .b.. .bc. a... a.c. ab.. abc."},
-		{"over each other", []Op{write(0, "aa"), write(1, "bb"), flush, write(0, "c")}, ".... .bb. aa.. abb. cbb."},
+		{"over each other", []Op{write(0, "aa"), write(1, "bb"), flush, write(0, "c")}, ".... .bb. a... aa.. ab.. abb. cbb."},
+		{"one that is torn", []Op{write(0, "abc")}, ".... a... ab.. abc."},
 		{"back to what was", []Op{write(0, "a"), flush, write(0, "."), flush}, ".... a..."},
 		{"discards change nothing", []Op{{At: 0}, write(3, "d")}, ".... ...d"},
 	} {

@@ -49,10 +49,13 @@ type Undo struct {
 }
 
 // Write does one operation's write, and returns the way back.
-func (d *Disk) Write(op int) Undo {
+func (d *Disk) Write(op int) Undo { return d.tear(op, len(d.of(op))) }
+
+// tear does a write of which only the first sectors arrive.
+func (d *Disk) tear(op, sectors int) Undo {
 	u := Undo{op: op}
 	first := d.ops[op].At / sectorSize
-	for i, p := range d.of(op) {
+	for i, p := range d.of(op)[:sectors] {
 		u.was = append(u.was, d.put(first+int64(i), p))
 	}
 	return u

@@ -10,7 +10,7 @@ import (
 type Cut struct {
 	After int    // operations that were begun
 	How   string // which of the writes since the last flush had arrived
-	Mixed bool   // not all of them
+	Mixed bool   // not all of them, or one in part
 }
 
 // chances is how many mixtures, picked at random, are tried of the writes between
@@ -21,7 +21,8 @@ const chances = 6
 // disk can have had at a power cut, in order of time. What was written before a
 // flush is on the disk after it. Of what came later, a disk may have written any
 // part in any order; so many that not all can be tried. Tried are, after every
-// write: all so far; and for each span between two flushes: all but one, one
+// write: all so far, and all but that only the first sectors of the last one have
+// arrived (one, and some); and for each span between two flushes: all but one, one
 // alone, the later ones without the earlier, and some mixtures, the same each
 // time.
 func Replay(d *Disk, look func(Cut) error) error {
@@ -42,12 +43,40 @@ func Replay(d *Disk, look func(Cut) error) error {
 		if op.Data == nil {
 			continue
 		}
+		if err := d.torn(i, random, look); err != nil {
+			return err
+		}
 		open, undone = append(open, i), append(undone, d.Write(i))
 		if err := look(Cut{i + 1, "all writes so far", false}); err != nil {
 			return err
 		}
 	}
 	return d.mixtures(len(d.ops), open, undone, random, look)
+}
+
+// block is what file systems write of what they keep for themselves, in sectors.
+const block = 8
+
+// torn looks at contents in which one write has arrived in part. A sector is
+// written as a whole or not.
+func (d *Disk) torn(op int, random *rand.Rand, look func(Cut) error) error {
+	whole := len(d.of(op))
+	if whole < 2 {
+		return nil
+	}
+	some := 1 + random.IntN(whole-1)
+	if whole <= block {
+		some = whole - 1
+	}
+	for _, n := range slices.Compact([]int{1, some}) {
+		u := d.tear(op, n)
+		err := look(Cut{op + 1, fmt.Sprintf("of the last write %d of %d sectors", n, whole), true})
+		d.Undo(u)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mixtures looks at contents in which some of the writes since the last flush are

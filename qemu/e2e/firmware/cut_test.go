@@ -23,7 +23,7 @@ var cutAll = flag.Bool("cut-all", false, "look at all contents of the data parti
 
 // record has a machine live its first days while QEMU records what it writes: it
 // starts from a new disk, its settings are changed three times and imported, it
-// takes definitions and firmware, and confirms it. It returns the disk as it was
+// takes definitions and firmware, confirms it, and is reset to factory settings. It returns the disk as it was
 // before, the record, and the machine's firmware.
 func record(m *machine, a *author) (before string, ops []cut.Op, images map[string][]byte) {
 	m.Helper()
@@ -64,6 +64,12 @@ func record(m *machine, a *author) (before string, ops []cut.Op, images map[stri
 	m.typed("updated install")
 	m.wait(`slot 0.2.0 runs, on trial`)
 	m.wait(`firmware: 0.2.0 is confirmed`)
+	m.shell()
+	m.typed("settings reset yes")
+	m.wait(`factory reset: done`)
+	m.wait(`updated: ready`)
+	m.shell()
+	m.run("echo marker-5 > /data/marker; sync")
 	m.powerOff()
 	ops, err := cut.Read(log)
 	if err != nil {
@@ -87,8 +93,9 @@ func smallPack(t testing.TB) *pack.Pack {
 }
 
 // mtus are what tells the machine's settings apart, in order of time: of the
-// image, of three changes, and of an import of the second.
-var mtus = []int{0, 1600, 1700, 1800, 1700}
+// image, of three changes, of an import of the second, and of the image again after
+// a factory reset.
+var mtus = []int{0, 1600, 1700, 1800, 1700, 0}
 
 // TestPowerCuts takes the power away at every write of a machine's first days:
 // whatever was on the disk then, the machine starts, from firmware that is whole,
@@ -119,7 +126,7 @@ func TestPowerCuts(t *testing.T) {
 	}
 	t.Logf("%d writes, of which %d of a download, and %d flushes; %d cut points, %d different contents of the EFI system partition, %d of the data partition; %s",
 		writes, j.ignored, len(ops)-writes, points, len(j.esp), len(j.data), j.classes())
-	for _, s := range j.picked(*cutBoots) {
+	for _, s := range append(j.picked(*cutBoots-1), j.reset) {
 		t.Run(s.class, func(t *testing.T) { j.boot(t, s) })
 	}
 }
@@ -137,6 +144,9 @@ type start struct {
 	slot  slot.Slot
 }
 
+// resetting is the class of what a cut in the middle of a factory reset leaves.
+const resetting = "factory reset"
+
 // boot starts a machine from a content and wants it to be what was foretold.
 func (j *judge) boot(t *testing.T, s start) {
 	m := newMachine(t)
@@ -146,8 +156,16 @@ func (j *judge) boot(t *testing.T, s start) {
 	if g[1] != s.slot.Version {
 		t.Errorf("slot %s runs, %s; want %s", g[1], g[2], s.slot.Version)
 	}
+	if s.class == resetting {
+		m.wait(`factory reset: done`)
+	}
 	m.waitAll(`forwarding, `, `management https`)
 	m.powerOff()
+}
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // keep writes the disk as it is now, to be started.

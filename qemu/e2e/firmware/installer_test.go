@@ -11,7 +11,7 @@ import (
 
 // TestInstaller: a machine with an empty disk starts from the stick, asks where
 // to, installs there and nowhere else, and once the stick is out starts from its
-// disk and forwards.
+// disk, forwards, and is set up on its console: the ten steps of docs/install.md.
 func TestInstaller(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
@@ -58,10 +58,22 @@ func TestInstaller(t *testing.T) {
 	// The stick's port has nothing in it from now on.
 	m.config.More = nil
 	m.on()
-	m.wait(`forwarding, `)
+	m.waitAll(`forwarding, `, `management https`)
 	m.wantThrough(l)
+	m.setUp()
 	m.powerOff()
 	m.ownTable(size)
+}
+
+// setUp answers the console's questions at a new box.
+func (m *machine) setUp() {
+	m.Helper()
+	const password = "four plain words here"
+	for _, step := range [][2]string{{"11", `Host name \[`}, {"rack7", `by DHCP  2 by hand`}, {"1", `The clock says`}, {"", `NTP`}, {"", `Update repository`}, {"", `pass uninspected  2 stop`},
+		{"1", `first administrator \[admin\]`}, {"", `Type yes`}, {"yes", `Password`}, {password, `The same again`}, {password, `The page is at https://10\.0\.2\.15`}} {
+		m.typed(step[0])
+		m.wait("%s", step[1])
+	}
 }
 
 // ownTable wants the disk to have GUIDs that the image has not, and a data

@@ -38,6 +38,7 @@ type judge struct {
 	esp    map[uint64]bool
 	data   map[uint64]bool
 	starts []start
+	reset  start           // in the middle of a factory reset
 	ways   map[string]bool // classes that are among them
 	meta   map[string]bool // metadata of updates that were looked at
 
@@ -228,32 +229,6 @@ func (j *judge) loader(v *fat.Volume) error {
 	return nil
 }
 
-// mended is a partition that is mended in memory.
-type mended struct {
-	under io.ReaderAt
-	wrote map[int64][]byte
-	each  func() error // after each write
-}
-
-func (m *mended) ReadAt(b []byte, at int64) (int, error) {
-	n, err := m.under.ReadAt(b, at)
-	for to, w := range m.wrote {
-		if to < at+int64(n) && at < to+int64(len(w)) {
-			copy(b[max(0, to-at):n], w[max(0, at-to):])
-		}
-	}
-	return n, err
-}
-
-// WriteAt keeps writes apart by where they begin: the same place is written with
-// the same length again.
-func (m *mended) WriteAt(b []byte, at int64) (int, error) {
-	m.wrote[at] = bytes.Clone(b)
-	return len(b), m.each()
-}
-
-func (m *mended) Sync() error { return nil }
-
 // lookData wants init to find a file system that it can repair, settings that are
 // old or new, and all else that it reads at start in one piece.
 func (j *judge) lookData(c cut.Cut) error {
@@ -285,7 +260,7 @@ func (j *judge) lookData(c cut.Cut) error {
 		return err
 	}
 	var dump strings.Builder
-	for _, what := range []string{"appliance.ini", "settings", "settings-format", "import.tar", "update/definitions", "update/metadata"} {
+	for _, what := range []string{"appliance.ini", "settings", "settings-format", "import.tar", "factory-reset", "marker", "box.export", "update/definitions", "update/metadata"} {
 		fmt.Fprintf(&dump, "rdump /%s %s\n", what, filepath.Join(tree, filepath.Dir(what)))
 	}
 	if err := os.MkdirAll(filepath.Join(tree, "update"), 0o700); err != nil {
@@ -319,6 +294,14 @@ func (j *judge) writeData(path string) error {
 // lookSettings does what init does before it puts settings into force.
 func (j *judge) lookSettings(tree string, mark int) error {
 	said := func(string, ...any) {}
+	if exists(tree, "factory-reset") {
+		// What is erased in part is erased to its end.
+		if !j.ways[resetting] && exists(tree, "box.export") && !exists(tree, "appliance.ini") {
+			j.ways[resetting] = true
+			j.reset = j.keep(start{class: resetting, slot: slot.Slot{Version: "0.2.0"}})
+		}
+		return nil
+	}
 	if err := keeper.Adopt(tree, said); err != nil {
 		return err
 	}
@@ -336,8 +319,12 @@ func (j *judge) lookSettings(tree string, mark int) error {
 	}
 	// An import that waits is taken.
 	next := mtus[min(mark+1, len(mtus)-1)]
-	if _, err := os.Stat(filepath.Join(tree, "import.tar")); err == nil && mark == 3 {
+	if mark == 3 && exists(tree, "import.tar") {
 		return nil
+	}
+	// The settings are gone: then so is all that was there beside them.
+	if mark == len(mtus)-2 && set.Wire.MTU == 0 && exists(tree, "box.export") {
+		return errors.New("a factory reset was left half done")
 	}
 	if got := set.Wire.MTU; got != mtus[mark] && got != next {
 		return fmt.Errorf("the settings have mtu %d; %d was acknowledged, %d is next", got, mtus[mark], next)
