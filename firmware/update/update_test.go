@@ -180,35 +180,36 @@ func TestCheck(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		want string
+		says string
 		do   func(a *author, c *Client) error
 	}{
-		{BadSignature, func(a *author, c *Client) error {
+		{BadSignature, "not signed by keys that this box trusts", func(a *author, c *Client) error {
 			foreign := newAuthor(a.T)
 			foreign.firmware("box", "2.0.0")
 			_, err := c.Check(a.Context(), foreign.open(foreign.bundle()))
 			return err
 		}},
-		{BadSignature, func(a *author, c *Client) error {
+		{BadSignature, "not signed by keys that this box trusts", func(a *author, c *Client) error {
 			// The keys for definitions sign firmware.
 			a.Keys = swapKeys(a.T, a.Keys)
 			a.firmware("box", "2.0.0")
 			_, err := c.Check(a.Context(), a.web())
 			return err
 		}},
-		{BadSignature, func(a *author, c *Client) error {
+		{BadSignature, "not signed by keys that this box trusts", func(a *author, c *Client) error {
 			// One signature of two.
 			a.must("", os.Remove(filepath.Join(string(a.Keys), "firmware-b.key")))
 			a.firmware("box", "2.0.0")
 			_, err := c.Check(a.Context(), a.web())
 			return err
 		}},
-		{Expired, func(a *author, c *Client) error {
+		{Expired, "has expired", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			a.now = a.now.Add(61 * 24 * time.Hour)
 			_, err := c.Check(a.Context(), a.web())
 			return err
 		}},
-		{Older, func(a *author, c *Client) error {
+		{Older, "older than what this box has seen already", func(a *author, c *Client) error {
 			// A mirror that goes back in time.
 			a.firmware("box", "2.0.0")
 			old := a.bundle()
@@ -219,48 +220,48 @@ func TestRefusals(t *testing.T) {
 			_, err := c.Check(a.Context(), a.open(old))
 			return err
 		}},
-		{Older, func(a *author, c *Client) error {
+		{Older, "has firmware 1.0.0; this box runs 1.0.0", func(a *author, c *Client) error {
 			a.firmware("box", "1.0.0")
 			o, err := c.Check(a.Context(), a.open(a.bundle()))
 			return errors.Join(err, c.Useless(o))
 		}},
-		{Older, func(a *author, c *Client) error {
+		{Older, "has definitions 3; this box has 3", func(a *author, c *Client) error {
 			a.definitions(3)
 			o, err := c.Check(a.Context(), a.open(a.bundle()))
 			return errors.Join(err, c.Useless(o))
 		}},
-		{WrongBoard, func(a *author, c *Client) error {
+		{WrongBoard, "for board other; this box is a box", func(a *author, c *Client) error {
 			a.firmware("other", "2.0.0")
 			o, err := c.Check(a.Context(), a.open(a.bundle()))
 			return errors.Join(err, c.Useless(o))
 		}},
-		{CutShort, func(a *author, c *Client) error {
+		{CutShort, "cut short", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			return cut(a, a.bundle(), 2)
 		}},
-		{CutShort, func(a *author, c *Client) error {
+		{CutShort, "cut short", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			return cut(a, a.bundle(), 1000)
 		}},
-		{TooLarge, func(a *author, c *Client) error {
+		{TooLarge, "larger than it may be", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			return tamper(a, c, func(b []byte) []byte { return append(b, "more"...) })
 		}},
-		{CutShort, func(a *author, c *Client) error {
+		{CutShort, "cut short", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			return tamper(a, c, func(b []byte) []byte { return b[:len(b)-1] })
 		}},
-		{Damaged, func(a *author, c *Client) error {
+		{Damaged, "not what was signed: it is damaged", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			return tamper(a, c, func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
 		}},
-		{Damaged, func(a *author, c *Client) error {
+		{Damaged, "this file is no update", func(a *author, c *Client) error {
 			file := filepath.Join(a.TempDir(), "text")
 			a.must("", os.WriteFile(file, []byte(strings.Repeat("no update\n", 200)), 0o644))
 			_, err := OpenBundle(file)
 			return err
 		}},
-		{Unreachable, func(a *author, c *Client) error {
+		{Unreachable, "cannot be read", func(a *author, c *Client) error {
 			s := httptest.NewServer(nil)
 			s.Close()
 			w, err := NewWeb(s.URL, "")
@@ -268,7 +269,7 @@ func TestRefusals(t *testing.T) {
 			_, err = c.Check(a.Context(), w)
 			return err
 		}},
-		{NoRoom, func(a *author, c *Client) error {
+		{NoRoom, "not enough room", func(a *author, c *Client) error {
 			a.firmware("box", "2.0.0")
 			o, err := c.Check(a.Context(), a.web())
 			a.must("", err)
@@ -280,8 +281,8 @@ func TestRefusals(t *testing.T) {
 		a := newAuthor(t)
 		c := a.box()
 		err := tt.do(a, c)
-		if code(err) != tt.want {
-			t.Errorf("refused with %q, %v; want %s", code(err), err, tt.want)
+		if code(err) != tt.want || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("refused with %q, %v; want %s, %q", code(err), err, tt.want, tt.says)
 		}
 		if left, _ := filepath.Glob(filepath.Join(c.Dir, "targets", "wirepatch_*")); len(left) > 0 {
 			t.Errorf("%s: %q is there to be installed", tt.want, left)
