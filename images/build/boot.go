@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"wirepatch/board"
 	"wirepatch/firmware/release"
@@ -123,14 +125,33 @@ func (i *image) readKey(context.Context) (string, error) {
 	if i.shell {
 		return "", errors.New("an image with a shell is not signed: on every machine that trusts the key it would open the secrets to whoever starts it; leave out -debug-shell or -secureboot")
 	}
-	var err error
-	if i.key, err = secureboot.Read(i.secure); err != nil {
+	folder, err := i.keyFolder()
+	if err != nil {
+		return "", err
+	}
+	if i.key, err = secureboot.Read(folder); err != nil {
 		return "", err
 	}
 	// The certificate that machines are to trust goes onto the disk, where their
 	// set-up finds it.
 	i.certificate = i.key.Certificate.Raw
 	return i.key.Certificate.Subject.CommonName, nil
+}
+
+// development stands for the folder of a key that the build makes for itself. Only
+// by that name: a folder that was misspelt is not to sign a release with a new key.
+const development = "development"
+
+// keyFolder is where the key lies.
+func (i *image) keyFolder() (string, error) {
+	if i.secure != development {
+		return i.secure, nil
+	}
+	folder := filepath.Join(i.cache, "secureboot-"+development)
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		return folder, err
+	}
+	return folder, secureboot.Make(folder, "Wirepatch development, not for the field", time.Now())
 }
 
 // enrolment adds what machines in setup mode are to be told.
