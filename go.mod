@@ -84,6 +84,7 @@ require (
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
 	modernc.org/sqlite v1.62.0
 	mvdan.cc/sh/v3 v3.11.0
+	rsc.io/qr v0.2.0
 )
 
 require (

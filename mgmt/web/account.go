@@ -15,6 +15,7 @@ type account struct {
 	RecoveryLeft          int
 	MinLength             int
 	Secret, URI           string // a new factor, not yet in force
+	Square                *square // the same for a camera
 	Sessions              []sessionRow
 }
 
@@ -30,6 +31,7 @@ func (s *Site) accountPage(w http.ResponseWriter, r *http.Request, v visit) {
 	if !a.HasFactor {
 		a.Secret = auth.NewFactor()
 		a.URI = auth.FactorURI(a.Secret, v.who, s.hostname())
+		a.Square = squareOf(a.URI)
 	}
 	for _, o := range s.Sessions.Of(v.who) {
 		a.Sessions = append(a.Sessions, sessionRow{o.From, at(o.Begun), o.Token == v.session.Token})
