@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -336,8 +337,28 @@ func (d Definition) names(c Component) bool {
 	if normal(c.Name) == normal(parts[4]) || alias(c.Name) == normal(parts[4]) {
 		return true
 	}
-	product, _, _ := strings.Cut(d.Product, " (")
+	product := d.product()
 	return product != "" && normal(c.Name) == normal(product) || c.PURL != "" && product != "" && strings.HasSuffix(strings.ToLower(c.PURL), "/"+strings.ToLower(product))
+}
+
+// product is the name that people know.
+func (d Definition) product() string {
+	name, _, _ := strings.Cut(d.Product, " (")
+	return name
+}
+
+// productNames are the names by which definitions know what runs on a server.
+func productNames(all []Definition) []string {
+	names := map[string]bool{}
+	for _, d := range all {
+		name := d.product()
+		if parts := strings.Split(d.CPE, ":"); name == "" && len(parts) > 4 {
+			name = parts[4]
+		}
+		names[name] = true
+	}
+	delete(names, "")
+	return slices.SortedFunc(maps.Keys(names), func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 }
 
 // normal makes names alike that differ in what people write differently.

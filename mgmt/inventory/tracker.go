@@ -50,6 +50,7 @@ type View struct {
 	Servers    []Server
 	Exposures  []Exposure
 	Advisories int
+	Products   []string      // names that inline patches are for
 	Took       time.Duration // to work out
 }
 
@@ -98,11 +99,12 @@ func (t *Tracker) View() (*View, error) {
 			return nil, err
 		}
 	}
-	all := Exposures(servers, t.advice, Loaded(last, t.products), status)
+	loaded := Loaded(last, t.products)
+	all := Exposures(servers, t.advice, loaded, status)
 	for i := range all {
 		t.judgeHistory(&all[i])
 	}
-	t.view, t.key = &View{At: t.Now().UTC(), Servers: servers, Exposures: all, Advisories: n, Took: time.Since(begun)}, key
+	t.view, t.key = &View{At: t.Now().UTC(), Servers: servers, Exposures: all, Advisories: n, Products: productNames(loaded), Took: time.Since(begun)}, key
 	return t.view, nil
 }
 

@@ -175,7 +175,7 @@ type settingsView struct {
 	Certificate                 certificateView
 	Mode, Address, Gateway, DNS string
 	Services                    []serviceEdit
-	Protocols                   []string
+	Protocols, Products         []string
 	Text                        string
 	History                     []revisionRow
 	Approvals                   int
@@ -222,6 +222,9 @@ func (s *Site) settingsPage(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	if err != nil {
 		view.Problem = visible.Line(err.Error())
+	}
+	if now, err := s.Exposures.View(); err == nil {
+		view.Products = now.Products
 	}
 	view.Certificate = s.certificateView()
 	view.Approvals, _ = s.Changes.Approvals()

@@ -17,17 +17,18 @@ import (
 
 // serverList is the page of servers.
 type serverList struct {
-	Problem string
-	Words   string
-	Order   string
-	Orders  []string
-	Rows    []serverRow
-	Total   int // that the words fit
-	First   int // number of the first that is listed
-	Earlier string
-	Later   string
-	Found   []foundRow // not in the inventory
-	More    int        // that are not listed
+	Problem  string
+	Words    string
+	Order    string
+	Orders   []string
+	Rows     []serverRow
+	Total    int // that the words fit
+	First    int // number of the first that is listed
+	Earlier  string
+	Later    string
+	Products []string   // that inline patches are for
+	Found    []foundRow // not in the inventory
+	More     int        // that are not listed
 }
 
 type serverRow struct {
@@ -60,6 +61,7 @@ func (s *Site) serversPage(w http.ResponseWriter, r *http.Request, v visit) {
 		l.Problem = visible.Line(err.Error())
 		now = &inventory.View{}
 	}
+	l.Products = now.Products
 	all, err := s.Inventory.Found()
 	if err != nil {
 		l.Problem = visible.Line(err.Error())

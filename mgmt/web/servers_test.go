@@ -142,6 +142,11 @@ func TestOrders(t *testing.T) {
 	if got := order("/vulnerabilities?order=vulnerability", ">CVE-2023-29401<", ">CVE-2023-26125<"); got != ">CVE-2023-29401< >CVE-2023-26125<" {
 		t.Errorf("by vulnerability: %s; want the newest first", got)
 	}
+	for _, path := range []string{"/servers", "/settings"} {
+		if !strings.Contains(l.page("operator", path), "<option>gin</option>") {
+			t.Errorf("%s does not offer the products that inline patches are for", path)
+		}
+	}
 	for path, want := range map[string][]string{"/vulnerabilities": {`href="/servers/10.9.0.2"`, `href="/patches/WP-2023-26125"`}, "/reports/now?kind=compliance": {`href="/vulnerabilities/CVE-2023-26125"`}} {
 		for _, w := range want {
 			if !strings.Contains(l.page("auditor", path), w) {
