@@ -14,7 +14,7 @@ type account struct {
 	MustChange, HasFactor bool
 	RecoveryLeft          int
 	MinLength             int
-	Secret, URI           string // a new factor, not yet in force
+	Secret, URI           string  // a new factor, not yet in force
 	Square                *square // the same for a camera
 	Sessions              []sessionRow
 }
