@@ -203,9 +203,14 @@ func (e *Engine) inherit(s *Session, syn bool) {
 		return
 	}
 	s.place, s.deltas, s.edited = l.slot, l.deltas, true
-	a, b := uint32(l.deltas[0]), uint32(l.deltas[1])
+	s.place.Set(s.bequeathed()) // what the earlier engine let pass, this one knows nothing of
+}
+
+// bequeathed is how the ports carry a session that an earlier engine has edited.
+func (s *Session) bequeathed() Carriage {
+	a, b := uint32(s.deltas[0]), uint32(s.deltas[1])
 	s.carriage = Carriage{Settled: true, Lanes: [2]Lane{{Seq: a, Ack: -b}, {Seq: b, Ack: -a}}}
-	s.place.Set(s.carriage) // what the earlier engine let pass, this one knows nothing of
+	return s.carriage
 }
 
 // forgetLegacies frees the slots of sessions that never spoke again.

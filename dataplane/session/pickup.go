@@ -33,6 +33,7 @@ const (
 //
 //	receiver not heard yet    kept; the receiver is made to speak
 //	receiver heard            begins, at what it acknowledged; then what was kept
+//	receiver silent           begins at what was kept, see unheard
 //
 // It says whether f may go on.
 func (s *Session) pickUp(h, r *half, v packet.VNet, f *packet.Frame) bool {
@@ -88,6 +89,7 @@ func (s *Session) await(h *half, v packet.VNet, f *packet.Frame) bool {
 	}
 	if w.tries > maxFirst || len(f.Data) > s.e.cfg.Limits.Ahead {
 		s.first = nil
+		s.unheard = &unheard{h.dir, f.Seq()}
 		return false
 	}
 	w.f, w.v = *f, v

@@ -34,6 +34,7 @@ type Session struct {
 	carriage  Carriage
 	unsettled uint64   // Engine.beats when carriage became so
 	first     *first   // what a session that is picked up began with
+	unheard   *unheard // nil: where its receivers stand is known
 	carried   uint64   // packets, when last asked
 	waited    int      // segments since the ports were asked to carry them
 	deltas    [2]int64 // what an earlier engine has added to the streams
@@ -121,6 +122,9 @@ func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
 	case s.ended:
 		s.afterEnd(h, r, f)
 	default:
+		if s.unheard != nil && !s.late(h, f.Seq(), f.Ack(), f.Payload < f.End, f.Flags&packet.ACK != 0) {
+			return
+		}
 		if !h.known || !r.known {
 			if !s.pickUp(h, r, v, f) {
 				return
@@ -204,7 +208,7 @@ func (s *Session) begin(d Direction, f *packet.Frame) {
 		c.scale, v.scale = c.hs.Scale, v.hs.Scale
 	}
 	s.blind, s.closing, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false
-	s.deltas = [2]int64{}
+	s.deltas, s.unheard = [2]int64{}, nil
 	s.leave()
 	s.inspector = nil
 }
