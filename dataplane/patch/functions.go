@@ -61,6 +61,7 @@ var functions = []function{
 	{"jsonQuote", text1("jsonQuote", cel.StringType, jsonQuote)},
 	{"htmlEscape", text1("htmlEscape", cel.StringType, func(s string) ref.Val { return types.String(html.EscapeString(s)) })},
 	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
+	{"urlPath", text1("urlPath", cel.StringType, func(s string) ref.Val { return types.String(urlPath(s)) })},
 	{"urlEncode", text1("urlEncode", cel.StringType, func(s string) ref.Val { return types.String(percent.Encode(s, "/")) })},
 	{"base64Decode", text1("base64Decode", cel.StringType, func(s string) ref.Val { return types.String(base64Decode(s)) })},
 	{"base64Encode", text1("base64Encode", cel.StringType, func(s string) ref.Val {

@@ -206,6 +206,28 @@ func urlDecode(s string) string {
 	return string(out)
 }
 
+// urlPath is a path as the URL standard of browsers and Node.js has it: a backslash
+// is a slash, segments that are one or two dots, also as %2e, are carried out, and
+// empty ones stay.
+func urlPath(s string) string {
+	var out []string
+	segments := strings.Split(strings.TrimPrefix(strings.ReplaceAll(s, "\\", "/"), "/"), "/")
+	for i, segment := range segments {
+		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+		case "..":
+			out = out[:max(0, len(out)-1)]
+		case ".":
+		default:
+			out = append(out, segment)
+			continue
+		}
+		if i == len(segments)-1 {
+			out = append(out, "") // the folder that it leads to
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
 // base64Decode reads base64 with or without padding, in either alphabet; "" when
 // it is none.
 func base64Decode(s string) string {

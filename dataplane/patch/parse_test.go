@@ -21,6 +21,8 @@ func TestParseFaults(t *testing.T) {
 		{"raw and status", head + "  - at: a\n    do: {reject: {status: 403, raw: x}}\n", `reject: want either raw, or status`},
 		{"framing", head + "  - at: a\n    do: {reject: {status: 403, framing: x}}\n", `reject.framing: found "x"; want one of length, chunked, close`},
 		{"framing of a reply", head + "  - at: a\n    do: {reply: {status: 100, framing: close}}\n", `reply: `},
+		{"header in quotes", head + "  - at: a\n    do: {reject: {status: 403, headers: [\"X: y\"]}}\n", `reject.headers: found text; want NAME: TEXT, without quotes`},
+		{"a colon and a blank", head + "  - at: a\n    when: value.contains(\"a: b\")\n    do: drop\n", `a value with a colon and a blank needs quotes`},
 		{"alias", head + rule + "limits: &a [x]\n", `limits: found an anchor, alias or tag`},
 		{"no YAML", "a: [\n", `t.yaml:1:4`},
 		{"two documents", head + rule + "---\n" + head + rule, `found 2 YAML documents; want one`},
