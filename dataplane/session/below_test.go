@@ -133,6 +133,25 @@ func TestRetransmissionOfVouched(t *testing.T) {
 	expect(t, "what was acknowledged, changed", k.say(ToServer, 5000, 7000, push, changed), fmt.Sprintf("to server seq 5000 ack 7000 flags 18 %q", changed))
 }
 
+// TestRestOfVouched: where the receiver has a part of what the ports have let go
+// on, the rest, sent again, is for the policy.
+func TestRestOfVouched(t *testing.T) {
+	rest := request100[40:]
+	k := newTaken()
+	k.r.Half[ToServer].Acked = 5040
+	expect(t, "reset", k.say(ToServer, 5040, 7000, packet.ACK, rest),
+		`to server seq 5100 ack 7000 flags 14 ""`, `to server seq 5040 ack 7000 flags 14 ""`, `to client seq 7000 ack 5040 flags 14 ""`)
+
+	k = newTaken()
+	k.cfg.Services[0].Exceed = PolicyPass
+	k.r.Half[ToServer].Acked = 5040
+	expect(t, "pass", k.say(ToServer, 5040, 7000, packet.ACK, rest), fmt.Sprintf("to server seq 5040 ack 7000 flags 10 %q", rest))
+	if n := k.Stats().Passed; n != 1 {
+		t.Errorf("%d sessions passed; want 1", n)
+	}
+	expect(t, "the answer", k.say(ToClient, 7000, 5100, packet.ACK, "ok"), `to client seq 7000 ack 5100 flags 10 "ok"`)
+}
+
 // TestResumedResponse: the rest of a body passes unseen, apart from its last byte.
 func TestResumedResponse(t *testing.T) {
 	k := newTaken()

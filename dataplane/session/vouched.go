@@ -30,6 +30,13 @@ func (s *Session) vouch(h, r *half, q *held) bool {
 		}
 		return true
 	}
+	if at := v.from + int64(len(v.b)); q.off > at && h.una > at {
+		// The receiver has a part of the message, and its sender will never repeat
+		// that: the rest cannot be compared. To wait for all of it were to stall.
+		h.vouched = nil
+		s.exceed("a part of a message that only the ports have seen was lost")
+		return !s.gone
+	}
 	s.gather(h, r, q, body)
 	return false
 }
