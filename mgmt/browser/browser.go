@@ -149,7 +149,18 @@ func Ask[T any](b *Browser, expression string) T {
 // Text returns what an element shows.
 func (b *Browser) Text(sel CSS) string {
 	b.t.Helper()
-	return Run(b, chromedp.Text(sel))
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		text, err := chromedp.Run(ctx, chromedp.Text(sel)) // an error: the page has just been left
+		cancel()
+		if err == nil {
+			return text
+		}
+		if time.Now().After(end) {
+			b.Shot("failure")
+			b.t.Fatalf("what %s shows: %v", sel, err)
+		}
+	}
 }
 
 // Until waits until an expression is true in the page, whichever that is by then.

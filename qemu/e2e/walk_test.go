@@ -75,7 +75,7 @@ func TestWalk(t *testing.T) {
 }
 
 // single are pages of one thing each, and lists that are narrowed down.
-var single = []string{"/patches/WP-2023-26125", "/servers/192.0.2.7", "/vulnerabilities/CVE-2023-26125", "/changes/1", "/corrections/1", "/corrections?show=events", "/corrections?q=content-disposition",
+var single = []string{"/patches/WP-2023-26125", "/servers/192.0.2.7", "/vulnerabilities/CVE-2023-26125", "/changes/1", "/corrections/2", "/corrections?show=events", "/corrections?q=content-disposition",
 	"/reports/now?kind=exposure", "/reports/now?kind=compliance", "/reports/now?kind=effect", "/reports/now?kind=changes"}
 
 // timePages asks for each page a few times on one connection, as a browser does,
