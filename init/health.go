@@ -74,6 +74,9 @@ func (b *box) prove(ctx context.Context) {
 		b.compareMeasured(ctx)
 	}
 	if !b.running.counting() {
+		if b.running.boot.Entry != "" && b.tryAgain() {
+			return
+		}
 		b.keepConfirmed()
 		b.remember(ctx)
 		return
@@ -82,6 +85,9 @@ func (b *box) prove(ctx context.Context) {
 		return
 	}
 	need := b.settings.Firmware.ConfirmAfter
+	if readConfirmed() == b.release.Version {
+		need = 0 // it had proved itself; on trial was only whether it starts
+	}
 	b.journal.Logf("firmware: %s is on trial; it stays once it has been in health for %v", b.release.Version, need)
 	end := time.Now().Add(need + b.settings.Firmware.GiveUpAfter)
 	var healthy time.Time

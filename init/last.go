@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,7 @@ func (b *box) returnToConfirmed() bool {
 		if err := atomicfile.Remove(confirmedFile); err != nil {
 			return err
 		}
-		return d.Rename(s, slot.Slot{Version: last, Counting: true, Left: slot.Tries})
+		return errors.Join(d.Rename(s, slot.Slot{Version: last, Counting: true, Left: slot.Tries}), b.leaveNext(d))
 	})
 	if err != nil {
 		b.journal.Logf("firmware: %s was confirmed last and cannot be started: %v", last, err)

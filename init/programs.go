@@ -74,8 +74,9 @@ var dataplane = confine.Options{User: 0, Group: controlGroup, OOM: -900,
 	Capabilities: []string{"net_admin", "net_raw", "bpf", "perfmon", "sys_nice", "sys_resource", "ipc_lock"}}
 
 // updated reads what comes from outside, and must mount the EFI system partition
-// to put it in; it is root for nothing else. Its group is the socket's.
-var updated = confine.Options{User: 0, Group: controlGroup, OOM: 400, Capabilities: []string{"sys_admin"}}
+// to put it in, and take from the boot loader what was left with it; it is root for
+// nothing else. Its group is the socket's.
+var updated = confine.Options{User: 0, Group: controlGroup, OOM: 400, Capabilities: []string{"sys_admin", "linux_immutable"}}
 
 // mgmt is exposed to the management network: no rights, and the first to go
 // when memory runs out.

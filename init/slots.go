@@ -91,7 +91,7 @@ func (b *box) tellSlots(d slot.Dir) error {
 		}
 	}
 	b.note(func(p *published) { p.slots = out })
-	return nil
+	return b.leaveNext(d)
 }
 
 // confirm makes the running slot the one that stays. Its starts are not counted

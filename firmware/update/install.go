@@ -51,6 +51,10 @@ func (c *Client) installFirmware(file string, i *Item) error {
 		if running.Counting {
 			return refuse(NotReady, "the running firmware %s is still on trial; wait until it is confirmed", running.Version)
 		}
+		// From here on the boot loader chooses, and counts.
+		if err := (slot.Next{}).Leave(slot.Efivars); err != nil {
+			return err
+		}
 		next := slot.Slot{Version: i.Version, Counting: true, Left: slot.Tries}
 		return d.Install(next, running, f, i.Bytes, func(r io.Reader) error { return VerifyReader(r, i) })
 	})

@@ -28,6 +28,8 @@ var capabilities = map[string]uintptr{
 	"sys_nice":     unix.CAP_SYS_NICE,
 	"sys_resource": unix.CAP_SYS_RESOURCE,
 	"ipc_lock":     unix.CAP_IPC_LOCK,
+
+	"linux_immutable": unix.CAP_LINUX_IMMUTABLE,
 }
 
 // Options say what is left to the program.

@@ -1,6 +1,8 @@
 package firmware
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/u-root/u-root/pkg/cpio"
@@ -60,12 +62,16 @@ func TestDoubt(t *testing.T) {
 }
 
 // bothGivenUp takes the name that says that it was confirmed from the firmware
-// that runs. The boot loader starts the newest then, which comes back to that one.
+// that runs, and the machine forgets its UEFI variables. The boot loader starts the
+// newest then, which comes back to that one.
 func bothGivenUp(m *machine) {
 	m.Helper()
 	m.shell()
 	m.run("mkdir /tmp/esp; mount -t vfat /dev/vda1 /tmp/esp && mv /tmp/esp/EFI/Linux/wirepatch_0.1.0.efi /tmp/esp/EFI/Linux/wirepatch_0.1.0+0-3.efi && umount /tmp/esp && sync")
 	m.powerOff()
+	if err := os.Remove(filepath.Join(m.config.Dir, "vars.fd")); err != nil {
+		m.Fatal(err)
+	}
 	m.on()
 	m.wait(`slot 0\.2\.0 runs, given up`)
 	m.wait(`0\.1\.0 was confirmed last; no other has tries left`)

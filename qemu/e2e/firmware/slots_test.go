@@ -51,8 +51,8 @@ func TestNewSlot(t *testing.T) {
 	}{
 		{name: "good", tries: "+3"},
 		{
-			name: "panics", tries: "+3", over: []cpio.Record{cpio.Symlink("init", "nowhere")},
-			fails: []string{"Kernel panic", "Kernel panic", "Kernel panic"},
+			name: "panics", tries: "+1", over: []cpio.Record{cpio.Symlink("init", "nowhere")}, // TestRotten panics three times
+			fails: []string{"Kernel panic"},
 		},
 		{
 			// A module that cannot be read to its end: init waits for good, after

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"wirepatch/firmware/slot"
+)
+
+// leaveNext leaves with the boot loader what is started next, and what instead of
+// it, now that the slots are as they are.
+func (b *box) leaveNext(d slot.Dir) error {
+	all, err := d.List()
+	if err != nil {
+		return err
+	}
+	if err := slot.Plan(all).Leave(slot.Efivars); err != nil {
+		return fmt.Errorf("what is started next: %w", err)
+	}
+	return nil
+}
+
+// tryAgain is asked when what runs is confirmed. If there is a newer one that is,
+// too, that was to start and did not come as far as this: its file is damaged, or
+// the power went. It goes on trial again, from which the boot loader comes back
+// here by itself if there is no other way.
+func (b *box) tryAgain() bool {
+	again := ""
+	err := slot.With(b.running.boot.Partition, func(d slot.Dir) error {
+		all, err := d.List()
+		if err != nil || all[0].Counting || all[0].ID() == b.running.boot.Entry {
+			return err
+		}
+		again = all[0].Version
+		if err := d.Rename(all[0], slot.Slot{Version: again, Counting: true, Left: slot.Tries}); err != nil {
+			return err
+		}
+		return b.tellSlots(d)
+	})
+	if err != nil {
+		b.journal.Logf("firmware: put %s on trial again: %v", again, err)
+	}
+	if err != nil || again == "" {
+		return false
+	}
+	b.reboot("firmware " + again + " was confirmed and did not come up; it is tried again")
+	return true
+}
