@@ -24,7 +24,9 @@ console: ## attach this terminal to the serial console of the appliance that mak
 
 test: setup check image test-image ## all tests: units, namespaces, the image in QEMU (as root)
 	@# One package at a time: the namespaces and virtual machines of two would starve each other.
+	@rm -rf out/test/figures
 	go test -p 1 -count=1 -timeout 60m ./...
+	@cat out/test/figures/*
 
 soak: setup test-image ## hours of what make test does for minutes: the simulator, bad networks, kills, updates, power cuts, fuzzing (as root)
 	go test -count=1 -timeout 0 ./dataplane/session/sim -args -runs 1000000

@@ -124,8 +124,12 @@ func TestPowerCuts(t *testing.T) {
 	if last := j.mark(len(ops)); last != len(mtus)-1 {
 		t.Errorf("the record has marker %d last; want %d", last, len(mtus)-1)
 	}
-	t.Logf("%d writes, of which %d of a download, and %d flushes; %d cut points, %d different contents of the EFI system partition, %d of the data partition; %s",
-		writes, j.ignored, len(ops)-writes, points, len(j.esp), len(j.data), j.classes())
+	share := "every fourth of them on the data partition"
+	if *cutAll {
+		share = "all of them"
+	}
+	figure(t, "%d writes, of which %d of a download, and %d flushes; looked at: all %d cut points between two writes, and of %d contents with writes missing or torn %s; different were %d of the EFI system partition, %d of the data partition; %s",
+		writes, j.ignored, len(ops)-writes, points-j.mixtures, j.mixtures, share, len(j.esp), len(j.data), j.classes())
 	for _, s := range append(j.picked(*cutBoots-1), j.reset) {
 		t.Run(s.class, func(t *testing.T) { j.boot(t, s) })
 	}

@@ -39,6 +39,7 @@ func TestUpdatesInARow(t *testing.T) {
 		t.Logf("update %d: %s runs, %v since the first", i+1, to, time.Since(began).Round(time.Second))
 	}
 	m.wantSlots(fmt.Sprintf("wirepatch_0.%d.0.efi", *updates), fmt.Sprintf("wirepatch_0.%d.0.efi", *updates+1))
+	figure(t, "%d updates in a row, each confirmed, in %v", *updates, time.Since(began).Round(time.Second))
 }
 
 // roomToGrow is what may be added to the data partition by one update, in KiB:

@@ -1,17 +1,19 @@
 package firmware
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
 
-// TestUpdate: a box looks into the repository, takes definitions without a
-// restart and firmware with one, and refuses what it must not take.
+// TestUpdate: a box looks into the repository, takes definitions while a session
+// goes on and firmware with one restart, and refuses what it must not take.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	a := newAuthor(t)
 	over := a.trusting("repository = " + a.url + "\n")
 	m := newMachine(t)
+	l := m.cable()
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: over}.build(t)})
 	// The battery of its clock is dead.
 	m.config.More = []string{"-rtc", "base=2001-01-01T00:00:00"}
@@ -21,10 +23,12 @@ func TestUpdate(t *testing.T) {
 	m.on()
 	m.wait(`clock: 2001-01-01 is before this firmware was made`)
 	m.wait(`slot 0.1.0 runs, confirmed`)
-	m.wait(`updated: ready`)
+	m.waitAll(`updated: ready`, `inspecting, `)
 	m.shell()
-	m.run("updated check")
-	m.wait(`updated: definitions 7 are in force`)
+	m.busy(l, func() {
+		m.run("updated check")
+		m.wait(`updated: definitions 7 are in force`)
+	})
 
 	t.Log("what must not be taken is refused with its reason")
 	foreign := newAuthor(t)
@@ -48,6 +52,9 @@ func TestUpdate(t *testing.T) {
 	m.wait(`definitions: revision 7, from an update`)
 	m.wait(`firmware: 0.2.0 is confirmed`)
 	m.wantSlots("wirepatch_0.1.0.efi", "wirepatch_0.2.0.efi")
+	if n := bytes.Count(m.log.Bytes(), []byte("Restarting system")); n != 1 {
+		t.Errorf("the machine restarted %d times; want once", n)
+	}
 }
 
 // refused uploads a file and wants it refused with that code.

@@ -1,8 +1,11 @@
 package firmware
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,10 +16,10 @@ import (
 )
 
 // cable plugs a client and a server into the machine's wire ports, each time
-// that it is switched on.
+// that it is switched on. The server says what it was asked.
 func (m *machine) cable() *lab.Lab {
 	m.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("from behind the box")) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path, " ", r.Header.Get(cleaned)) }))
 	m.Cleanup(s.Close)
 	l, err := lab.New(s.Listener.Addr().String())
 	if err != nil {
@@ -44,6 +47,62 @@ func (m *machine) cable() *lab.Lab {
 		}()
 	}
 	return l
+}
+
+// cleaned is a field that WP-2023-26125 corrects.
+const cleaned = "X-Forwarded-Prefix"
+
+// busy asks the server behind the box again and again in one session while do runs,
+// and wants each answer, to a request that was corrected.
+func (m *machine) busy(l *lab.Lab, do func()) {
+	m.Helper()
+	c, err := l.Client.Dial(m.Context(), lab.Service4)
+	if err != nil {
+		m.Fatal(err)
+	}
+	defer c.Close()
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	n := 0
+	go func() {
+		for r := bufio.NewReader(c); ; n++ {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			if err := exchange(c, r, n); err != nil {
+				ended <- fmt.Errorf("request %d of a busy session: %w", n, err)
+				return
+			}
+		}
+	}()
+	do()
+	close(stop)
+	if err := <-ended; err != nil {
+		m.Error(err)
+	}
+	m.Logf("%d requests of one session meanwhile", n)
+}
+
+// exchange is one request and its answer.
+func exchange(c net.Conn, r *bufio.Reader, n int) error {
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c, "GET /%d HTTP/1.1\r\nHost: a\r\n%s: https://evil.example\r\n\r\n", n, cleaned); err != nil {
+		return err
+	}
+	a, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	got, err := io.ReadAll(a.Body)
+	if want := fmt.Sprintf("/%d https/evilexample", n); err != nil || string(got) != want {
+		return fmt.Errorf("the answer is %q, %w; want %q", got, err, want)
+	}
+	return nil
 }
 
 // wantThrough wants a request to come through the box, tried until the machine
