@@ -29,8 +29,13 @@ type Serial struct {
 	keys    io.Writer
 }
 
-func newSerial(log, keys io.Writer) *Serial {
-	return &Serial{more: make(chan struct{}), log: log, keys: keys}
+func newSerial(log io.Writer) *Serial { return &Serial{more: make(chan struct{}), log: log} }
+
+// begin says that a machine is on, and where what is typed goes.
+func (s *Serial) begin(keys io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys, s.ended = keys, false
 }
 
 // Write takes what the machine says.

@@ -16,7 +16,7 @@ import (
 
 func TestSerialWait(t *testing.T) {
 	var log bytes.Buffer
-	s := newSerial(&log, io.Discard)
+	s := newSerial(&log)
 	line := regexp.MustCompile(`speed (\d+)\n`)
 	found := make(chan []string)
 	go func() {
@@ -45,7 +45,7 @@ func TestSerialWait(t *testing.T) {
 }
 
 func TestSerialWaitEnds(t *testing.T) {
-	s := newSerial(io.Discard, io.Discard)
+	s := newSerial(io.Discard)
 	never := regexp.MustCompile(`never`)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -61,7 +61,7 @@ func TestSerialWaitEnds(t *testing.T) {
 // TestSerialBounded: a machine that talks without end fills no memory, and
 // positions stay right.
 func TestSerialBounded(t *testing.T) {
-	s := newSerial(io.Discard, io.Discard)
+	s := newSerial(io.Discard)
 	for range 100 {
 		io.WriteString(s, strings.Repeat("x", serialKept/10))
 	}
@@ -82,7 +82,8 @@ func TestSerialBounded(t *testing.T) {
 // TestSerialServe attaches to the console: the past, the present and the keys.
 func TestSerialServe(t *testing.T) {
 	keys, typed := io.Pipe()
-	s := newSerial(io.Discard, typed)
+	s := newSerial(io.Discard)
+	s.begin(typed)
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "console"))
 	if err != nil {
 		t.Fatal(err)

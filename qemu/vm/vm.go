@@ -85,25 +85,37 @@ func start(ctx context.Context, c Config, accel string, log io.Writer) (*VM, err
 
 // launch starts QEMU.
 func launch(c Config, accel string, log io.Writer) (*VM, error) {
-	args, err := c.args(accel)
-	if err != nil {
+	v := &VM{Serial: newSerial(log), Accel: accel, config: c}
+	if err := v.Again(); err != nil {
 		return nil, err
+	}
+	return v, nil
+}
+
+// Again switches a machine on that has ended, as one with Config.Ends does where
+// others restart. Its console goes on.
+func (v *VM) Again() error {
+	args, err := v.config.args(v.Accel)
+	if err != nil {
+		return err
 	}
 	cmd := exec.Command("qemu-system-x86_64", args...)
 	keys, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	v := &VM{Serial: newSerial(log, keys), Accel: accel, config: c}
+	v.Serial.begin(keys)
 	cmd.Stdout = v.Serial
-	if v.qemu, err = process.Start(cmd); err != nil {
-		return nil, err
+	q, err := process.Start(cmd)
+	if err != nil {
+		return err
 	}
+	v.qemu = q
 	go func() {
-		<-v.qemu.Done()
+		<-q.Done()
 		v.Serial.end()
 	}()
-	return v, nil
+	return nil
 }
 
 // booted waits until the appliance forwards.

@@ -45,7 +45,7 @@ func TestDoubt(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			m := newMachine(t)
+			m := cold(t)
 			files := map[string][]byte{}
 			for name, version := range tt.slots {
 				files[name] = variant{version: version}.build(t)
@@ -87,7 +87,7 @@ func TestOtherBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: []cpio.Record{cpio.StaticFile("etc/wirepatch/board.ini", string(text), 0o644)}}.build(t)})
 	m.on()
 	m.waitAll(`ports: wire a: no port is i40e number 1`, `ports: wire b: no port is i40e number 2`, `ports: management: no port is igb number 1`,

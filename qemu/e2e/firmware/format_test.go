@@ -116,7 +116,7 @@ func TestSettingsFormat(t *testing.T) {
 	a.must(err)
 	later := variant{version: "0.2.0", initramfs: filepath.Join(next, "out", "initramfs.cpio.zst"), over: []cpio.Record{
 		cpio.StaticFile("etc/wirepatch/root.json", string(root), 0o644), cpio.StaticFile("etc/wirepatch/appliance.ini", string(defaults)+slow, 0o644)}}
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: a.trustingWith(slow + "repository = " + a.url + "\n")}.build(t)})
 	m.on()
 	m.wait(`updated: ready`)

@@ -1,8 +1,11 @@
 package firmware
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/diskfs/go-diskfs/backend/file"
@@ -62,7 +65,7 @@ func TestInstaller(t *testing.T) {
 	m.wantThrough(l)
 	m.setUp()
 	m.powerOff()
-	m.ownTable(size)
+	m.closed(m.ownTable(size))
 }
 
 // setUp answers the console's questions at a new box.
@@ -76,9 +79,24 @@ func (m *machine) setUp() {
 	}
 }
 
+// closed wants the secrets on the data partition, which begins there, to be
+// readable by their owner only.
+func (m *machine) closed(at uint64) {
+	m.Helper()
+	out, err := exec.Command("/usr/sbin/debugfs", "-R", "ls -p /mgmt", fmt.Sprintf("%s?offset=%d", m.disk, at)).Output()
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, name := range []string{"key.pem", "users.json"} {
+		if mode := regexp.MustCompile(`/([0-7]{6})/[0-9]+/[0-9]+/` + name + `/`).FindSubmatch(out); mode == nil || string(mode[1]) != "100600" {
+			m.Errorf("/data/mgmt/%s has mode %q; want 100600, in\n%s", name, mode, out)
+		}
+	}
+}
+
 // ownTable wants the disk to have GUIDs that the image has not, and a data
-// partition that fills it.
-func (m *machine) ownTable(size uint64) {
+// partition that fills it. It returns where that begins.
+func (m *machine) ownTable(size uint64) uint64 {
 	m.Helper()
 	read := func(path string) *gpt.Table {
 		f, err := os.Open(path)
@@ -101,4 +119,5 @@ func (m *machine) ownTable(size uint64) {
 	if end := got.Partitions[1].End * 512; end < size-2<<20 {
 		m.Errorf("the data partition ends at %d; want it to fill the disk of %d bytes", end, size)
 	}
+	return got.Partitions[1].Start * 512
 }

@@ -46,6 +46,14 @@ func image(t testing.TB, name string) string {
 	return path
 }
 
+// cold returns a machine like newMachine whose restarts are as from power-on.
+func cold(t *testing.T) *machine {
+	t.Helper()
+	m := newMachine(t)
+	m.config.Ends = true
+	return m
+}
+
 // newMachine returns a machine, switched off, whose disk is the image as built.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
@@ -101,7 +109,13 @@ func (m *machine) wait(format string, a ...any) []string {
 	m.Helper()
 	ctx, cancel := context.WithTimeout(m.Context(), patience)
 	defer cancel()
-	groups, at, err := m.vm.Serial.WaitFrom(ctx, m.at, regexp.MustCompile(fmt.Sprintf(format, a...)))
+	expression := regexp.MustCompile(fmt.Sprintf(format, a...))
+	groups, at, err := m.vm.Serial.WaitFrom(ctx, m.at, expression)
+	for err != nil && ctx.Err() == nil && m.config.Ends {
+		if err = m.vm.Again(); err == nil {
+			groups, at, err = m.vm.Serial.WaitFrom(ctx, m.at, expression)
+		}
+	}
 	if err != nil {
 		m.Fatalf("%v\nthe console's last lines:\n%s", err, clean(m.vm.Serial.Tail(40)))
 	}

@@ -54,7 +54,7 @@ func TestUpdateOnThePage(t *testing.T) {
 	t.Parallel()
 	a := newAuthor(t)
 	over := a.trusting("")
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: over}.build(t)})
 	address := m.address()
 	m.on()

@@ -12,7 +12,7 @@ import (
 // was only the power that went, the newer one is back as soon as it starts.
 func TestRotten(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t)
+	m := cold(t)
 	whole := variant{version: "0.2.0"}.build(t)
 	rotten := bytes.Clone(whole)
 	clear(rotten[len(rotten)/4 : len(rotten)/4+4096])

@@ -23,7 +23,7 @@ func (m *machine) fails(command string) {
 // into a sealed file and comes out of it, and a factory reset erases it.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": good()})
 	m.on()
 	m.wait(`management https`)

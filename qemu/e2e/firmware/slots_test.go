@@ -26,7 +26,7 @@ func (m *machine) wantSlots(want ...string) {
 // then it stays.
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0+3.efi": good()})
 	m.on()
 	m.wait(`slot 0.1.0 runs, on trial`)
@@ -75,7 +75,7 @@ func TestNewSlot(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			m := newMachine(t)
+			m := cold(t)
 			image := variant{version: "0.2.0", over: tt.over, sick: tt.sick}.build(t)
 			if tt.harm != nil {
 				image = bytes.Clone(image)

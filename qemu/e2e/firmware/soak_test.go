@@ -20,7 +20,7 @@ func TestUpdatesInARow(t *testing.T) {
 	t.Parallel()
 	a := newAuthor(t)
 	over := a.trusting("repository = " + a.url + "\n")
-	m := newMachine(t)
+	m := cold(t)
 	m.fill(map[string][]byte{"wirepatch_0.1.0.efi": variant{version: "0.1.0", over: over}.build(t)})
 	m.on()
 	m.wait(`slot 0.1.0 runs, confirmed`)
