@@ -94,12 +94,12 @@ func (c commands) ChooseSlot(version, who string) error {
 			return fmt.Errorf("there is no firmware %s on this box: %w", version, err)
 		}
 		if slot.Compare(version, runs.Version) > 0 {
-			return errors.Join(d.Rename(want, slot.Slot{Version: version, Counting: true, Left: slot.Tries}), c.leaveNext(d))
+			return c.renamed(d, want, slot.Slot{Version: version, Counting: true, Left: slot.Tries})
 		}
 		if want.Counting {
 			return fmt.Errorf("firmware %s is %s; only one that was confirmed can be gone back to", version, want.State())
 		}
-		return errors.Join(d.Rename(runs, runs.SetAside()), c.leaveNext(d))
+		return c.renamed(d, runs, runs.SetAside())
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +60,7 @@ func (b *box) returnToConfirmed() bool {
 		if err := atomicfile.Remove(confirmedFile); err != nil {
 			return err
 		}
-		return errors.Join(d.Rename(s, slot.Slot{Version: last, Counting: true, Left: slot.Tries}), b.leaveNext(d))
+		return b.renamed(d, s, slot.Slot{Version: last, Counting: true, Left: slot.Tries})
 	})
 	if err != nil {
 		b.journal.Logf("firmware: %s was confirmed last and cannot be started: %v", last, err)

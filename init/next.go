@@ -1,21 +1,26 @@
 package main
 
-import (
-	"fmt"
-
-	"wirepatch/firmware/slot"
-)
+import "wirepatch/firmware/slot"
 
 // leaveNext leaves with the boot loader what is started next, and what instead of
-// it, now that the slots are as they are.
-func (b *box) leaveNext(d slot.Dir) error {
-	all, err := d.List()
-	if err != nil {
+// it, now that the slots are as they are. A machine that takes no such thing is
+// worked with as it is.
+func (b *box) leaveNext(d slot.Dir) {
+	b.step("firmware: what is started next", func() error {
+		all, err := d.List()
+		if err != nil {
+			return err
+		}
+		return slot.Plan(all).Leave(slot.Efivars)
+	})
+}
+
+// renamed gives a slot another state, and leaves word of it.
+func (b *box) renamed(d slot.Dir, from, to slot.Slot) error {
+	if err := d.Rename(from, to); err != nil {
 		return err
 	}
-	if err := slot.Plan(all).Leave(slot.Efivars); err != nil {
-		return fmt.Errorf("what is started next: %w", err)
-	}
+	b.leaveNext(d)
 	return nil
 }
 
