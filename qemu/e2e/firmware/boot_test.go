@@ -29,7 +29,7 @@ func TestBoot(t *testing.T) {
 		m.wait(`firmware %s, kernel`, release.Version)
 		m.wait(`forwarding, [0-9.]+ s after power-on`)
 		told = append(told, fmt.Sprintf("%s: from power-on in OVMF to forwarding %s", start, passed()))
-		n := m.wait(`definitions loaded.* tested=([0-9]+)`)[1]
+		n := m.wait(`definitions loaded.* tested=([0-9]+) `)[1]
 		told = append(told, fmt.Sprintf("with the tests of %s definitions %s", n, passed()))
 		m.powerOff()
 	}

@@ -131,8 +131,7 @@ func TestUpdateOnThePage(t *testing.T) {
 	m.wait(`firmware 0.1.0 chosen by admin on the page`)
 	m.wait(`0.2.0 was set aside by hand`)
 	m.wait(`slot 0.1.0 runs, confirmed`)
-	m.wait(`forwarding, `)
-	m.wait(`updated: ready`)
+	m.waitAll(`forwarding, `, `updated: ready`)
 
 	t.Log("that holds, also when firmware is put in by itself, until there is a newer one")
 	m.shell()
