@@ -85,6 +85,24 @@ func TestFollowed(t *testing.T) {
 	want(t, "a request of a session given back", k.say(A, ask), on)
 }
 
+// TestHeadInOneSegment: a response may come as one frame for many segments, but a
+// head that is more than the first of them is the engine's.
+func TestHeadInOneSegment(t *testing.T) {
+	j := vetted(t)
+	for i, c := range []struct {
+		gso  int
+		want fate
+	}{{len(answer), on}, {len(answer) - 1, up}} {
+		k := j.open(uint16(1 + i))
+		j.gso = 0
+		want(t, "the request", k.say(A, ask), on)
+		j.gso = uint32(c.gso)
+		if got := k.say(B, answer+body); got != c.want {
+			t.Errorf("a head of %d bytes in segments of %d went %s; want %s", len(answer), c.gso, got, c.want)
+		}
+	}
+}
+
 // TestSessionGoesUp does one thing out of order in each session.
 func TestSessionGoesUp(t *testing.T) {
 	j := vetted(t)

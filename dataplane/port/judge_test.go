@@ -17,6 +17,18 @@ type judge struct {
 	*Port
 	t    testing.TB
 	dead bool // the engine's heart does not beat
+	// gso is the payload of each packet that frames will be on a wire; 0: they are
+	// as on one.
+	gso uint32
+}
+
+// buffer is the part of struct __sk_buff that a test run takes.
+type buffer struct {
+	_       [164]byte
+	GSOSegs uint32
+	_       [8]byte
+	GSOSize uint32
+	_       [12]byte
 }
 
 // fate is what became of a frame.
@@ -79,7 +91,11 @@ func (j *judge) show(s Side, frame []byte) fate {
 	if j.engine.beat(); j.dead {
 		j.engine.stop()
 	}
-	if _, err := j.objs.Wire.Run(&ebpf.RunOptions{Data: frame}); err != nil {
+	run := ebpf.RunOptions{Data: frame}
+	if j.gso > 0 {
+		run.Context = buffer{GSOSegs: (uint32(len(frame)) + j.gso - 1) / j.gso, GSOSize: j.gso}
+	}
+	if _, err := j.objs.Wire.Run(&run); err != nil {
 		j.t.Fatal(err)
 	}
 	after, err := j.Counters()

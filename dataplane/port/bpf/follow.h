@@ -385,6 +385,10 @@ static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k
 			return;
 		d->size = c->head;
 		d->body = c->value;
+		// The receiver could have a part of the head, and what is then sent again
+		// of it could not be compared with anything.
+		if (frame_piece(f) && d->size > frame_piece(f))
+			return;
 		if (g->n > d->size + d->body)
 			return;
 		d->is = RESPONSE;

@@ -25,6 +25,10 @@ static __always_inline __u32 frame_packets(frame *f)
 	return segs ? segs : (f->len + size - 1) / size;
 }
 
+// Payload bytes of each packet that the frame will be on a wire, the last one may
+// have less; 0: it is one packet.
+static __always_inline __u32 frame_piece(frame *f) { return f->gso_size; }
+
 // The outer tag, where it is not among the bytes: the type at offset 12 is then
 // the inner one. 0: there is none.
 static __always_inline int frame_tag(frame *f, __u32 *tci)

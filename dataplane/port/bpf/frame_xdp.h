@@ -43,6 +43,8 @@ static __always_inline __u32 frame_packets(frame *f)
 	return 1;
 }
 
+static __always_inline __u32 frame_piece(frame *f __attribute__((unused))) { return 0; }
+
 static __always_inline int frame_tag(frame *f, __u32 *tci)
 {
 	(void)f;
