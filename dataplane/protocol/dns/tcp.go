@@ -2,14 +2,18 @@ package dns
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/whole"
 	"wirepatch/dataplane/session"
 )
 
-// prefix is the length of the length before each message (RFC 1035, 4.2.2).
-const prefix = 2
+// Each message has its length in front of it (RFC 1035, 4.2.2).
+const (
+	prefix     = 2
+	maxMessage = 1<<16 - 1
+)
 
 // Stream decodes the messages of one session over TCP. Each is held until it is
 // there as a whole.
@@ -65,6 +69,15 @@ func (s *Stream) one(dir session.Direction, data []byte, at int) int {
 		s.giveUp(err, rest[:n])
 		return 0
 	}
+	instead := o.Reply
+	if o.Kind != whole.Reject && len(o.Edits) > 0 {
+		instead = whole.Apply(rest[prefix:n], o.Edits)
+	}
+	if len(instead) > maxMessage {
+		s.giveUp(fmt.Errorf("what a definition makes of it has %d bytes; a message over TCP has at most %d", len(instead), maxMessage), rest[:n])
+		s.passing, s.verdict.End = false, session.Reset // the message as it came must not go on
+		return 0
+	}
 	s.verdict.Evidence = append(s.verdict.Evidence, o.Evidence...)
 	switch {
 	case o.Kind == whole.Reset:
@@ -72,19 +85,19 @@ func (s *Stream) one(dir session.Direction, data []byte, at int) int {
 		return 0
 	case o.Kind == whole.Reject && dir == session.ToServer:
 		s.edit(at, at+n, nil)
-		s.replies = append(s.replies, framed(o.Reply)...)
+		s.replies = append(s.replies, framed(instead)...)
 		if o.Close {
 			s.after = session.Close
 		}
 	case o.Kind == whole.Reject:
-		s.edit(at, at+n, framed(o.Reply))
+		s.edit(at, at+n, framed(instead))
 		if o.Close {
 			s.verdict.End = session.Close
 		}
 	case o.Kind == whole.Drop:
 		s.edit(at, at+n, nil)
 	case len(o.Edits) > 0:
-		s.edit(at, at+n, framed(whole.Apply(rest[prefix:n], o.Edits)))
+		s.edit(at, at+n, framed(instead))
 	}
 	return n
 }

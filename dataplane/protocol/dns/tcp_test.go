@@ -2,6 +2,7 @@ package dns
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	lib "github.com/miekg/dns"
@@ -136,6 +137,25 @@ func TestStreamPolicies(t *testing.T) {
 	p = newPipe(t, harmless, whole.Options{})
 	if p.send(session.ToServer, txt[:9], true); len(p.out[session.ToServer]) != 0 || p.end != session.Continue {
 		t.Errorf("half a message at the end: %q; want nothing", p.out[session.ToServer])
+	}
+}
+
+// TestStreamTooLong: a reply that TCP's two bytes of length cannot announce.
+func TestStreamTooLong(t *testing.T) {
+	for size, want := range map[int]session.End{65535: session.Continue, 65536: session.Reset} {
+		long := rules(func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+			if e.Kind != "query.question" {
+				return nil
+			}
+			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: strings.Repeat("x", size)}}
+		})
+		for _, exceed := range []string{protocol.ExceedPass, protocol.ExceedReset} {
+			p := newPipe(t, long, whole.Options{Exceed: exceed})
+			p.send(session.ToServer, frame(query(t, "a.example.", lib.TypeA)), false)
+			if got := len(p.out[session.ToClient]); p.end != want || len(p.out[session.ToServer]) > 0 || want == session.Continue && got != 2+size {
+				t.Errorf("reply of %d bytes, exceed %s: ends %v, %d bytes to the client; want %v", size, exceed, p.end, got, want)
+			}
+		}
 	}
 }
 
