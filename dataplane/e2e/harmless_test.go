@@ -135,6 +135,9 @@ func allCorrect(t *testing.T) (folder, settings string) {
 	if err != nil || len(list) < 10 {
 		t.Fatalf("%d definitions, %v; want those of the firmware", len(list), err)
 	}
+	if err := os.CopyFS(filepath.Join(folder, "protocols"), os.DirFS("../../definitions/protocols")); err != nil {
+		t.Fatal(err)
+	}
 	var b strings.Builder
 	for _, s := range webServers {
 		fmt.Fprintf(&b, "[service %s]\naddress = 10.77.0.2\nport = %d\nproduct = %[1]s\n", s.name, s.port)
