@@ -167,11 +167,16 @@ func (m *Menu) putInForce(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// pageTime is how long the management port gets for its address.
-const pageTime = 20 * time.Second
+// pageTime is how long the management port gets for its address: a switch may
+// keep a port that has just come up silent for half a minute, and DHCP asks again
+// in ever longer intervals (RFC 2131, 4.1).
+const pageTime = 90 * time.Second
 
 // awaitPage says where the page is.
 func (m *Menu) awaitPage(ctx context.Context) {
+	if m.box.State().Management.Address == "" {
+		m.printf("Waiting for the management port's address, %v at most...\n", pageTime)
+	}
 	for end := m.box.Now().Add(pageTime); m.box.State().Management.Address == "" && m.box.Now().Before(end) && ctx.Err() == nil; {
 		time.Sleep(200 * time.Millisecond)
 	}
