@@ -27,7 +27,8 @@ var cutAll = flag.Bool("cut-all", false, "look at all contents of the data parti
 // before, the record, and the machine's firmware.
 func record(m *machine, a *author) (before string, ops []cut.Op, images map[string][]byte) {
 	m.Helper()
-	over := a.trusting("repository = " + a.url + "\n")
+	// A section at the end, which half a file lacks.
+	over := a.trusting("repository = " + a.url + "\n[service last]\naddress = 192.0.2.80\nport = 80\n")
 	images = map[string][]byte{"0.1.0": variant{version: "0.1.0", over: over}.build(m)}
 	m.fill(map[string][]byte{"wirepatch_0.1.0+3.efi": images["0.1.0"]})
 	before = m.disk + ".before"

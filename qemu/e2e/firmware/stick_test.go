@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"bufio"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,7 +45,9 @@ func (m *machine) plug(port string, a *author) {
 	a.must(err)
 	to, err := fat.OpenFile("/site.update", os.O_CREATE|os.O_RDWR)
 	a.must(err)
-	a.must(a.Bundle(to))
+	w := bufio.NewWriter(to) // diskfs panics at a write of nothing at the end of a file of whole clusters
+	a.must(a.Bundle(w))
+	a.must(w.Flush())
 	a.must(to.Close())
 	a.must(fat.Close())
 	a.must(m.vm.QMP("blockdev-add", map[string]any{"node-name": port, "driver": "raw", "file": map[string]any{"driver": "file", "filename": path}}))
