@@ -54,7 +54,7 @@ setup: ## install the Debian packages that are missing for all of this
 	@qemu/setup.sh test
 
 image: ## the appliance's image, in out/ (BOARD=generic-x86_64 for another than qemu)
-	@go run ./images/build -board $(BOARD) -out out $(if $(TRUST),-trust $(TRUST)) $(if $(SECUREBOOT),-secureboot $(SECUREBOOT))
+	@go run ./images/build -board $(BOARD) -out out $(if $(TRUST),-trust $(TRUST)) $(if $(SECUREBOOT),-secureboot $(SECUREBOOT)) $(if $(DEFINITIONS),-definitions $(DEFINITIONS))
 
 test-image: image ## the same with a root shell on the console, for tests, in out/test
 	@mkdir -p out/test && ln -sfn ../cache out/test/cache

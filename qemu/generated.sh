@@ -12,7 +12,7 @@ dir=dataplane/port
 old=$(mktemp -d)
 trap 'cp -p "$old"/* $dir/; rm -rf "$old"' EXIT
 trap 'exit 1' INT TERM HUP
-files="wire_bpfel.go wire_bpfel.o xdp_bpfel.go xdp_bpfel.o watch_bpfel.go watch_bpfel.o"
+files="wire_bpfel.go wire_bpfel.o xdp_bpfel.go xdp_bpfel.o watch_bpfel.go watch_bpfel.o tick_bpfel.go tick_bpfel.o"
 for f in $files; do cp -p "$dir/$f" "$old"; done
 go generate ./$dir
 for f in $files; do

@@ -50,6 +50,9 @@ func run(ctx context.Context, command string, o *options) error {
 		return demonstrate(ctx, o)
 	case "console":
 		return console(ctx, o)
+	case "help":
+		flag.Usage()
+		return nil
 	}
 	flag.Usage()
 	return fmt.Errorf("unknown command %q", command)

@@ -126,8 +126,12 @@ func (o *options) announce(ctx context.Context, b *bed.Bed) {
 	fmt.Printf("\nServing, until Ctrl-C:\n")
 	fmt.Printf("    straight to the vulnerable server   %s\n", bed.URL("http", b.Vulnerable.Address))
 	fmt.Printf("    through the appliance               %s\n", bed.URL("http", b.Through))
-	fmt.Printf("    management                          %s\n", bed.URL("https", b.Management))
 	m := b.Manage(ctx)
+	page := bed.URL("https", b.Management)
+	if !m.Answers {
+		page += " (does not answer yet; its messages are on the serial console)"
+	}
+	fmt.Printf("    management                          %s\n", page)
 	fmt.Printf("        set-up code for the first visit %s\n", m.SetupCode)
 	fmt.Printf("        certificate's SHA-256           %s\n", m.Fingerprint)
 	fmt.Printf("    serial console                      make console\n")

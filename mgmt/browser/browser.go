@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"wirepatch/mgmt/certs"
 )
 
 // patience bounds one step, on an emulated machine that others use, too.
@@ -43,24 +46,11 @@ type Step = chromedp.Action[chromedp.Void]
 // CSS selects an element.
 type CSS = chromedp.CSS
 
-// Pinned accepts the one certificate that the serial console names.
-func Pinned(sum string) *tls.Config {
-	return &tls.Config{
-		InsecureSkipVerify: true, // VerifyConnection does
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if got := fmt.Sprintf("%x", sha256.Sum256(s.PeerCertificates[0].Raw)); got != sum {
-				return fmt.Errorf("certificate SHA-256 is %s; the console says %s", got, sum)
-			}
-			return nil
-		},
-	}
-}
-
 // Open starts Chromium for the page at address. It trusts the certificate whose
 // SHA-256 the serial console names, by its key.
 func Open(t testing.TB, address, fingerprint string) *Browser {
 	t.Helper()
-	conn, err := tls.Dial("tcp", address, Pinned(fingerprint))
+	conn, err := tls.Dial("tcp", address, certs.Pinned(fingerprint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +114,21 @@ func (b *Browser) Do(what string, steps ...Step) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.Shot("failure")
-		b.t.Fatalf("%s: %v", what, err)
+	for _, step := range steps {
+		err := chromedp.Do(ctx, step)
+		for stale(err) && ctx.Err() == nil {
+			err = chromedp.Do(ctx, step)
+		}
+		if err != nil {
+			b.Shot("failure")
+			b.t.Fatalf("%s: %v", what, err)
+		}
 	}
 }
+
+// stale says that a step found its element just before the page took another in its
+// place: when it loads, or exchanges a part of itself. Nothing has been done to it.
+func stale(err error) bool { return err != nil && strings.Contains(err.Error(), "node with given id") }
 
 // Run takes one step that answers.
 func Run[T any](b *Browser, a chromedp.Action[T]) T {
@@ -136,6 +136,14 @@ func Run[T any](b *Browser, a chromedp.Action[T]) T {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, a)
+	b.must(err)
+	return v
+}
+
+// Call sends the browser a command that is no step of its own.
+func Call[P, R any](b *Browser, cmd cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	v, err := chromedp.Call(b.ctx, cmd, params)
 	b.must(err)
 	return v
 }
@@ -193,9 +201,8 @@ func (b *Browser) Dark(on bool) {
 	if on {
 		scheme = "dark"
 	}
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	b.must(err)
 }
 
 // Fits says whether the page, not a list within it, must be scrolled sideways on a

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"wirepatch/mgmt/browser"
+	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/web"
 	"wirepatch/mgmt/wire"
 )
@@ -37,11 +37,14 @@ var signedIn = sync.OnceValues(func() (*http.Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	box := appliance.Manage(ctx)
+	if !box.Answers {
+		return nil, errors.New("the page does not answer with the certificate that the console names")
+	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	c := &http.Client{Jar: jar, Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: browser.Pinned(box.Fingerprint)}}
+	c := &http.Client{Jar: jar, Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: certs.Pinned(box.Fingerprint)}}
 	base := "https://" + appliance.Management
 	page, err := get(c, base+"/setup")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"wirepatch/dataplane/control"
 	wireSession "wirepatch/dataplane/session"
 	"wirepatch/mgmt/browser"
+	"wirepatch/mgmt/certs"
 	"wirepatch/mgmt/events"
 	"wirepatch/mgmt/wire"
 	"wirepatch/qemu/bed"
@@ -47,6 +48,8 @@ func TestWalk(t *testing.T) {
 	w.SetUp(strings.ToLower(box.SetupCode), "admin", password)
 	through(t, b, corrected)
 	w.Until("see the correction of it", `document.querySelector("#corrections")?.innerText.includes("WP-2023-26125")`)
+	w.Until("see it in the chart", `(f => Boolean(f?.querySelector(".uplot canvas")) && JSON.parse(f.dataset.plot).values[0].some(v => v > 0))(document.querySelector("#chart-minutes"))`)
+	w.Until("see rates in the chart", `/to servers\s*[0-9.]+\s[kMG]?bit.s\s*to clients\s*[0-9.]+\s[kMG]?bit.s/.test(document.querySelector("#chart-rates .u-legend")?.innerText ?? "")`)
 	pages := browser.Ask[[]string](w, `[...document.querySelectorAll(".top nav a")].map(a => a.getAttribute("href"))`)
 	if len(pages) < 12 {
 		t.Errorf("the pages are %q; want all of them", pages)
@@ -86,7 +89,7 @@ func timePages(t *testing.T, b *bed.Bed, fingerprint, password string, pages []s
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: browser.Pinned(fingerprint)}}
+	c := &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: certs.Pinned(fingerprint)}}
 	base := "https://" + b.Management
 	resp, err := c.Post(base+"/api/v1/login", "application/json", strings.NewReader(fmt.Sprintf(`{"user":"admin","password":%q}`, password)))
 	if err != nil {

@@ -95,7 +95,10 @@ func machine(accel string) []string {
 	if accel == KVM {
 		return append(args, "-accel", "kvm", "-cpu", "host")
 	}
-	return append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
+	// QEMU 7.2's TCG computes the flags after CMPXCHG16B from a stale source: the VM flag
+	// may end up set, and when an interrupt comes just then, the kernel that returns from it
+	// panics. Without the instruction the kernel's allocator goes another way.
+	return append(args, "-accel", "tcg,thread=multi", "-cpu", "max,-cx16")
 }
 
 // escape doubles the commas of a path: QEMU's options end at a single one.

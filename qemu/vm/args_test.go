@@ -37,7 +37,7 @@ func TestArgsFitBoard(t *testing.T) {
 		"stream,id=a,server=off,addr.type=unix,addr.path=/d,,e/a",
 		"user,id=m,hostfwd=tcp:127.0.0.1:8443-:443",
 		"console=ttyS0 no_timer_check",
-		"-accel\ntcg,thread=multi",
+		"-accel\ntcg,thread=multi\n-cpu\nmax,-cx16",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("args() = %q; want %q in it", args, want)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"syscall"
 	"time"
 
 	"wirepatch/qemu/process"
@@ -130,6 +131,19 @@ func (v *VM) booted(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// StandStill takes the processors from the machine for so long, as a host does
+// that has none to spare: the machine's clocks go on.
+func (v *VM) StandStill(d time.Duration) error {
+	if err := syscall.Kill(v.qemu.PID(), syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("stop QEMU: %w", err)
+	}
+	time.Sleep(d)
+	if err := syscall.Kill(v.qemu.PID(), syscall.SIGCONT); err != nil {
+		return fmt.Errorf("continue QEMU: %w", err)
+	}
+	return nil
 }
 
 // watchSilence gives up on a console that says nothing for too long.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/u-root/u-root/pkg/cpio"
 
 	"wirepatch/mgmt/browser"
 )
@@ -48,8 +49,10 @@ func (m *machine) untilServed() {
 }
 
 // TestUpdateOnThePage: an update file is uploaded in Chromium, refused when it is
-// not signed, put in when it is; then the page starts the older slot again, and
-// the box keeps to that.
+// not signed or its definitions are of no use, left again when its firmware is not in
+// health, put in when all is good; then the page starts the older slot again, and
+// the box keeps to that. A webhook is told of each failure, also of the one that came
+// while it was away.
 func TestUpdateOnThePage(t *testing.T) {
 	t.Parallel()
 	a := newAuthor(t)
@@ -93,12 +96,28 @@ func TestUpdateOnThePage(t *testing.T) {
 	rand.Read(nonsense)
 	upload(nonsense, true)
 	until("Not done")
+	hook := newReceiver(t)
+	b.Go("/outputs")
+	b.Do("name a webhook", chromedp.SetValue(browser.CSS("[name=name]"), "desk"), chromedp.SetValue(browser.CSS("select[name=kind]"), "webhook"), chromedp.SetValue(browser.CSS("[name=target]"), hook.url()),
+		chromedp.SetValue(browser.CSS("[name=secret]"), hook.secret), chromedp.SetValue(browser.CSS("[name=ca]"), hook.ca), chromedp.Click(browser.CSS(`form[action="/outputs/add"] button`)))
+	b.Reads("takes them")
+	hook.away()
 	foreign := newAuthor(t)
 	foreign.offer(variant{version: "0.3.0"})
 	var bundle bytes.Buffer
 	a.must(foreign.Bundle(&bundle))
 	upload(bundle.Bytes(), true)
 	until("not signed by keys that this box trusts")
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+		b.Go("/outputs")
+		if said := text(); strings.Contains(said, "away") && strings.Contains(said, "connection refused") {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("the webhook is away; the page says\n%s", said)
+		}
+	}
+	hook.back()
+	hook.wants("update.refused", "failed", "bad-signature")
 
 	t.Log("and what is for another board")
 	a.offer(variant{version: "0.2.5", board: "generic-x86_64"})
@@ -106,6 +125,30 @@ func TestUpdateOnThePage(t *testing.T) {
 	a.must(a.Bundle(&bundle))
 	upload(bundle.Bytes(), true)
 	until("update is for board generic-x86_64; this box is a qemu")
+
+	t.Log("definitions of which none is of use are taken back")
+	broken := smallPack(t)
+	broken.Revision, broken.Files = 6, map[string][]byte{"WP-2000-1/patch.yaml": []byte("id: WP-2000-1\n")}
+	a.must(a.offerPack(broken))
+	bundle.Reset()
+	a.must(a.Bundle(&bundle))
+	upload(bundle.Bytes(), true)
+	until("efinitions 6: the dataplane can use none of them")
+	hook.wants("update.refused", "failed", "definitions 6")
+	a.must(a.offerPack(smallPack(t)))
+
+	t.Log("firmware that is not in health is left again")
+	a.offer(variant{version: "0.1.5", over: append(a.trustingWith(short), cpio.StaticFile("bin/dataplane", "no program", 0o755))})
+	bundle.Reset()
+	a.must(a.Bundle(&bundle))
+	upload(bundle.Bytes(), true)
+	m.wait(`firmware 0.1.5 is installed; restarting into it`)
+	m.wait(`0.1.5 is given up: the dataplane does not answer`)
+	m.wait(`slot 0.1.0 runs, confirmed`)
+	m.wait(`updated: ready`)
+	m.untilServed()
+	hook.wants("firmware.given-up", "failed", "firmware 0.1.5")
+	b.SignIn("admin", password)
 
 	t.Log("a good one is put in, tried and confirmed")
 	a.offer(variant{version: "0.2.0", over: over})
