@@ -25,6 +25,9 @@ type recogniser struct {
 	conn     protocol.Conn
 	o        Options
 	greeting []byte // of the server, which has gone to the client
+	trial    *trial // of one command, while the greeting and what followed do not tell
+	tried    bool   // there was one: what the server says is no greeting any more
+	again    bool   // the server has not got it: the next one need not wait
 	chosen   session.Inspector
 	passing  bool
 	ended    session.End
@@ -44,6 +47,24 @@ const maxFirst = 512
 
 // Inspect implements session.Inspector.
 func (a *recogniser) Inspect(dir session.Direction, data []byte, eof bool) session.Verdict {
+	v := a.inspect(dir, data, eof)
+	for a.again {
+		a.again = false
+		at := int(v.Release)
+		w := a.inspect(dir, data[at:], eof)
+		for _, e := range w.Edits {
+			v.Edit(at+e.Start, at+e.End, e.With)
+		}
+		v.Evidence, v.Reply, v.End = append(v.Evidence, w.Evidence...), append(v.Reply, w.Reply...), w.End
+		if v.Release = w.Release; w.Release != session.Forever {
+			v.Release += int64(at)
+		}
+	}
+	return v
+}
+
+// inspect takes what is there, but of commands on trial one.
+func (a *recogniser) inspect(dir session.Direction, data []byte, eof bool) session.Verdict {
 	switch {
 	case a.chosen != nil:
 		return a.chosen.Inspect(dir, data, eof)
@@ -51,22 +72,28 @@ func (a *recogniser) Inspect(dir session.Direction, data []byte, eof bool) sessi
 		return session.Verdict{End: a.ended}
 	case a.passing:
 		return session.Verdict{Release: session.Forever}
+	case a.trial != nil:
+		return a.onTrial(dir, data, eof)
 	case len(data) == 0:
 		return session.Verdict{}
+	case a.tried && dir == session.ToClient:
+		return session.Verdict{Release: int64(len(data))}
 	}
 	name, told := a.fromServer(data)
 	if dir == session.ToServer {
 		name, told = a.fromClient(data)
 	}
-	if told != certain && a.greeting == nil {
+	if told == unknown && a.greeting == nil {
 		name, told = a.set.orDescribed(told, dir, data, false)
 	}
 	switch {
-	case told == certain && name == "":
+	case told == certain && name == "" && len(a.greeting)+len(data) <= maxReply:
 		// A greeting that could be of two: what the client says tells.
 		a.greeting = append(a.greeting, data...)
 		return session.Verdict{Release: int64(len(data))}
-	case told == certain:
+	case told == certain && name != "" && a.greeting != nil:
+		return a.try(name, data, eof)
+	case told == certain && name != "":
 		return a.choose(name, dir, data, eof)
 	case told == perhaps && len(data) < maxFirst && !eof:
 		return session.Verdict{}
@@ -82,10 +109,6 @@ func (a *recogniser) choose(name string, dir session.Direction, data []byte, eof
 		return session.Verdict{Release: session.Forever}
 	}
 	a.chosen = d.New(a.rules, a.conn, a.o)
-	if len(a.greeting) > 0 {
-		a.chosen.Inspect(session.ToClient, a.greeting, false) // it has gone; the decoder is to know of it
-		a.greeting = nil
-	}
 	return a.chosen.Inspect(dir, data, eof)
 }
 
@@ -109,8 +132,7 @@ func (a *recogniser) giveUp(data []byte) session.Verdict {
 
 var (
 	reHTTP  = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]{1,32} [^ \r\n]+ HTTP/1\.[01]\r?\n`)
-	reVerb  = regexp.MustCompile(`^[A-Za-z]{1,32}$`)
-	reWord  = regexp.MustCompile(`^[A-Za-z]{3,10}([ \t].*)?$`)
+	reVerb  = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]{1,32}$`)
 	reStart = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]{1,32} `)
 )
 
@@ -192,20 +214,4 @@ func (a *recogniser) fromServer(data []byte) (string, answer) {
 		return "ftp", certain
 	}
 	return "", certain
-}
-
-// afterGreeting tells FTP from SMTP by the client's first word.
-func afterGreeting(data []byte) (string, answer) {
-	i := bytes.IndexByte(data, '\n')
-	if i < 0 {
-		return "", perhaps
-	}
-	line := strings.TrimRight(string(data[:i]), "\r")
-	switch word, _, _ := strings.Cut(strings.ToUpper(line), " "); {
-	case !reWord.MatchString(line):
-		return "", unknown
-	case word == "EHLO" || word == "HELO" || word == "LHLO" || word == "STARTTLS":
-		return "smtp", certain
-	}
-	return "ftp", certain
 }

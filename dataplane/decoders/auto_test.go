@@ -22,6 +22,7 @@ func TestAuto(t *testing.T) {
 	}{
 		{"http", []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}, "http"},
 		{"http behind an empty line", []string{"\r\nPOST /a?b HTTP/1.0\r\n\r\n"}, "http"},
+		{"http with a method that begins as what is described", []string{"*1 /a HTTP/1.1\r\nHost: a\r\n\r\n"}, "http"},
 		{"mqtt", []string{mqtt}, "mqtt"},
 		{"smtp by its greeting", []string{"", "220 x ESMTP\r\n", "EHLO a\r\n"}, "smtp"},
 		{"ftp by its greeting", []string{"", "220-Welcome\r\n220 FTP server\r\n", "USER a\r\n"}, "ftp"},
@@ -55,6 +56,49 @@ func TestAuto(t *testing.T) {
 			}
 			if arrived := [2]string{w.ToServer(), w.ToClient()}; got != tt.want || arrived != want || w.End != session.Continue {
 				t.Errorf("%s, in pieces of %d: decoded as %q, arrived %q, end %v; want %q, unchanged", tt.name, size, got, arrived, w.End, tt.want)
+			}
+		}
+	}
+}
+
+// What a client says alone does not tell FTP from SMTP where the greeting does not.
+func TestAutoIsNotTold(t *testing.T) {
+	refuse := dialoguetest.Rules(func(m *protocol.Message, e *protocol.Element) *protocol.Correction {
+		if m.Protocol == "ftp" && dialoguetest.Text(e, "name") == "site" || m.Protocol == "smtp" && dialoguetest.Text(e, "local") == "evil" {
+			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "500 no\r\n"}}
+		}
+		return nil
+	})
+	for _, tt := range []struct {
+		name   string
+		sent   []string // the client and the server in turn, the client first
+		server string   // what it gets
+		client string
+		end    session.End
+	}{
+		{"a server of FTP that is said HELO", []string{"", "220 ready\r\n", "HELO a\r\nSITE x\r\nUSER a\r\n", "500 what\r\n", "", "331 a\r\n", "SITE y\r\n"},
+			"HELO a\r\nUSER a\r\n", "220 ready\r\n500 what\r\n500 no\r\n331 a\r\n500 no\r\n", session.Continue},
+		{"a server of SMTP that is said USER", []string{"", "220 ready\r\n", "USER a\r\nNOOP\r\nRCPT TO:<evil@a>\r\nMAIL FROM:<a>\r\n", "500 what\r\n", "", "250 ok\r\n", "", "250 ok\r\n", "RCPT TO:<evil@a>\r\n"},
+			"USER a\r\nNOOP\r\nMAIL FROM:<a>\r\n", "220 ready\r\n500 what\r\n250 ok\r\n500 no\r\n250 ok\r\n500 no\r\n", session.Continue},
+		{"FTP that goes over to TLS", []string{"", "220-a\r\n220 ready\r\n", "AUTH TLS\r\n", "234 go\r\n", "\x16\x03\x01\n\x00", "\x16\x03"},
+			"AUTH TLS\r\n\x16\x03\x01\n\x00", "220-a\r\n220 ready\r\n234 go\r\n\x16\x03", session.Continue},
+		{"SMTP without EHLO", []string{"", "220 ready\r\n", "EHLO a\r\n", "502 what\r\n", "HELO a\r\n", "250 a\r\n", "MAIL FROM:<a>\r\nRCPT TO:<evil@a>\r\n", "250 a\r\n"},
+			"EHLO a\r\nHELO a\r\nMAIL FROM:<a>\r\n", "220 ready\r\n502 what\r\n250 a\r\n250 a\r\n500 no\r\n", session.Continue},
+		{"several that are refused", []string{"", "220 ready\r\n", "SITE a\r\nSITE b\r\nNOOP\r\nSITE c\r\nSITE d\r\nSYST\r\nSITE e\r\n", "200 a\r\n", "", "215 x\r\n"},
+			"NOOP\r\nSYST\r\n", "220 ready\r\n500 no\r\n500 no\r\n200 a\r\n500 no\r\n500 no\r\n215 x\r\n500 no\r\n", session.Continue},
+		{"neither", []string{"", "220 ready\r\n", "\"USER\" a\r\n"}, "", "220 ready\r\n", session.Reset},
+	} {
+		for _, size := range []int{1, 1000} {
+			set, _ := Load("../../definitions")
+			d, _ := set.Find(Auto)
+			w := wiretest.New(t, d.New(refuse, dialoguetest.Conn, Options{}))
+			for i, text := range tt.sent {
+				for b := text; b != ""; b = b[min(size, len(b)):] {
+					w.Feed(session.Direction(i%2), []byte(b[:min(size, len(b))]), false)
+				}
+			}
+			if server, client := w.ToServer(), w.ToClient(); server != tt.server || client != tt.client || w.End != tt.end {
+				t.Errorf("%s, in pieces of %d: the server got %q, the client %q, end %v; want %q and %q, %v", tt.name, size, server, client, w.End, tt.server, tt.client, tt.end)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/protocol"
@@ -257,4 +258,57 @@ func FuzzDescribed(f *testing.F) {
 		dialoguetest.Changed(t, b, decoder, dialoguetest.Everything(seed))
 		decs["records"].NewDatagram(dialoguetest.Everything(seed), dialoguetest.Conn, Options{}).Datagram(session.ToServer, b)
 	})
+}
+
+// TLS of NATS begins behind the server's INFO, or in front of it, without a command.
+func TestPassesAt(t *testing.T) {
+	tls := "\x16\x03\x01\x02\x00\x01\x00\n\x00\x0d\x0a" + strings.Repeat("\x00", 100)
+	for _, tt := range []struct {
+		name, first, client string
+		passes              bool
+	}{
+		{"behind INFO", "INFO {\"tls_required\":true}\r\n", tls, true},
+		{"in front of it", "", tls, true},
+		{"behind a command", "INFO {}\r\n", "PING\r\n" + tls, true},
+		{"within a message", "INFO {}\r\n", "PUB a 2\r\n\x16\x03\r\nPUB\x00\r\n", false},
+		{"other octets", "INFO {}\r\n", "\x16\x02\x00\r\n", false},
+	} {
+		for _, size := range []int{1, 1000} {
+			var seen []string
+			w := wiretest.New(t, ofText(t, "nats").New(tell(&seen, nil), dialoguetest.Conn, Options{}))
+			w.Server(tt.first)
+			for b := tt.client; b != ""; b = b[min(size, len(b)):] {
+				w.Client(b[:min(size, len(b))])
+			}
+			w.Server("\x16\x03\x03")
+			if got := w.ToServer(); (got == tt.client) != tt.passes || (w.End == session.Continue) != tt.passes {
+				t.Errorf("%s, in pieces of %d: the server got %q, end %v; want all of it: %v", tt.name, size, got, w.End, tt.passes)
+			}
+		}
+	}
+}
+
+// A command of which octet after octet comes is not read from its beginning each time.
+func TestCommandInOctets(t *testing.T) {
+	front := "*4000\r\n" + strings.Repeat("$1\r\na\r\n", 3999) + "$8000\r\n"
+	for name, data := range map[string]string{"an item": front + strings.Repeat("a", 8000), "a line": front[:len(front)-7] + strings.Repeat("a", 8000)} {
+		var seen []string
+		read := func() session.Inspector {
+			return ofText(t, "redis").New(tell(&seen, nil), dialoguetest.Conn, Options{})
+		}
+		start := time.Now()
+		for range 10 {
+			read().Inspect(session.ToServer, []byte(data), false)
+		}
+		whole := time.Since(start) / 10
+		d, start := read(), time.Now()
+		for n := len(data) - 7990; n < len(data); n++ {
+			if v := d.Inspect(session.ToServer, []byte(data)[:n], false); v.Release != 0 || v.End != session.Continue {
+				t.Fatalf("%s: after %d octets %+v", name, n, v)
+			}
+		}
+		if took := time.Since(start); took > 500*whole {
+			t.Errorf("%s, octet by octet: took %v; the whole takes %v", name, took, whole)
+		}
+	}
 }

@@ -129,6 +129,15 @@ type Message struct {
 	// Sent says that bytes of the message that came before Data have gone to its
 	// receiver. Correction.Late then says what becomes of one that is rejected.
 	Sent bool
+	// Told says that elements in front of this place of Data were shown before, as
+	// they are, and the message is shown once more because what is behind may be read
+	// in another way, too: rules that answer at once are not asked again, and about
+	// those elements only the ones that read what is behind.
+	Told int
+	// Survey belongs to rules that are a Surveyor: what they have learned of the
+	// whole message. The decoder carries it from Survey to Match, and makes it nil
+	// for the next message.
+	Survey any
 }
 
 // Rules decide what is to change in a message. They are safe for use by many
@@ -150,6 +159,17 @@ type Holder interface {
 	// this kind come in parts; 0: as the decoder sees fit. The decoder's own
 	// limits go before.
 	Hold(kind string) int
+}
+
+// Surveyor is what Rules may be, too: they want to see all elements of some kinds
+// before they are asked about the first. A decoder that shows a message in batches
+// shows it twice then. To those that show all at once it makes no difference.
+type Surveyor interface {
+	// SurveyOf says whether any rule wants to see elements of this kind first.
+	SurveyOf(kind string) bool
+	// Survey looks at a batch of elements, as Match does. Corrections that it
+	// returns keep the message from its receiver.
+	Survey(m *Message) []Correction
 }
 
 // Narrower is what Rules may be, too: once the beginning of a message is known
@@ -176,6 +196,9 @@ type Correction struct {
 	Insert     *Insertion
 	First      bool // for Move: to the first place among its kind, else to the last
 	Late       Late // for Reject and Drop
+	// Aware says that the rule says itself how its server reads a body (it asks what
+	// coding was undone).
+	Aware bool
 }
 
 // Insertion is a new element of the same kind beside the Correction's element.

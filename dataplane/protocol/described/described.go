@@ -33,6 +33,9 @@ type Lines struct {
 	// Passes: after a command that the first matches, with a reply that the second
 	// matches, the rest of the session passes (TLS). Nil: never.
 	PassesCommand, PassesReply *regexp.Regexp
+	// PassesAt: octets of the client in the place of a command from which on the rest
+	// of the session passes.
+	PassesAt []string
 }
 
 // Side is what one side sends.

@@ -29,6 +29,7 @@ type frame struct {
 	rest   int64     // octets of the last data that pass behind the message
 	doubt  string    // why it is not certain how many these are
 	until  *string
+	short  short // of a message that is not whole
 }
 
 // number is a number written in digits.
@@ -49,6 +50,7 @@ func (f *frame) read() (dialogue.Verb, string) {
 		l, bad, ok := dialogue.NextLine(f.data[f.size:], f.eof)
 		switch {
 		case !ok && len(f.data)-f.size <= f.c.d.Lines.MaxLine, ok && l.Size == 0:
+			f.short = short{seen: len(f.data), line: f.size}
 			return dialogue.More, ""
 		case !ok || l.Size > f.c.d.Lines.MaxLine:
 			return dialogue.Fault, "a line is longer than the limit"
@@ -153,6 +155,7 @@ func (f *frame) take(r *LineRule, n number, from int, last bool) (dialogue.Verb,
 		return dialogue.Message, ""
 	}
 	if int64(len(f.data)-f.size) < all {
+		f.short = short{need: f.size + int(all)}
 		return dialogue.More, ""
 	}
 	value := protocol.Span{Start: f.size, End: f.size + int(n.value)}

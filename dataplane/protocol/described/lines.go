@@ -1,6 +1,7 @@
 package described
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,27 @@ type lines struct {
 	passing bool
 	waiting bool   // the reply to a command decides whether all passes
 	prefix  string // of the line in front of a counted item, as last seen
+	short   short
+}
+
+// short is what is known of a command of which more must come, so that not all of
+// it is read again for each octet.
+type short struct {
+	need int // no sense in reading before so many octets are there
+	seen int // up to here there is no end of its last line
+	line int // where that begins
+}
+
+// more says that more must come to read on.
+func (s *short) more(data []byte, maxLine int) bool {
+	switch {
+	case len(data) < s.need:
+		return true
+	case s.seen == 0 || len(data)-s.line > maxLine || bytes.IndexByte(data[s.seen:], '\n') >= 0:
+		return false
+	}
+	s.seen = len(data)
+	return true
 }
 
 // command is what is kept of a command for the rules on its reply.
@@ -43,12 +65,18 @@ func (c *lines) Next(dir session.Direction, data []byte, eof bool, oldest any) d
 		return dialogue.Step{Verb: dialogue.Fault, Why: "bytes in front of a reply that decides how they are read"}
 	case c.until[dir] != nil:
 		return c.block(dir, data, eof)
+	case dir == session.ToServer && !eof && c.short.more(data, c.d.Lines.MaxLine):
+		return dialogue.Step{}
+	case dir == session.ToServer && c.passesAt(data) != dialogue.Message:
+		return dialogue.Step{Verb: c.passesAt(data)}
 	}
 	cmd, _ := oldest.(command)
 	f := frame{c: c, dir: dir, data: data, eof: eof, cmd: cmd.line}
-	switch verb, why := f.read(); verb {
-	case dialogue.Message:
-	default:
+	verb, why := f.read()
+	if dir == session.ToServer {
+		c.short = f.short
+	}
+	if verb != dialogue.Message {
 		return dialogue.Step{Verb: verb, Why: why}
 	}
 	s := f.step()
@@ -64,6 +92,20 @@ func (c *lines) Next(dir session.Direction, data []byte, eof bool, oldest any) d
 	kept := command{dialogue.Kept(cmd.line), dialogue.Kept(cmd.name), dialogue.Kept(cmd.argument), cmd.decides}
 	s.Tag, s.Lookup, s.Silent = kept, cmd.lookup, alone != nil && alone.MatchString(f.line)
 	return s
+}
+
+// passesAt says whether what stands in the place of a command is none, and passes,
+// or may be so once more is there.
+func (c *lines) passesAt(data []byte) dialogue.Verb {
+	for _, at := range c.d.Lines.PassesAt {
+		switch {
+		case bytes.HasPrefix(data, []byte(at)):
+			return dialogue.Forever
+		case strings.HasPrefix(at, string(data[:min(len(data), len(at))])):
+			return dialogue.More
+		}
+	}
+	return dialogue.Message
 }
 
 // answer adds to a Step what a reply is in the session.

@@ -311,6 +311,16 @@ func (p *plan) length(l *Length) string {
 	if err != nil {
 		return fmt.Sprintf("length %d: %v", l.Value+delta, err)
 	}
+	for i := range p.edits {
+		switch e := &p.edits[i]; {
+		case e.Start >= l.Span.End || l.Span.Start >= e.End:
+		case e.Start == l.Span.Start && e.End == l.Span.End:
+			e.With = b // a rule sets it, too: what the message then has counts
+			return ""
+		default:
+			return fmt.Sprintf("length %d: a rule sets the bytes that it stands in", l.Value+delta)
+		}
+	}
 	p.edits = append(p.edits, planned{Edit: session.Edit{Start: l.Span.Start, End: l.Span.End, With: b}})
 	return ""
 }

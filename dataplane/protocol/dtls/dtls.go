@@ -45,6 +45,7 @@ type record struct {
 	version    uint16
 	epoch      uint16
 	sequence   int64
+	behind     bool // what is not of the old form: see split
 }
 
 // Decoder is the session.DatagramInspector of one flow.
@@ -93,20 +94,28 @@ func (d *Decoder) wants(dir session.Direction) bool {
 
 // split cuts a datagram into records. One of a kind that came later may have
 // another header (RFC 9146, RFC 9147): it ends what can be told apart, unless it
-// reads as one of the old form, as a system without the new one would take it.
+// reads as one of the old form, as a system without the new one would take it. Such
+// a system (OpenSSL) discards a header of another version, and looks for the next
+// one right behind it: what it finds there is shown as well, where it can be read.
 func (d *Decoder) split(b []byte) error {
 	d.records = d.records[:0]
+	behind := false
 	for at := 0; at < len(b); {
 		h := b[at:]
 		known := h[0] >= changeCipherSpec && h[0] <= heartbeat
 		if len(h) < headerLen || h[1] != majorVersion || headerLen+int(binary.BigEndian.Uint16(h[11:])) > len(h) {
-			if known {
+			if known && !behind {
 				return errRecord
 			}
-			return nil
+			if len(h) < headerLen || h[1] == majorVersion {
+				return nil
+			}
+			behind = true
+			at += headerLen
+			continue
 		}
 		r := record{kind: h[0], version: binary.BigEndian.Uint16(h[1:]), epoch: binary.BigEndian.Uint16(h[3:]),
-			sequence: int64(binary.BigEndian.Uint64(h[3:]) & (1<<48 - 1))}
+			sequence: int64(binary.BigEndian.Uint64(h[3:]) & (1<<48 - 1)), behind: behind}
 		end := at + headerLen + int(binary.BigEndian.Uint16(h[11:]))
 		r.span, r.body = protocol.Span{Start: at, End: end}, protocol.Span{Start: at + headerLen, End: end}
 		d.records = append(d.records, r)

@@ -70,6 +70,24 @@ func TestElements(t *testing.T) {
 	}
 }
 
+// OpenSSL passes over a header of another version and reads what stands behind it.
+func TestBehindAnotherVersion(t *testing.T) {
+	bleed := rec(24, 0, 1, []byte("\x01\x40\x00"))
+	for _, front := range []string{"\x2f\x00\x01\x00\x05hello123", "\x19\x03\x03abcdefghij\x3f\x00\x01\x00\x05hello123"} {
+		var got string
+		in := append([]byte(front), bleed...)
+		if v := decoder(wholetest.Lines(&got)).Datagram(session.ToServer, in); v.Undecodable != "" || !strings.Contains(got, "client.heartbeat type=1 payload_length=16384") {
+			t.Errorf("%q: %+v, elements %q; want the heartbeat", in, v, got)
+		}
+	}
+	// What is no record there is none of ours to judge.
+	for _, back := range []string{"\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01x", "\x16\x01", "\x18\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"} {
+		if v := decoder(wholetest.Harmless).Datagram(session.ToServer, []byte("\x2f\x00\x01\x00\x05hello123"+back)); v.Undecodable != "" || v.Drop {
+			t.Errorf("%q: %+v; want it to pass", back, v)
+		}
+	}
+}
+
 func TestStrict(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -36,7 +36,7 @@ func (d *Decoder) elements(dir session.Direction) error {
 		case r.kind == alert && len(body) == 2:
 			d.add(protocol.Element{Kind: n.alert, Span: r.span, Fields: []protocol.Field{whole.Int("level", body[0]), whole.Int("description", body[1])}})
 		case r.kind == handshake:
-			if err := d.messages(dir, r); err != nil {
+			if err := d.messages(dir, r); err != nil && !r.behind {
 				return err
 			}
 		}

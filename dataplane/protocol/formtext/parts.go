@@ -15,6 +15,7 @@ type Multipart struct {
 	Preamble, Epilogue Span
 	Parts              int
 	Complete           bool // the closing delimiter was found
+	More               bool // there are more parts than were looked for
 }
 
 // Parts finds the parts of a multipart body. Delimiters begin a line; lines end
@@ -38,6 +39,7 @@ func Parts(text, boundary string, maximum int, yield func(Part) bool) Multipart 
 			continue
 		}
 		if m.Parts == maximum {
+			m.More = true
 			return m
 		}
 		next, nextBehind, nextLast := delimiter(text, boundary, behind)

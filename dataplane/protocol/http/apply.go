@@ -12,17 +12,29 @@ func (p *plan) finish() outcome {
 	p.stayHTTP1()
 	edits := p.settle()
 	if p.held && !p.over && !p.o.spoil && t.h.unmended(edits) {
-		return outcome{kind: broken}
+		return outcome{kind: broken, fault: faultChunkLF}
+	}
+	if p.anew && !p.over && !p.d.codeAnew(edits) {
+		return outcome{kind: broken, fault: faultReadings}
 	}
 	for i := range p.told {
 		if e := &p.told[i]; !e.void || !p.over {
 			t.v.Evidence = append(t.v.Evidence, e.Evidence)
 		}
 	}
-	if !p.over && len(edits) > 0 {
+	if !p.over && (len(edits) > 0 || p.anew) {
 		p.apply(edits)
 	}
 	return p.o
+}
+
+// beyond keeps a request from the server of which rules have not seen all that they
+// ask for.
+func (p *plan) beyond() {
+	p.told = append(p.told, told{session.Evidence{
+		Mode: "correct", Action: "report", Element: kinds[p.d.turn.h.dir].body, Note: "cannot be inspected: " + faultText[faultBodyLong],
+	}, true})
+	p.over, p.o = true, outcome{kind: broken, fault: faultBodyLong}
 }
 
 // settle makes plain edits of the planned ones: sorted, not overlapping.
@@ -64,7 +76,7 @@ func (p *plan) apply(edits []session.Edit) {
 		return
 	}
 	head, content, lines := h.divide(edits)
-	if len(content) > 0 {
+	if len(content) > 0 || p.anew {
 		var body []session.Edit
 		head, body = h.rewrite(p.m.Data, head, content)
 		lines = append(body, h.behind(lines)...)

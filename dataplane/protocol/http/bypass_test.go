@@ -118,20 +118,24 @@ func deflate(text string) string {
 func TestDamagedCoding(t *testing.T) {
 	text := `{"evil":1}`
 	z, d := zipped(text), deflate(text)
-	for _, tc := range []struct{ name, coding, body string }{
-		{"sound", "gzip", z},
-		{"something behind", "gzip", z + "junk"},
-		{"another checksum", "gzip", z[:len(z)-8] + "\x00\x00\x00\x00" + z[len(z)-4:]},
-		{"cut off before the checksum", "gzip", z[:len(z)-8]},
-		{"deflate, something behind", "deflate", d + "junk"},
-		{"deflate, another checksum", "deflate", d[:len(d)-4] + "\x00\x00\x00\x00"},
-		{"deflate, cut off", "deflate", d[:len(d)-4]},
-		{"deflate without its head", "deflate", d[2:]},
+	for _, tc := range []struct {
+		name, coding, body string
+		was                coding
+	}{
+		{"sound", "gzip", z, gzipped},
+		{"something behind", "gzip", z + "junk", gzipped},
+		{"another checksum", "gzip", z[:len(z)-8] + "\x00\x00\x00\x00" + z[len(z)-4:], gzipped},
+		{"cut off before the checksum", "gzip", z[:len(z)-8], gzipped},
+		{"deflate, something behind", "deflate", d + "junk", deflated},
+		{"deflate, another checksum", "deflate", d[:len(d)-4] + "\x00\x00\x00\x00", deflated},
+		{"deflate, cut off", "deflate", d[:len(d)-4], deflated},
+		{"deflate without its head", "deflate", d[2:], rawDeflated},
 	} {
+		post := "POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: " + tc.coding + "\r\nContent-Length: %d\r\n\r\n%s"
 		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise} {
 			w := newWire(t, remove("request.json", "key", "evil"), Options{})
-			play(w, []part{c(with("POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: "+tc.coding+"\r\nContent-Length: %d\r\n\r\n%s", tc.body))}, split)
-			if got, want := w.toServer(), with(jsn, "{}"); got != want || w.End != session.Continue {
+			play(w, []part{c(with(post, tc.body))}, split)
+			if got, want := w.toServer(), with(post, string(tc.was.apply([]byte("{}"), 0))); got != want || w.End != session.Continue {
 				t.Errorf("%s, %s: end %d, server gets %q; want %q", tc.name, name, w.End, got, want)
 			}
 		}

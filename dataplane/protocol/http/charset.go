@@ -40,11 +40,17 @@ func (h *half) bodyFault(head []byte) fault {
 		return faultNone
 	}
 	media, whole := h.head.contentType(head)
-	switch {
-	case h.hold.want&wantText != 0 && wide(media, h.hold.value):
-		return faultCharset
-	case h.hold.want&wantParts != 0 && namedTwice(h.hold.value, formtext.Boundary(whole)):
-		return faultPart
+	for i := -1; i < len(h.hold.others); i++ {
+		r := &h.hold.reading
+		if i >= 0 {
+			r = &h.hold.others[i]
+		}
+		switch {
+		case r.want&wantText != 0 && wide(media, r.value):
+			return faultCharset
+		case r.want&wantParts != 0 && namedTwice(r.value, formtext.Boundary(whole)):
+			return faultPart
+		}
 	}
 	return faultNone
 }

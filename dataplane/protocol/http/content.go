@@ -9,8 +9,8 @@ import (
 	"wirepatch/dataplane/protocol/jsonvalue"
 )
 
-// Bounds on what is made of one body. What is beyond them is a fault: nobody
-// has seen it.
+// Bounds on what is made of one body. What is beyond them in a request is a
+// fault: nobody has seen it.
 const (
 	maxParts = 4096
 	maxNodes = 32768 // of XML; those of JSON are in jsonvalue
@@ -93,7 +93,7 @@ func (d *Decoder) showBody() {
 	h := d.turn.h
 	s := &h.hold
 	base := h.head.size
-	w := s.want
+	w := s.want & h.want
 	if w&wantBody != 0 {
 		span := protocol.Span{Start: base, End: base + len(s.value)}
 		if e := d.element(kinds[h.dir].body, span, 2, place{kind: wantBody}); e != nil {
@@ -111,7 +111,7 @@ func (d *Decoder) showBody() {
 	if w&wantText != 0 {
 		d.showDocument()
 	}
-	if h.framing == byChunks && h.want&wantFraming != 0 {
+	if h.framing == byChunks && h.want&wantFraming != 0 && d.msg.Told == 0 {
 		d.showLines()
 	}
 }
@@ -134,6 +134,7 @@ func (d *Decoder) showDocument() {
 func (d *Decoder) showJSON(text string) {
 	h := d.turn.h
 	vs, deepest, err := jsontext.Scan(text, nil, jsonvalue.Limits)
+	d.unseen = d.unseen || err != nil && jsontext.Beyond(err)
 	d.documentElement("json", text, len(vs), deepest, err)
 	if h.want&wantJSON == 0 {
 		return

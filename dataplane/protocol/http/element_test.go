@@ -32,7 +32,7 @@ func (r pickRules) Match(m *protocol.Message) []protocol.Correction {
 	for i := range m.Elements {
 		for j := range r {
 			e := &m.Elements[i]
-			if e.Kind != r[j].kind {
+			if e.Kind != r[j].kind || e.Span.Start < m.Told {
 				continue
 			}
 			if f := e.Field(r[j].field); r[j].field == "" || f.Value == r[j].value {
@@ -119,6 +119,11 @@ var elementTests = []struct {
 	{"part's field removed", remove("request.part.header", "name", "a"), with(mult, "--B\r\nA: b\r\nC: d\r\n\r\n1\r\n--B--\r\n"), with(mult, "--B\r\nC: d\r\n\r\n1\r\n--B--\r\n")},
 	{"XML attribute removed", remove("request.xml", "path", "/a/@x"), with(xmlp, `<a x="1" y="2"/>`), with(xmlp, `<a y="2"/>`)},
 	{"XML doctype removed", remove("request.xml", "type", "doctype"), with(xmlp, `<!DOCTYPE a [<!ENTITY x SYSTEM "f">]><a>&x;</a>`), with(xmlp, `<a>&x;</a>`)},
+	{"XML element named otherwise", to("request.xml", "path", "/a/b", "key", "c:d"), with(xmlp, `<a><b x="1"><b>t</b></b ><b2/></a>`), with(xmlp, `<a><c:d x="1"><b>t</b></c:d ><b2/></a>`)},
+	{"XML element without content named otherwise", to("request.xml", "path", "/a/b", "key", "c"), with(xmlp, `<a><b x="1" /></a>`), with(xmlp, `<a><c x="1" /></a>`)},
+	{"XML element without an end named otherwise", to("request.xml", "path", "/a", "key", "c"), with(xmlp, `<a><a></a>`), with(xmlp, `<c><a></a>`)},
+	{"XML attribute named otherwise", to("request.xml", "path", "/a/@x", "key", "y"), with(xmlp, `<a x = "1"/>`), with(xmlp, `<a y = "1"/>`)},
+	{"XML name that is none", to("request.xml", "path", "/a", "key", "b c"), with(xmlp, `<a></a>`), with(xmlp, `<a></a>`)},
 	{"XML text set", to("request.xml", "type", "text", "value", "a<b"), with(xmlp, `<a>x&lt;</a>`), with(xmlp, `<a>a&lt;b</a>`)},
 	{"chunk extension taken away", to("request.chunk", "extension", ";a=b", "extension", ""), chun + "1;a=b\r\nx\r\n1\r\ny\r\n0\r\n\r\n" + get, chun + "1\r\nx\r\n1\r\ny\r\n0\r\n\r\n" + get},
 	{"chunk line mended", to("request.chunk", "lf", true, "line", "1"), chun + "1;a=b\nx\r\n0\r\n\r\n" + get, chun + "1\nx\r\n0\r\n\r\n" + get},

@@ -25,6 +25,7 @@ type place struct {
 	kind  want
 	items *itemlist.List // what the element is one of; nil: it stands alone
 	index int32          // among them
+	end   protocol.Span  // of XML: the name in an element's end tag
 }
 
 // add returns the next element of the list.

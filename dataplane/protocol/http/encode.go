@@ -111,6 +111,12 @@ func partHeaders(s string) bool {
 
 func encodeXML(e *protocol.Element, f *protocol.Field, value string) (string, protocol.Span, string) {
 	kind, _ := e.Fields[0].Value.(string)
+	if f.Name == "key" && (kind == "element" || kind == "attribute") {
+		if !xmltext.IsName(value) {
+			return "", none, "refused: not a name that XML may hold"
+		}
+		return value, f.Span, ""
+	}
 	switch {
 	case f.Name != "value" || f.Span.Start < 0:
 		return "", none, notSettable

@@ -95,7 +95,7 @@ func TestVariables(t *testing.T) {
 	request := map[string]any{
 		"client.address": "10.77.0.1", "client.port": int64(40000), "server.address": "10.77.0.2", "server.port": int64(80),
 		"date": "Tue, 04 Mar 2025 05:06:07 GMT", "request.method": "POST", "request.target": "/p?q=1",
-		"request.path": "/p", "request.query": "q=1", "request.version": "HTTP/1.1", "request.body": "body",
+		"request.path": "/p", "request.query": "q=1", "request.version": "HTTP/1.1", "request.body": "body", "request.coding": "",
 		"request.headers":      map[string][]string{"a": {"1", "2"}, "content-length": {"4"}},
 		"request.lines":        map[string][]string{"a": {"A: 1\r\n", "a: 2\r\n"}, "content-length": {"Content-Length: 4\r\n"}},
 		"request.content_type": "", "request.framing": "length", "request.fault": "", "request.decoded": "/p",

@@ -88,6 +88,7 @@ const (
 	faultTypes
 	faultCharset
 	faultPart
+	faultReadings
 )
 
 var faultText = [...]string{
@@ -122,6 +123,7 @@ var faultText = [...]string{
 	faultHTTP2:           "the server goes on in HTTP/2",
 	faultTypes:           "several Content-Types or boundaries that differ",
 	faultPart:            "part of a form with two names, or two file names",
+	faultReadings:        "body that is to be corrected both as it came and with its content coding undone",
 	faultCharset:         "body in a charset that does not begin with ASCII",
 }
 
@@ -134,7 +136,7 @@ var faultCodes = [...]string{
 	faultCodings: "codings", faultCoding: "coding", faultCoding10: "coding-1.0",
 	faultChunkSize: "chunk-size", faultChunkLF: "chunk-lf", faultChunkEnd: "chunk-end", faultChunkLong: "chunk-long",
 	faultTrailersLong: "trailers-long", faultHeadLong: "head-long", faultBodyLong: "body-long",
-	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2", faultTypes: "types", faultCharset: "charset", faultPart: "part",
+	faultTruncated: "truncated", faultOutstanding: "outstanding", faultSwitch: "switch", faultHTTP2: "http2", faultTypes: "types", faultCharset: "charset", faultPart: "part", faultReadings: "readings",
 }
 
 // sloppy says whether a fault is one that clients put up with in a response.

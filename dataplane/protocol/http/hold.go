@@ -11,7 +11,6 @@ type hold struct {
 	active  bool
 	wanted  bool          // rules may want the content
 	sure    bool          // that the body is one that rules want
-	want    want          // what they want of it
 	untold  want          // what they want as long as it is not known how it begins
 	encoded bool          // how it begins tells nothing
 	blank   int           // of the content, in front of what tells
@@ -21,9 +20,9 @@ type hold struct {
 	data    protocol.Span // not chunked: where the content lies
 	last    int           // chunked: where the last chunk begins
 	lines   []line        // chunked: its framing, where rules ask for it
-	direct  bool          // the content is in the message as rules see it
-	coded   bool          // a content coding was undone
-	value   string        // the content, once it is whole
+	reading               // how rules see it, once it is whole
+	others  []reading     // how else a server may read it
+	anew    []byte        // the content, coded anew
 	text    []byte        // see view
 }
 
@@ -50,7 +49,7 @@ func (d *Decoder) startHold(head []byte) bool {
 	}
 	h.hold = hold{active: true, pos: len(head), content: h.hold.content[:0], text: h.hold.text[:0], lines: h.hold.lines[:0]}
 	h.hold.raw.Start = len(head)
-	h.hold.untold, h.hold.encoded = h.fitting(head, 0), h.head.coding(head) != identity
+	h.hold.untold, h.hold.encoded = h.fitting(head, 0), h.head.coded(head)
 	h.hold.wanted = h.hold.untold != 0
 	h.mode = inHold
 	return true
@@ -62,8 +61,8 @@ func (d *Decoder) stepHold() bool {
 	h := t.h
 	b := t.rest()
 	whole, f := h.more(b, d.holdLimit())
-	if !h.hold.sure && (f == faultNone || f == faultBodyLong) && !h.stillWanted(b, whole) {
-		return d.letGo()
+	if !h.hold.sure && !h.stillWanted(b, whole) {
+		return d.letGo() // a fault behind what told is met where it stands, as if it had come later
 	}
 	if f == faultBodyLong && !h.hold.sure && len(h.content(b)) < enoughToTell && !t.eof {
 		return false
@@ -213,23 +212,10 @@ func (h *half) finish(b []byte, limit int) bool {
 	s := &h.hold
 	content := cut(b, s.data)
 	s.raw.End = s.data.End
-	s.direct = h.framing != byChunks
 	if h.framing == byChunks {
 		s.raw.End, s.data, content = s.pos, none, s.content
 	}
-	if c := h.head.coding(b[:h.head.size]); c != identity {
-		plain, ok, long := c.decode(content, limit)
-		switch {
-		case long:
-			return false
-		case ok:
-			content, s.coded, s.direct = plain, true, false
-		}
-	}
-	s.value = string(content)
-	first, _ := firstByte(content)
-	s.want = h.fitting(b[:h.head.size], first)
-	return true
+	return h.read(b[:h.head.size], content, limit)
 }
 
 // clear forgets a held message, and its buffers when they are large.

@@ -62,14 +62,16 @@ type Decoder struct {
 	halves  [2]half           // by session.Direction
 	queue   queue             // requests without a response, oldest first
 	passing bool              // inspection is over, all passes
+	unseen  bool              // of the body at hand there is more than was shown
 	inner   session.Inspector // what has taken over behind an upgrade
 	ended   session.End
 	synced  bool // where messages begin is known
 	last    bool // the server ends the session behind the response that was over last
 
-	*scratch // during a turn
-	msg      protocol.Message
-	memory   protocol.Memory
+	*scratch  // during a turn
+	msg       protocol.Message
+	surveying bool // what is shown is to be surveyed, not decided
+	memory    protocol.Memory
 }
 
 var _ session.Inspector = (*Decoder)(nil)

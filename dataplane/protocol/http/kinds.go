@@ -1,6 +1,9 @@
 package http
 
-import "wirepatch/dataplane/session"
+import (
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
 
 // want is a set of kinds of elements.
 type want uint32
@@ -81,6 +84,22 @@ func (d *Decoder) wants(dir session.Direction) want {
 	var w want
 	for _, k := range wanted[dir] {
 		if d.rules.Wants(k.kind) {
+			w |= k.want
+		}
+	}
+	return w
+}
+
+// wantsFirst returns those of the kinds asked for that rules want to see all of
+// before they are asked about any.
+func (d *Decoder) wantsFirst(dir session.Direction, of want) want {
+	s, ok := d.rules.(protocol.Surveyor)
+	if !ok {
+		return 0
+	}
+	var w want
+	for _, k := range wanted[dir] {
+		if of&k.want != 0 && s.SurveyOf(k.kind) {
 			w |= k.want
 		}
 	}

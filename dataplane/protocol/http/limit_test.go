@@ -102,3 +102,56 @@ func TestBytewiseScanIsLinear(t *testing.T) {
 		t.Errorf("next(all) = %d; want %d", n, len(head))
 	}
 }
+
+// A request of whose body there is more than rules are shown does not reach the
+// server; a response does.
+func TestBodyOfMoreThanIsShown(t *testing.T) {
+	drop := func(kind, field string, value any) pickRules {
+		return pickOne(kind, field, value, protocol.Drop, protocol.Correction{})
+	}
+	part := "--b\r\n\r\nx\r\n"
+	for _, tc := range []struct {
+		name, media string
+		rules       pickRules
+		front, item string // of the body, and what is in it often
+		most        int    // of the items that may be in it
+		behind      string
+	}{
+		{"values of JSON", jsonType, drop("request.json", "value", "evil"), "[", "0,", 32766, `"x"]`},
+		{"values of a document", jsonType, drop("request.document", "depth", int64(-1)), "[", "0,", 32766, `"x"]`},
+		{"depth of JSON", jsonType, drop("request.json", "value", "evil"), "", "[", 8192, ""},
+		{"parts of XML", "text/xml", drop("request.xml", "value", "evil"), "<a>", "<b/>", 32765, "<c/></a>"},
+		{"parts", "multipart/form-data; boundary=b", drop("request.part", "value", "evil"), "", part, 4095, "--b\r\n\r\ny\r\n--b--\r\n"},
+	} {
+		for _, over := range []int{-1, 1} {
+			body := tc.front + strings.Repeat(tc.item, tc.most+over) + tc.behind
+			sent := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", tc.media, len(body), body)
+			w := newWire(t, tc.rules, Options{})
+			w.feed(session.ToServer, sent, false)
+			if got, end := w.toServer(), w.End; (got == sent) != (over < 0) || (end == session.Continue) != (over < 0) {
+				t.Errorf("%s, %d more than there may be: the server got %d of %d bytes, end %v", tc.name, over, len(got), len(sent), end)
+			}
+		}
+	}
+	body := "[" + strings.Repeat("0,", 40000) + "0]"
+	for _, named := range []string{"gzip", "deflate", "br", "zstd", "deflate, gzip"} { // whether it can be undone or not
+		w := newWire(t, drop("request.json", "value", "evil"), Options{})
+		w.feed(session.ToServer, codedPost(jsonType, named, body), false)
+		if got := w.toServer(); got != "" || w.End != session.Reset {
+			t.Errorf("many values, said to be %s: the server got %d bytes, end %v", named, len(got), w.End)
+		}
+	}
+	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	w := newWire(t, drop("response.json", "value", "evil"), Options{})
+	w.feed(session.ToServer, get, false)
+	w.feed(session.ToClient, answer, false)
+	if got := w.toClient(); got != answer {
+		t.Errorf("a response with many values: the client got %d of %d bytes, end %v", len(got), len(answer), w.End)
+	}
+	first := `["evil",` + body[1:]
+	w = newWire(t, pickOne("request.json", "value", "evil", protocol.Reject, protocol.Correction{Reply: &protocol.Reply{Status: 403}}), Options{})
+	w.feed(session.ToServer, fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(first), first), false)
+	if got := w.toClient(); !strings.HasPrefix(got, "HTTP/1.1 403") || w.End != session.Continue {
+		t.Errorf("many values, the first of which is refused: the client got %q, end %v", got, w.End)
+	}
+}

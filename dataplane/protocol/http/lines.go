@@ -109,7 +109,7 @@ func (d *Decoder) showTrailer(c *chunkScan, span, text protocol.Span) {
 // rules say.
 func (d *Decoder) lateLine(was chunkState, n int, f fault) bool {
 	t := &d.turn
-	h := t.h
+	h, before := t.h, markEdits(t.v.Edits)
 	size := n
 	if size == 0 || f == faultChunkLong {
 		size = min(len(t.rest()), h.chunks.lineLimit())
@@ -131,11 +131,33 @@ func (d *Decoder) lateLine(was chunkState, n int, f fault) bool {
 	case o.spoil:
 		return d.spoilRest(n)
 	case f != faultNone && (n == 0 || !changed || f != faultChunkLF):
-		t.v.Edits = dropEdits(t.v.Edits, t.pos)
+		t.v.Edits = before.of(t.v.Edits)
 		return d.giveUp(f, t.rest()[:min(len(t.rest()), 1)])
 	}
 	d.consume(n, false)
 	return true
+}
+
+// edited is how far a verdict's edits went, whose last may have grown since.
+type edited struct {
+	n    int
+	last session.Edit
+}
+
+func markEdits(es []session.Edit) edited {
+	if len(es) == 0 {
+		return edited{}
+	}
+	return edited{len(es), es[len(es)-1]}
+}
+
+// of takes away what came later: of what is inserted at one place, a part may stand
+// in front of the message at hand, as a reply that was owed.
+func (m edited) of(es []session.Edit) []session.Edit {
+	if m.n > 0 {
+		es[m.n-1] = m.last
+	}
+	return es[:m.n]
 }
 
 // dropEdits takes away edits that begin at or behind pos.

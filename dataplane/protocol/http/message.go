@@ -94,11 +94,11 @@ func (d *Decoder) faulty(b []byte, f fault) bool {
 		return true
 	}
 	h.head.fault = f
-	told := len(t.v.Evidence)
+	told, before := len(t.v.Evidence), markEdits(t.v.Edits)
 	o := d.correct(len(b), false)
 	switch {
 	case o.kind == forwarded && reset:
-		t.v.Evidence, t.v.Edits = t.v.Evidence[:told], dropEdits(t.v.Edits, t.pos)
+		t.v.Evidence, t.v.Edits = t.v.Evidence[:told], before.of(t.v.Edits)
 		return d.giveUp(f, b)
 	case o.kind == forwarded && breaksOff:
 		d.consume(len(t.rest()), false)
@@ -144,7 +144,7 @@ func (d *Decoder) decide(size int, held bool) bool {
 	}
 	o := d.correct(size, held)
 	if o.kind == broken {
-		return d.faulty(d.turn.rest()[:h.head.size], faultChunkLF)
+		return d.faulty(d.turn.rest()[:h.head.size], o.fault)
 	}
 	return d.carryOut(o, size, held)
 }
@@ -229,7 +229,7 @@ func (d *Decoder) request(o outcome, size int) {
 		h.serial = d.queue.pushed
 		if d.wants(session.ToClient) != 0 || e.socket && d.wantsSocket() {
 			body, ok := d.bodyValue()
-			d.queue.keep(e, b[:h.head.size], body, ok)
+			d.queue.keep(e, b[:h.head.size], body, h.hold.coding(), ok)
 		}
 		h.late.keep(b[:h.head.size], h.parts.dash != nil || h.framing == byChunks && h.want&wantFraming != 0)
 		d.consume(size, false)

@@ -15,11 +15,12 @@ func (d *Decoder) showMultipart(text, boundary string, base int) {
 		d.showAround(text, boundary, base)
 	}
 	i := 0
-	formtext.Parts(text, boundary, maxParts, func(p formtext.Part) bool {
+	m := formtext.Parts(text, boundary, maxParts, func(p formtext.Part) bool {
 		d.showPart(text, p, i, base)
 		i++
 		return !d.plan.ended()
 	})
+	d.unseen = d.unseen || m.More
 }
 
 // showAround adds the element of the whole.

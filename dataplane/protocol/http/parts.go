@@ -26,7 +26,7 @@ type parts struct {
 // want of it.
 func (h *half) follow(head []byte) bool {
 	h.parts = parts{}
-	if h.framing != byLength || h.hold.want == 0 || h.hold.want&^wantParts != 0 || h.head.coding(head) != identity {
+	if h.framing != byLength || h.hold.want == 0 || h.hold.want&^wantParts != 0 || h.head.coded(head) {
 		return false
 	}
 	_, whole := h.head.contentType(head)

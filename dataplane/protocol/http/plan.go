@@ -16,6 +16,7 @@ type outcome struct {
 	interim []byte // what the client gets before
 	said100 bool   // a 100 (Continue) is in it: the server's own is not wanted any more
 	late    protocol.Late
+	fault   fault // broken: what it is
 	spoil   bool
 	from    int // spoil: where the held body is still good up to; 0: its beginning
 }
@@ -27,7 +28,7 @@ const (
 	rejected
 	dropped
 	wasReset
-	broken // no rule has mended what is out of form
+	broken // what is out of form, and no rule has mended
 )
 
 // plan turns the corrections of one message into edits and evidence. Where two
@@ -41,6 +42,8 @@ type plan struct {
 	told  []told
 	o     outcome
 	over  bool // the message is not forwarded
+	anew  bool // the content is to be coded anew
+	blind bool // a rule corrects what was shown again that does not know how its server reads it
 }
 
 // edit is a planned change of bytes; with list it takes an item out, and what
@@ -64,6 +67,7 @@ func (p *plan) ended() bool { return p.over }
 func (p *plan) run(cs []protocol.Correction) {
 	for i := range cs {
 		c := &cs[i]
+		p.blind = p.blind || p.m.Told > 0 && !c.Aware && !c.Shadow && c.Action != protocol.Report
 		switch {
 		case !p.valid(c):
 		case c.Action == protocol.Report:

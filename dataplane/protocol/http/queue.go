@@ -17,6 +17,7 @@ type exchange struct {
 
 	raw     []byte // the request's head as it was forwarded to rules; empty: not kept
 	body    string
+	coding  string // that was undone, in front of body
 	hasBody bool
 }
 
@@ -80,9 +81,9 @@ func (q *queue) grow() {
 }
 
 // keep puts a request's head, and body if it was held, into the newest exchange.
-func (q *queue) keep(e *exchange, head []byte, body string, hasBody bool) {
+func (q *queue) keep(e *exchange, head []byte, body, coding string, hasBody bool) {
 	e.raw = append(e.raw, head...)
-	e.body, e.hasBody = body, hasBody
+	e.body, e.coding, e.hasBody = body, coding, hasBody
 	q.bytes += e.size()
 }
 

@@ -62,8 +62,8 @@ func (h *half) behind(lines []session.Edit) []session.Edit {
 }
 
 // rewrite gives the message other content and puts its framing right: the
-// Content-Length, or one chunk in the place of all. Trailers stay. Content that
-// was coded goes on plain.
+// Content-Length, or one chunk in the place of all. Trailers stay, and so does the
+// content coding.
 func (h *half) rewrite(data []byte, head, content []session.Edit) (newHead, body []session.Edit) {
 	s := &h.hold
 	if s.direct {
@@ -73,7 +73,10 @@ func (h *half) rewrite(data []byte, head, content []session.Edit) (newHead, body
 		}
 		return h.headFor(head, size), content
 	}
-	value := splice(data[h.head.size:h.head.size+len(s.value)], h.head.size, content)
+	value := s.anew
+	if value == nil {
+		value = s.code(splice(data[h.head.size:h.head.size+len(s.value)], h.head.size, content), 0)
+	}
 	raw := protocol.Span{Start: s.raw.Start, End: s.raw.End}
 	if h.framing == byChunks {
 		raw.End = s.last
@@ -99,12 +102,8 @@ func splice(data []byte, base int, edits []session.Edit) []byte {
 func (h *half) headFor(edits []session.Edit, size int) []session.Edit {
 	for i := range h.head.fields {
 		f := &h.head.fields[i]
-		switch {
-		case f.known == contentLength && h.framing == byLength:
+		if f.known == contentLength && h.framing == byLength {
 			edits = append(edits, session.Edit{Start: f.value.Start, End: f.value.End, With: []byte(strconv.Itoa(size))})
-		case f.known == contentEncoding && h.hold.coded:
-			edits = slices.DeleteFunc(edits, func(e session.Edit) bool { return e.Start >= f.line.Start && e.Start < f.line.End && e.End > e.Start })
-			edits = append(edits, session.Edit{Start: f.line.Start, End: f.line.End})
 		}
 	}
 	slices.SortStableFunc(edits, func(a, b session.Edit) int { return a.Start - b.Start })

@@ -124,7 +124,7 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 			"size": number("octets of the field with its line ends"), "index": number("its place, from 0"),
 		}},
 		k.body: {Doc: "body of a " + k.message + " that has one, within the limit of the appliance", Fields: fields{
-			"value": settable("content, chunks joined, gzip and deflate undone; when it is set the framing follows"),
+			"value": settable("content, chunks joined, content codings undone; when it is set the framing follows"),
 			"size":  number("octets of the content"),
 		}},
 		k.document: {Doc: "a body that is JSON or XML, as a whole", Fields: fields{
@@ -134,7 +134,7 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 		k.json: {Doc: "one value of a body that is JSON", Fields: jsonvalue.Types()},
 		k.xml: {Doc: "one part of a body that is XML", Fields: fields{
 			"type": text(`"element", "attribute", "text", "cdata", "comment", "instruction", "doctype" or "entity"`),
-			"key":  text("qualified name"), "value": settable("text or value; of an element its content as it came"),
+			"key":  settable("qualified name; can be set for elements, in both tags, and attributes"), "value": settable("text or value; of an element its content as it came"),
 			"path": text("names of the elements around it and its own"), "depth": number("elements around it"),
 			"index": number("its place among the parts, from 0"),
 		}},
@@ -188,6 +188,9 @@ func variableTypes() map[string]protocol.Var {
 		} {
 			v.Dir = dir
 			vars[m+name] = v
+		}
+		if dir == session.ToServer {
+			vars[m+".coding"] = protocol.Var{Type: protocol.String, Doc: "content codings that were undone in the reading of the body at hand, empty where it is as it came; known where the body is"}
 		}
 	}
 	return vars

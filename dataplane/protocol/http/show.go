@@ -15,20 +15,55 @@ func (d *Decoder) correct(size int, held bool) outcome {
 	b := t.rest()[:size:size]
 	d.vars.begin(b[:h.head.size], held || h.framing == noBody)
 	d.begin(h.view(b, held), held)
+	d.ask(held)
+	if held {
+		d.readAgain(b)
+	}
+	return d.finish()
+}
+
+// ask shows the message to the rules, first to those that want to see all of it
+// before they are asked.
+func (d *Decoder) ask(held bool) {
+	h := d.turn.h
+	if first, all := d.wantsFirst(h.dir, h.want), h.want; first != 0 {
+		h.want, d.surveying = first, true
+		d.show(held)
+		h.want, d.surveying = all, false
+		if d.plan.ended() {
+			return
+		}
+		survey := d.msg.Survey
+		d.start(d.msg.Data)
+		d.msg.Survey = survey
+	}
+	d.show(held)
+}
+
+// show shows all that rules want of the message.
+func (d *Decoder) show(held bool) {
+	d.unseen = false
 	d.showHead()
 	if held {
 		d.showBody()
 	}
 	d.flush()
-	return d.finish()
+	if d.unseen && !d.surveying && d.turn.h.dir == session.ToServer && !d.plan.ended() {
+		d.plan.beyond()
+	}
 }
 
 // begin starts to show a message, or a part of one.
 func (d *Decoder) begin(data []byte, held bool) {
 	d.msg.Dir = d.turn.h.dir
-	d.msg.Data = data
-	d.msg.Continues, d.msg.Sent = false, false
 	d.plan = plan{d: d, m: &d.msg, held: held, edits: d.plan.edits[:0], told: d.plan.told[:0]}
+	d.start(data)
+}
+
+// start starts to show data, of which nothing was shown.
+func (d *Decoder) start(data []byte) {
+	d.msg.Data = data
+	d.msg.Continues, d.msg.Sent, d.msg.Survey = false, false, nil
 	d.elements().clear()
 }
 
@@ -52,7 +87,11 @@ func (d *Decoder) flush() {
 		return
 	}
 	d.msg.Elements = s.list
-	if cs := d.rules.Match(&d.msg); len(cs) > 0 {
+	ask := d.rules.Match
+	if d.surveying {
+		ask = d.rules.(protocol.Surveyor).Survey
+	}
+	if cs := ask(&d.msg); len(cs) > 0 {
 		d.plan.run(cs)
 	}
 	s.clear()
@@ -64,7 +103,7 @@ func (d *Decoder) finish() outcome {
 	o := d.plan.finish()
 	d.elements().release()
 	d.vars.end()
-	d.msg.Data, d.msg.Elements = nil, nil
+	d.msg.Data, d.msg.Elements, d.msg.Survey = nil, nil, nil
 	if cap(d.plan.edits) > keepElements {
 		d.plan.edits = nil
 	}

@@ -7,25 +7,36 @@ import (
 
 var _ session.Rester = (*Decoder)(nil)
 
-// Rests implements session.Rester.
-func (d *Decoder) Rests() bool {
-	if d.passing || d.ended != session.Continue || !d.synced || d.queue.n > 0 || !d.memory.Empty() {
-		return false
+// Stands implements session.Rester.
+func (d *Decoder) Stands() (pending, ok bool) {
+	if d.passing || d.inner != nil || d.last || d.ended != session.Continue || !d.synced || d.queue.n > 1 || !d.memory.Empty() {
+		return false, false
 	}
 	for i := range d.halves {
 		h := &d.halves[i]
 		if h.mode != atHead || h.scan != (headScan{}) || h.ended || h.discard {
-			return false
+			return false, false
 		}
 	}
-	return true
+	e := d.queue.front()
+	if e == nil {
+		return false, true
+	}
+	return true, e.reply == nil && !e.head && !e.connect && !e.socket && !e.answered && !e.said100
+}
+
+// Answered implements session.Rester.
+func (d *Decoder) Answered() {
+	if d.queue.n > 0 {
+		d.queue.pop()
+	}
 }
 
 // Resume implements session.Rester: the request was a simple one (below).
 func (d *Decoder) Resume(request []byte, left int64) {
 	e := d.queue.push()
 	if len(request) > 0 {
-		d.queue.keep(e, request, "", true)
+		d.queue.keep(e, request, "", "", true)
 	}
 	if left > 0 {
 		h := &d.halves[session.ToClient]
@@ -126,4 +137,5 @@ var only = map[[2]string][]any{
 	{"", "request.framing"}:       {"none"},
 	{"", "request.fault"}:         {""},
 	{"", "request.body"}:          {""},
+	{"", "request.coding"}:        {""},
 }

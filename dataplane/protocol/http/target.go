@@ -65,6 +65,10 @@ func (d *Decoder) showPairs(kind want, text string, base int) {
 	})
 	i := int32(0)
 	formtext.Pairs(text, func(p formtext.Pair) bool {
+		if kind == wantForm && h.hold.noise && !isText(p.Key.Cut(text)) {
+			i++
+			return true
+		}
 		e := d.element(name, list.Items[i].Span, 4, place{kind: kind, items: list, index: i})
 		if e == nil {
 			return false

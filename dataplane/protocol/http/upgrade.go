@@ -17,7 +17,7 @@ func WebSocketSchema() protocol.Schema {
 	vars := map[string]protocol.Var{}
 	for name, v := range variableTypes() {
 		switch {
-		case v.Dir != session.ToServer, strings.HasSuffix(name, ".body"), strings.HasSuffix(name, ".framing"), strings.HasSuffix(name, ".fault"):
+		case v.Dir != session.ToServer, strings.HasSuffix(name, ".body"), strings.HasSuffix(name, ".coding"), strings.HasSuffix(name, ".framing"), strings.HasSuffix(name, ".fault"):
 		default:
 			vars[name] = v
 		}
@@ -122,7 +122,8 @@ func (d *Decoder) startSocket(e *exchange) bool {
 		}
 		for ext := range bytes.SplitSeq(f.text(b), []byte(",")) {
 			parts := strings.Split(toLower(ext), ";")
-			if strings.TrimSpace(parts[0]) != "permessage-deflate" {
+			if name := strings.TrimSpace(parts[0]); name != "permessage-deflate" {
+				o.Foreign = o.Foreign || name != ""
 				continue
 			}
 			o.Deflate = true

@@ -30,7 +30,7 @@ func TestWebSocket(t *testing.T) {
 	}{
 		{"messages behind the answer", socketRules(protocol.Drop), []part{c(upgrade), s(switched + answer), c(hello + evil + hello), s(answer)}, upgrade + hello + hello, switched + answer + answer},
 		{"messages before the answer", socketRules(protocol.Drop), []part{c(upgrade + hello + evil), s(switched), s(answer)}, upgrade + hello, switched + answer},
-		{"refused", socketRules(protocol.Reject), []part{c(upgrade + hello + evil + hello), s(switched), s(answer)}, upgrade + hello, switched + "\x88\x02\x03\xf0"},
+		{"refused", socketRules(protocol.Reject), []part{c(upgrade + hello + evil + hello), s(switched), s(answer), s("\x8a\x05fence"), s(answer)}, upgrade + hello + "\x89\x85\x00\x00\x00\x00fence", switched + answer + "\x88\x02\x03\xf0"},
 		{"no upgrade after all", socketRules(protocol.Drop), []part{c(upgrade + bad + get), s(ok2), s(ok2)}, upgrade + get, ok2 + "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n" + ok2},
 		{"nobody asks for messages", remove("request.header", "name", "x"), []part{c(upgrade + "\xff\xff"), s(switched)}, upgrade + "\xff\xff", switched},
 	} {
@@ -66,5 +66,25 @@ func TestWebSocketVariables(t *testing.T) {
 	play(w, []part{c(upgrade), s(switched), c(hello)}, wholly)
 	if seen["request.path"] != "/chat" || seen["client.port"] != int64(40000) {
 		t.Errorf("variables: %v", seen)
+	}
+}
+
+// What an extension that is not read here has coded is not taken for plain.
+func TestWebSocketForeignExtension(t *testing.T) {
+	foreign := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: x-webkit-deflate-frame\r\n\r\n"
+	for _, tc := range []struct {
+		switched, frame string
+		end             session.End
+	}{
+		{foreign, hello, session.Continue},
+		{foreign, "\xc1\x85\x00\x00\x00\x00hello", session.Reset},
+		{foreign, "\x01\x85\x00\x00\x00\x00hello\x90\x81\x00\x00\x00\x00o", session.Reset},
+		{"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "\xc1\x85\x00\x00\x00\x00hello", session.Continue}, // the server refuses it
+	} {
+		w := newWire(t, pickOne("client.message", "value", "evil", protocol.Drop, protocol.Correction{}), Options{})
+		play(w, []part{c(upgrade), s(tc.switched), c(tc.frame)}, wholly)
+		if w.End != tc.end {
+			t.Errorf("%q behind %q: end %v; want %v", tc.frame, tc.switched, w.End, tc.end)
+		}
 	}
 }

@@ -39,6 +39,7 @@ const (
 	varRequestCount
 	varRequestSize
 	varRequestBody
+	varRequestCoding
 	varStatus
 	varReason
 	varResponseHeaders
@@ -64,6 +65,7 @@ var varIndex = map[string]int{
 	"request.lines": varRequestLines, "response.lines": varResponseLines,
 	"request.content_type": varRequestType, "request.framing": varRequestFraming, "request.fault": varRequestFault,
 	"request.header_count": varRequestCount, "request.head_size": varRequestSize, "request.body": varRequestBody,
+	"request.coding":  varRequestCoding,
 	"response.status": varStatus, "response.reason": varReason, "response.headers": varResponseHeaders,
 	"response.content_type": varResponseType, "response.framing": varResponseFraming, "response.fault": varResponseFault,
 	"response.header_count": varResponseCount, "response.head_size": varResponseSize, "response.body": varResponseBody,
@@ -203,6 +205,8 @@ func (d *Decoder) requestVariable(i int, old any) any {
 		return framingNames[f]
 	case varRequestBody:
 		return d.requestBody(own)
+	case varRequestCoding:
+		return d.requestCoding(own)
 	}
 	return h.requestVariable(i, b, old)
 }
@@ -213,6 +217,19 @@ func (d *Decoder) requestBody(own bool) any {
 	}
 	if e := d.queue.front(); e.hasBody {
 		return e.body
+	}
+	return nil
+}
+
+func (d *Decoder) requestCoding(own bool) any {
+	switch {
+	case own && d.vars.body:
+		return d.turn.h.hold.coding()
+	case own && !d.turn.h.head.coded(d.vars.data):
+		return ""
+	}
+	if e := d.queue.front(); !own && e.hasBody {
+		return e.coding
 	}
 	return nil
 }

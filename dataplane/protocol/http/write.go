@@ -13,7 +13,7 @@ import (
 // why it cannot be done in valid form.
 func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
 	at, e := p.place(c), p.element(c)
-	if at.kind == wantHeader && p.framing(at) {
+	if at.kind == wantHeader && p.framing(at) && !p.onlyTells(c, at) {
 		return nil, "refused: the field frames the message"
 	}
 	if p.m.Sent && at.kind&wantParts != 0 {
@@ -35,7 +35,11 @@ func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
 	if note != "" {
 		return nil, note
 	}
-	return change(span, text), ""
+	edits = change(span, text)
+	if at.kind == wantXML && f.Name == "key" && at.end.Start >= 0 {
+		edits = append(edits, change(at.end, text)...)
+	}
+	return edits, ""
 }
 
 func change(s protocol.Span, with string) []edit {
@@ -63,6 +67,17 @@ func (p *plan) remove(at *place, e *protocol.Element) ([]edit, string) {
 func (p *plan) framing(at *place) bool {
 	k := p.d.turn.h.head.fields[at.index].known
 	return k == contentLength || k == transferEncoding
+}
+
+// onlyTells says whether a correction sets a Content-Length that frames nothing: the
+// answer to HEAD, and 304 (Not Modified), say how long another answer would be.
+func (p *plan) onlyTells(c *protocol.Correction, at *place) bool {
+	h := p.d.turn.h
+	if h.dir != session.ToClient || h.framing != noBody || h.head.fields[at.index].known != contentLength || !p.answersHEAD() && h.head.status != 304 {
+		return false
+	}
+	digits := strings.Trim(c.Value, "0123456789") == "" && c.Value != "" && len(c.Value) <= 18
+	return c.Action == protocol.Set && c.Field == "value" && digits
 }
 
 // encode writes a field's new value as it has to stand in the message, and where.

@@ -181,3 +181,26 @@ func readResponses(t *testing.T, stream string, forwarded int, k talk) {
 		t.Errorf("%q behind the last response", b)
 	}
 }
+
+// The length that tells of another answer's body can be set, as it frames nothing;
+// the one that frames the message cannot.
+func TestLengthThatOnlyTells(t *testing.T) {
+	rules := to("response.header", "name", "content-length", "value", "12")
+	for _, tt := range []struct{ request, response, want string }{
+		{"HEAD / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 12\r\n\r\n"},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+	} {
+		w := newWire(t, rules, Options{})
+		play(w, []part{c(tt.request), s(tt.response)}, wholly)
+		if got := w.toClient(); got != tt.want {
+			t.Errorf("%q: the client got %q; want %q", tt.request, got, tt.want)
+		}
+	}
+	w := newWire(t, to("response.header", "name", "content-length", "value", "1e3"), Options{})
+	play(w, []part{c("HEAD / HTTP/1.1\r\n\r\n"), s("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")}, wholly)
+	if got := w.toClient(); got != "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" {
+		t.Errorf("the client got %q; want the length left alone, for what is no number", got)
+	}
+}

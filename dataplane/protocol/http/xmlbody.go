@@ -1,6 +1,8 @@
 package http
 
 import (
+	"errors"
+
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/xmltext"
 )
@@ -10,6 +12,7 @@ func (d *Decoder) showXML(text string) {
 	h := d.turn.h
 	base := h.head.size
 	nodes, deepest, err := xmltext.Scan(text, xmltext.Limits{Nodes: maxNodes, Depth: maxDepth})
+	d.unseen = d.unseen || errors.Is(err, xmltext.ErrLimit)
 	d.documentElement("xml", text, len(nodes), deepest, err)
 	if h.want&wantXML == 0 {
 		return
@@ -17,7 +20,7 @@ func (d *Decoder) showXML(text string) {
 	paths := xmlPaths{text: text, nodes: nodes}
 	for i := range nodes {
 		n := &nodes[i]
-		e := d.element(kinds[h.dir].xml, xmlSpan(base, n.All), 6, place{kind: wantXML})
+		e := d.element(kinds[h.dir].xml, xmlSpan(base, n.All), 6, place{kind: wantXML, end: xmlSpan(base, n.Close)})
 		if e == nil {
 			return
 		}

@@ -47,9 +47,16 @@ type Limits struct {
 type Error struct {
 	Offset int
 	What   string
+	Limit  bool // a limit of ours, not what the text is
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.What, e.Offset) }
+
+// Beyond says whether an error of Scan is that a text goes beyond its limits.
+func Beyond(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Limit
+}
 
 // Scan returns the values of text as far as it can be read. deepest is the
 // deepest nesting found. A text of several values in a row is read to the end of
@@ -148,7 +155,7 @@ func (s *scanner) missing(key, end int) {
 func (s *scanner) value(key, keyEnd int32) *Error {
 	s.blanks()
 	if len(s.vs) >= s.l.Values {
-		return s.fail("too many values")
+		return s.limit("too many values")
 	}
 	c := s.peek()
 	switch {
@@ -182,7 +189,7 @@ func (s *scanner) begin(c byte, key, keyEnd int32) *Error {
 	s.last = append(s.last, -1)
 	s.names = append(s.names, nil)
 	if s.deepest = max(s.deepest, len(s.last)); len(s.last) > s.l.Depth {
-		return s.fail("nested too deeply")
+		return s.limit("nested too deeply")
 	}
 	return nil
 }
@@ -252,5 +259,7 @@ func (s *scanner) blanks() {
 		}
 	}
 }
+
+func (s *scanner) limit(what string) *Error { return &Error{Offset: s.at, What: what, Limit: true} }
 
 func (s *scanner) fail(what string) *Error { return &Error{Offset: s.at, What: what} }

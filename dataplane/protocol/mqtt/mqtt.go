@@ -69,7 +69,14 @@ func (c *codec) Next(dir session.Direction, data []byte, _ bool, _ any) dialogue
 	total := n + size
 	shown := total
 	if publish := data[0]>>4 == 3; publish {
-		shown = min(total, c.max, max(front, c.hold(kinds[dir].publish)))
+		fields, ok := c.fields(data, n)
+		if !ok {
+			return dialogue.Step{} // more must come
+		}
+		if fields = min(fields, total); fields > c.max+maxFields {
+			return dialogue.Step{Verb: dialogue.Fault, Why: "the fields of a packet are longer than the limit"}
+		}
+		shown = max(fields, min(total, c.max, max(front, c.hold(kinds[dir].publish))))
 	} else if total > c.max {
 		return dialogue.Step{Verb: dialogue.Fault, Why: "a packet is longer than the limit"}
 	}
@@ -83,8 +90,43 @@ func (c *codec) Next(dir session.Direction, data []byte, _ bool, _ any) dialogue
 	})
 	p.read()
 	s := dialogue.Step{Verb: dialogue.Message, Size: shown, Rest: int64(total - shown), Silent: true,
-		Elements: p.elements(size), Lengths: p.innerFirst(), Lookup: c.lookup, Tag: p.connect}
+		Elements: p.elements(size), Lengths: p.innerFirst(), Lookup: c.lookup, Tag: p.connect, Doubt: p.doubt()}
 	return s
+}
+
+// maxFields is what a topic as long as it can be takes beside the limit.
+const maxFields = 16
+
+// fields is how far the fields of a PUBLISH reach that stand in front of its
+// payload, which are shown whole, however long: what a rule on the topic does not
+// see, the server does. false: too little of it is there to tell. n is the size of
+// the fixed header.
+func (c *codec) fields(data []byte, n int) (end int, ok bool) {
+	size, _, _ := header(data)
+	total := n + size
+	if size < 2 || len(data) < n+2 {
+		return total, size < 2
+	}
+	if end = n + 2 + int(data[n])<<8 + int(data[n+1]); data[0]&6 != 0 {
+		end += 2
+	}
+	if c.version != 5 || end >= total || end > c.max+maxFields {
+		return end, true
+	}
+	length := 0
+	for i := range 4 {
+		if end+i >= total {
+			return total, true
+		}
+		if end+i >= len(data) {
+			return 0, false
+		}
+		d := int(data[end+i])
+		if length |= d & 0x7f << (7 * i); d < 0x80 {
+			return end + i + 1 + length, true
+		}
+	}
+	return end + 4, true // a number that cannot be
 }
 
 // lookup resolves the variables of the session.

@@ -72,6 +72,42 @@ func TestElements(t *testing.T) {
 	}
 }
 
+// only has a decoder publish elements of one kind.
+type only struct {
+	dialoguetest.Rules
+	kind string
+}
+
+func (o only) Wants(kind string) bool { return kind == o.kind }
+
+// What stands behind properties out of form is not kept from rules that ask for it.
+func TestPropertiesOutOfForm(t *testing.T) {
+	nothing := dialoguetest.Rules(func(*protocol.Message, *protocol.Element) *protocol.Correction { return nil })
+	for _, tt := range []struct {
+		name, sent, kind string
+	}{
+		{"one that reaches beyond their length", "\x82\x09\x00\x01\x01\x0b\x01\x00\x01a\x00", "client.filter"},
+		{"one that nobody knows", "\x82\x09\x00\x01\x02\x7f\x00\x00\x01a\x00", "client.filter"},
+		{"of an UNSUBSCRIBE", "\xa2\x08\x00\x01\x02\x7f\x00\x00\x01a", "client.filter"},
+		{"of a PUBLISH", "\x30\x06\x00\x01t\x01\x7fx", "client.publish"},
+		{"of a CONNECT", "\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x01\x7f\x00\x00", "client.connect"},
+	} {
+		for _, kind := range []string{tt.kind, "client.property"} {
+			w := wiretest.New(t, decoder(only{nothing, kind}))
+			w.Client(connect5)
+			w.ToServer()
+			w.Client(tt.sent)
+			out, want := w.ToServer(), ""
+			if kind != tt.kind {
+				want = tt.sent
+			}
+			if out != want || (w.End == session.Reset) != (want == "") {
+				t.Errorf("%s, rules about %s: the server got %x, end %v; want %x", tt.name, kind, out, w.End, want)
+			}
+		}
+	}
+}
+
 func TestEdits(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	set := func(kind, field, value string) dialoguetest.Rules {
@@ -172,6 +208,50 @@ func TestLongPublish(t *testing.T) {
 		}
 		if got := w.ToServer(); got != want || seen != 1 {
 			t.Errorf("drop %v: the server got %d bytes, asked %d times; want %d bytes, once", drop, len(got), seen, len(want))
+		}
+	}
+}
+
+// What stands in front of the payload of a long PUBLISH is shown whole, however long.
+func TestLongFields(t *testing.T) {
+	number := func(n int64) string { b, _ := varint(n); return string(b) }
+	text := func(n int) string { return string([]byte{byte(n >> 8), byte(n)}) + strings.Repeat("t", n) }
+	for _, tt := range []struct {
+		name, connect, fields string
+		properties            int
+		fault                 bool
+	}{
+		{"topic", connect4, text(20_000), 0, false},
+		{"topic as long as it can be", connect4, text(0xffff), 0, false},
+		{"properties", connect5, text(5) + number(3*10_005) + strings.Repeat("\x26\x00\x01k"+text(9_999), 3), 3, false},
+		{"more properties than are held", connect5, text(5) + number(8*10_005) + strings.Repeat("\x26\x00\x01k"+text(9_999), 8), 0, true},
+	} {
+		body := tt.fields + strings.Repeat("y", 100_000)
+		sent := tt.connect + "\x30" + number(int64(len(body))) + body
+		topic, properties := "", 0
+		w := wiretest.New(t, New(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+			switch {
+			case e.Kind == "client.publish":
+				topic = dialoguetest.Text(e, "topic")
+			case e.Kind == "client.property" && len(dialoguetest.Text(e, "value")) == 9_999:
+				properties++
+			}
+			return nil
+		}), dialoguetest.Conn, dialogue.Options{}))
+		for b := sent; b != ""; b = b[min(1400, len(b)):] {
+			w.Client(b[:min(1400, len(b))])
+		}
+		if tt.fault {
+			if w.End != session.Reset {
+				t.Errorf("%s: end %v; want a reset", tt.name, w.End)
+			}
+			continue
+		}
+		if want := int(tt.fields[0])<<8 + int(tt.fields[1]); len(topic) != want || properties != tt.properties {
+			t.Errorf("%s: a topic of %d octets, %d properties shown; want %d and %d", tt.name, len(topic), properties, want, tt.properties)
+		}
+		if got := w.ToServer(); got != sent {
+			t.Errorf("%s: the server got %d bytes of %d", tt.name, len(got), len(sent))
 		}
 	}
 }

@@ -21,6 +21,7 @@ type packet struct {
 	lengths []dialogue.Length // outer ones first
 	id      int64
 	fault   error
+	unread  bool // the fault is in the properties
 	connect *connect
 	version byte
 }
@@ -76,6 +77,17 @@ func (p *packet) read() {
 	if p.fault == nil && p.at < len(p.b) {
 		p.fault = errors.New("bytes behind the last field")
 	}
+}
+
+// doubt is why a packet of the client cannot be judged: where the fields behind
+// properties out of form begin, servers read differently (some go by the length in
+// front of them, others by the properties), and rules ask for those fields.
+func (p *packet) doubt() string {
+	behind := map[byte]string{1: "client.connect", 3: "client.publish", 8: "client.filter", 10: "client.filter"}[p.b[0]>>4]
+	if !p.unread || p.dir != session.ToServer || behind == "" || !p.codec.wants(behind) {
+		return ""
+	}
+	return "properties out of form, behind which servers read differently: " + p.fault.Error()
 }
 
 // number is a value of so many bytes with its place.

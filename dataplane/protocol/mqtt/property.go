@@ -33,6 +33,7 @@ func (p *packet) properties(will bool) {
 	if p.version != 5 || p.fault != nil {
 		return
 	}
+	defer func() { p.unread = p.fault != nil }()
 	size, n := p.varint()
 	if p.fault != nil {
 		return

@@ -6,6 +6,7 @@ package smtp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,9 @@ type codec struct {
 	asked string // of the state asked: the command
 	begun bool   // a part of the mail under way has been seen
 	place place  // in a mail that is taken as it comes
+
+	hellos   int  // commands EHLO, HELO and LHLO whose reply has not come
+	chunking bool // the server has offered BDAT in its reply to the last of them
 
 	midStream bool
 }
@@ -116,7 +120,7 @@ func (c *codec) command(data []byte, eof bool) dialogue.Step {
 		from++
 	}
 	end := from
-	for end < l.Text && !isBlank(data[end]) {
+	for end < l.Text && !isBlank(data[end]) && data[end] != '\v' && data[end] != '\f' { // servers end a verb there, too
 		end++
 	}
 	arg := end
@@ -128,16 +132,32 @@ func (c *codec) command(data []byte, eof bool) dialogue.Step {
 	case "data", "auth", "starttls":
 		cmd.decides = true
 	case "bdat":
-		n, err := strconv.ParseUint(strings.Fields(cmd.argument + " x")[0], 10, 40)
-		if err != nil {
-			return dialogue.Step{Verb: dialogue.Fault, Why: "BDAT without a size"}
+		if s = c.chunk(s, cmd.argument, eof); s.Verb != dialogue.Message {
+			return s
 		}
-		s.Rest = int64(n)
 	}
 	s.Tag, s.Lookup = command{dialogue.Kept(cmd.name), dialogue.Kept(cmd.argument), cmd.decides}, cmd.lookup
 	if c.wants("command") {
 		s.Elements = []protocol.Element{commandElement(&cmd, data[:l.Size], from, end, arg, l.Text)}
 	}
+	return s
+}
+
+// chunk adds to a BDAT the octets behind it. To a server that has not offered it
+// they are commands. It has them in 31 bits: what has more, servers read
+// differently.
+func (c *codec) chunk(s dialogue.Step, argument string, eof bool) dialogue.Step {
+	words := append(strings.Fields(argument), "last")
+	n, err := strconv.ParseUint(words[0], 10, 31)
+	switch {
+	case c.hellos > 0 && !eof:
+		return dialogue.Step{Verb: dialogue.Wait}
+	case c.hellos > 0 || !c.chunking:
+		return dialogue.Step{Verb: dialogue.Fault, Why: "BDAT, which the server has not offered"}
+	case err != nil || len(words) > 3 || !strings.EqualFold(words[1], "last"):
+		return dialogue.Step{Verb: dialogue.Fault, Why: "BDAT without a size, or with more"}
+	}
+	s.Rest = int64(n)
 	return s
 }
 
@@ -172,7 +192,7 @@ func (c *codec) reply(data []byte, eof bool, oldest any) dialogue.Step {
 	cmd, _ := oldest.(command)
 	text := string(data[a.Lines[0].Start:a.Lines[0].End])
 	return dialogue.Step{
-		Verb: dialogue.Message, Size: a.Size, Ends: true, Tag: decision{cmd, a.Code}, Elements: dialogue.AnswerElements(data, &a, c.wants),
+		Verb: dialogue.Message, Size: a.Size, Ends: true, Tag: decision{cmd, a.Code, cmd.greets() && offersChunks(data, &a)}, Elements: dialogue.AnswerElements(data, &a, c.wants),
 		Lookup: func(name string) (any, bool) {
 			switch name {
 			case "reply.code":
@@ -188,13 +208,28 @@ func (c *codec) reply(data []byte, eof bool, oldest any) dialogue.Step {
 // decision is a reply and the command that it answers.
 type decision struct {
 	command
-	code int64
+	code     int64
+	chunking bool // it offers BDAT
+}
+
+// greets says whether the reply to a command tells what the server can do.
+func (c command) greets() bool { return c.name == "ehlo" || c.name == "helo" || c.name == "lhlo" }
+
+// offersChunks says whether a reply names the extension of RFC 3030 among those
+// behind its first line.
+func offersChunks(data []byte, a *dialogue.Answer) bool {
+	return a.Code == 250 && slices.ContainsFunc(a.Lines[1:], func(s protocol.Span) bool {
+		return strings.EqualFold(strings.TrimSpace(string(data[s.Start:s.End])), "chunking")
+	})
 }
 
 // Decided implements dialogue.Codec.
 func (c *codec) Decided(_ session.Direction, s *dialogue.Step, forwarded bool) {
 	switch tag := s.Tag.(type) {
 	case command:
+		if tag.greets() && forwarded {
+			c.hellos++
+		}
 		switch {
 		case tag.decides && forwarded:
 			c.state, c.asked = asked, tag.name
@@ -202,6 +237,9 @@ func (c *codec) Decided(_ session.Direction, s *dialogue.Step, forwarded bool) {
 			c.state = commands
 		}
 	case decision:
+		if tag.greets() {
+			c.hellos, c.chunking = c.hellos-1, tag.chunking
+		}
 		if c.state == asked && tag.decides {
 			c.decide(tag, forwarded)
 		}

@@ -157,7 +157,8 @@ func TestOther(t *testing.T) {
 	for name, ts := range map[string]turns{
 		"auth":     {"220 x\r\n", "AUTH LOGIN\r\n", "334 VXNlcg==\r\n", "REFUSED\r\n", "334 UGFzcw==\r\n", "REFUSED x\r\n", "235 in\r\n", "NOOP\r\n", "250 ok\r\n"},
 		"starttls": {"220 x\r\n", "STARTTLS\r\n", "220 go\r\n", "\x16\x03\x01REFUSED\r\n", "\x16\x03\x03"},
-		"bdat":     {"220 x\r\n", "BDAT 9 LAST\r\nREFUSED\r\nNOOP\r\n", "250 ok\r\n250 ok\r\n"},
+		"bdat":     {"220 x\r\n", "EHLO c\r\n", "250-x\r\n250-chunking\r\n250 HELP\r\n", "BDAT 9 LAST\r\nREFUSED\r\nbdat 1\r\nxNOOP\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n"},
+		"vt":       {"220 x\r\n", "DATA\v\r\n", "354 go\r\n", "REFUSED\r\n.\r\n", "250 ok\r\n"},
 		"no data":  {"220 x\r\n", "DATA\r\n", "503 no\r\n", "NOOP\r\n", "250 ok\r\n"},
 	} {
 		refuse := dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
@@ -175,6 +176,22 @@ func TestOther(t *testing.T) {
 	}
 }
 
+// A BDAT that comes with the EHLO waits for what the server offers.
+func TestBDATWaits(t *testing.T) {
+	w := wiretest.New(t, decoder(nothing))
+	for _, turn := range []struct{ client, server, reply string }{
+		{"EHLO c\r\nMAIL FROM:<a@b>\r\nBDAT 9 LAST\r\nREFUSED\r\n", "EHLO c\r\nMAIL FROM:<a@b>\r\n", "220 x\r\n"},
+		{"", "", "250-x\r\n250-SIZE\r\n"},
+		{"", "BDAT 9 LAST\r\nREFUSED\r\n", "250 CHUNKING\r\n"},
+	} {
+		w.Client(turn.client)
+		w.Server(turn.reply)
+		if got := w.ToServer(); got != turn.server {
+			t.Errorf("after %q and %q the server got %q; want %q", turn.client, turn.reply, got, turn.server)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for name, ts := range map[string]turns{
 		"command slipped in before TLS":   {"220 x\r\n", "STARTTLS\r\nNOOP\r\n"},
@@ -182,6 +199,10 @@ func TestFaults(t *testing.T) {
 		"end of a mail with two bare LFs": {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\n.\nMAIL FROM:<x@y>\r\n"},
 		"end of a mail with bare CRs":     {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\r.\rb\r\n"},
 		"dot and bare LF on a line":       {"220 x\r\n", "DATA\r\n", "354 go\r\n", "a\r\n.\nb\r\n"},
+		"BDAT that was not offered":       {"220 x\r\n", "EHLO c\r\n", "250-CHUNKING\r\n250 SIZE\r\n", "BDAT 9\r\nREFUSED\r\n"},
+		"BDAT behind a HELO":              {"220 x\r\n", "EHLO c\r\nHELO c\r\n", "250-x\r\n250 CHUNKING\r\n250 x\r\n", "BDAT 9\r\nREFUSED\r\n"},
+		"BDAT of more than 31 bits":       {"220 x\r\n", "EHLO c\r\n", "250-x\r\n250 CHUNKING\r\n", "BDAT 4294967305\r\nREFUSED\r\n"},
+		"BDAT with a third word":          {"220 x\r\n", "EHLO c\r\n", "250-x\r\n250 CHUNKING\r\n", "BDAT 9 LAST x\r\nREFUSED\r\n"},
 		"CR within a command":             {"220 x\r\n", "NOOP\rMAIL\r\n"},
 	} {
 		for _, size := range []int{1, 1000} {
@@ -196,7 +217,7 @@ func TestFaults(t *testing.T) {
 func FuzzSMTP(f *testing.F) {
 	script := dialoguetest.Turn + strings.Join(sending, dialoguetest.Turn)
 	f.Add([]byte(script), uint64(1))
-	f.Add([]byte("BDAT 3\r\nabcAUTH PLAIN\r\n"+dialoguetest.Turn+"220 x\r\n250 a\r\n334 \r\n"+dialoguetest.Turn+"x\r\n"), uint64(2))
+	f.Add([]byte("EHLO a\r\n"+dialoguetest.Turn+"220 x\r\n250-a\r\n250 CHUNKING\r\n"+dialoguetest.Turn+"BDAT 3\r\nabcAUTH PLAIN\r\n"+dialoguetest.Turn+"250 a\r\n334 \r\n"+dialoguetest.Turn+"x\r\n"), uint64(2))
 	f.Add([]byte("DATA\r\n"+dialoguetest.Turn+"220 x\r\n354 a\r\n"+dialoguetest.Turn+"A: b\r\n c\r\n\r\n.\n..\r\n.\r\n"), uint64(3))
 	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
 		dialoguetest.Unchanged(t, b, decoder)

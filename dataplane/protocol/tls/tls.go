@@ -37,6 +37,7 @@ type half struct {
 	dir       session.Direction
 	begun     bool // something has been read
 	encrypted bool // what its sender sends from here on
+	changed   bool // it has said so with a change of ciphers
 	again     bool // one more hello comes in the clear, because of a HelloRetryRequest
 	skip      int  // octets of a handshake message that go on in the records to come
 	need      int  // no sense in looking before so many bytes are there
@@ -195,7 +196,10 @@ func (d *Decoder) follow(h *half, u unit) {
 	h.begun, h.skip = true, u.skip
 	other := &d.halves[h.dir.Other()]
 	switch {
-	case u.kind == changeCipherSpec, u.kind == applicationData:
+	case u.content == 0: // OpenSSL passes over an empty record, whatever its type
+	case u.kind == changeCipherSpec && u.content == 1:
+		h.encrypted, h.changed = true, true
+	case u.kind == applicationData && (d.version == 0 || d.version >= version13): // before that only as early data of 1.3
 		h.encrypted = true
 	case u.kind == heartbeat && !u.gone:
 		// A client's counts as a request even where it may be an answer: a forged
@@ -235,6 +239,8 @@ func (d *Decoder) greeted(h, other *half, x *hello.Hello) {
 		h.again, other.again = true, true
 	case d.version == version13:
 		h.encrypted = true
+	case !other.changed: // no early data in this version, so it was none
+		other.encrypted = false
 	}
 }
 

@@ -254,6 +254,27 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
+// Empty records, which OpenSSL passes over, and data before any version is agreed on
+// do not make plain records encrypted ones.
+func TestNotEncrypted(t *testing.T) {
+	log := talk(t, real.VersionTLS12, false)
+	client, server := string(log[0].b), string(log[1].b)
+	for _, tt := range []struct{ name, before, after string }{
+		{"empty records", "", record(20, "") + record(23, "")},
+		{"data before the server's hello", record(23, "x"), ""},
+		{"data behind it", "", record(23, "x")},
+	} {
+		w := wiretest.New(t, decoder(bled))
+		w.Client(client + tt.before)
+		w.Server(server)
+		w.ToServer()
+		w.Client(tt.after + beat(16384, 3) + beat(16, 35))
+		if got := w.ToServer(); got != tt.after+beat(16, 35) {
+			t.Errorf("%s: the server got %x; want what is too long taken out", tt.name, got)
+		}
+	}
+}
+
 func TestReject(t *testing.T) {
 	const no = "\x15\x03\x03\x00\x02\x02\x70"
 	log := talk(t, real.VersionTLS12, false)

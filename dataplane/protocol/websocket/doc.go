@@ -18,6 +18,7 @@ type Options struct {
 	Exceed     string                        // at a limit; "" is protocol.ExceedReset
 	Deflate    bool                          // permessage-deflate was agreed on
 	Fresh      [2]bool                       // by direction: each message is compressed on its own
+	Foreign    bool                          // an extension was agreed on that is not read here
 	Lookup     func(name string) (any, bool) // variables of the handshake
 	Memory     *protocol.Memory              // of the session
 }
@@ -27,11 +28,13 @@ type Decoder struct {
 	rules   protocol.Rules
 	o       Options
 	halves  [2]half // by session.Direction
-	replies []byte  // our own, for the client, waiting for the end of a frame
+	fence   *fence  // a message of the client's was refused, and the server still owes answers
 	passing bool
 	ended   session.End
 	turn    turn
 	msg     protocol.Message
+	// surveying: what is shown is to be surveyed, not decided.
+	surveying bool
 }
 
 var _ session.Inspector = (*Decoder)(nil)

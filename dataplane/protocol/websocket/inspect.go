@@ -22,6 +22,7 @@ type half struct {
 	under            byte // opcode of the message under way, 0: none
 	refused          bool // a message was refused: nothing goes on but Close
 	closed           bool // Close went on, nothing follows
+	saidClose        bool // the server has sent its own Close
 }
 
 // message is a message that is held.
@@ -82,6 +83,9 @@ func (d *Decoder) endOfStream() {
 	if t.h.refused {
 		d.consume(len(t.rest()), true)
 	}
+	if t.h.dir == session.ToClient && d.fence != nil && len(t.rest()) == 0 && t.h.left == 0 {
+		d.answer() // the server has not lived to say that it owes nothing
+	}
 	t.pos = len(t.data)
 }
 
@@ -89,10 +93,6 @@ func (d *Decoder) endOfStream() {
 func (d *Decoder) step() bool {
 	t := &d.turn
 	h := t.h
-	if len(d.replies) > 0 && h.dir == session.ToClient && h.left == 0 {
-		t.v.Edit(t.pos, t.pos, d.replies)
-		d.replies = nil
-	}
 	switch {
 	case h.left > 0:
 		return d.stepPayload()
@@ -106,6 +106,11 @@ func (d *Decoder) step() bool {
 	}
 	if h.refused {
 		return d.stepRefused(f)
+	}
+	if h.dir == session.ToClient && f.control() {
+		if seen, going := d.stepFence(f); seen {
+			return going
+		}
 	}
 	if !h.shown {
 		if going := d.showFrame(f); !going {

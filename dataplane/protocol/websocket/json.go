@@ -2,11 +2,13 @@ package websocket
 
 import (
 	"bytes"
+	"slices"
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/itemlist"
 	"wirepatch/dataplane/protocol/jsontext"
 	"wirepatch/dataplane/protocol/jsonvalue"
+	"wirepatch/dataplane/session"
 )
 
 const (
@@ -37,6 +39,9 @@ type values struct {
 // startOfJSON is where the JSON of a message begins: protocols put types, numbers
 // and names in front of it. -1: it has none.
 func startOfJSON(value []byte) int {
+	if i := len(value) - len(bytes.TrimLeft(value, " \t\r\n")); i < len(value) && (value[i] == '{' || value[i] == '[') {
+		return i // JSON has blanks in front of it as it likes
+	}
 	i := bytes.IndexAny(value[:min(len(value), maxPrefix)], "{[")
 	if i < 0 || bytes.ContainsAny(value[:i], "\"\r\n") {
 		return -1
@@ -54,6 +59,7 @@ func (d *Decoder) showJSON(value []byte, list []protocol.Element, o *outcome) {
 	}
 	text := string(value[base:])
 	vs, deepest, err := jsontext.Scan(text, nil, jsonvalue.Limits)
+	beyond := err != nil && jsontext.Beyond(err) && h.dir == session.ToServer
 	if h.document {
 		why := ""
 		if err != nil {
@@ -64,8 +70,28 @@ func (d *Decoder) showJSON(value []byte, list []protocol.Element, o *outcome) {
 			{Name: "error", Value: why, Span: none}, {Name: "depth", Value: int64(deepest), Span: none}, {Name: "count", Value: int64(len(vs)), Span: none},
 		}})
 	}
+	if s, ok := d.rules.(protocol.Surveyor); ok && len(list)+len(vs) >= shownAtOnce && (s.SurveyOf(kinds[h.dir].json) || s.SurveyOf(kinds[h.dir].document)) {
+		d.surveying = true
+		d.showValues(value, base, vs, slices.Clone(list), o)
+		d.surveying = false
+	}
+	if !o.over() {
+		d.showValues(value, base, vs, list, o)
+	}
+	d.msg.Survey = nil
+	o.beyond = beyond && !o.over()
+	if !o.over() && !o.edits.Empty() {
+		o.changed, o.value = true, o.edits.Apply(string(value))
+	}
+}
+
+// showValues asks the rules about list and the values of JSON behind it.
+func (d *Decoder) showValues(value []byte, base int, vs []jsontext.Value, list []protocol.Element, o *outcome) {
+	h := d.turn.h
+	text := string(value[base:])
 	shown := &values{items: jsonvalue.Items(vs, base), skip: len(list)}
 	paths := jsonvalue.Paths(text, vs)
+	defer func() { d.msg.Continues = false }()
 	for i := range vs {
 		if !h.json {
 			break
@@ -84,10 +110,6 @@ func (d *Decoder) showJSON(value []byte, list []protocol.Element, o *outcome) {
 	}
 	if len(list) > 0 {
 		d.ask(value, list, shown, true, o)
-	}
-	d.msg.Continues = false
-	if !o.over() && !o.edits.Empty() {
-		o.changed, o.value = true, o.edits.Apply(string(value))
 	}
 }
 

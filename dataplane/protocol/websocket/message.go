@@ -17,6 +17,9 @@ func (d *Decoder) stepMessage(f header) bool {
 		// Some take it for a new message; then what was before is none.
 		return d.letGo(b)
 	}
+	if d.o.Foreign && !f.control() && (f.rsv&3 != 0 || f.rsv&4 != 0 && !d.o.Deflate) {
+		return d.giveUp("message that rules ask for is coded by an extension that is not read here", b)
+	}
 	if f.length > int64(d.o.MaxMessage)-int64(len(m.payload)) {
 		return d.giveUp("message that rules ask for is over the limit", b)
 	}
@@ -84,6 +87,8 @@ func (d *Decoder) decide(b []byte) bool {
 	case o.reset:
 		t.v.End = session.Reset
 		return false
+	case o.beyond:
+		return d.giveUp("JSON that rules ask for is over the limit", b)
 	case o.refused:
 		d.refuse(o)
 		return t.v.End == session.Continue
@@ -150,29 +155,10 @@ func (d *Decoder) around(o outcome) {
 	}
 }
 
-// refuse answers in the server's place: nothing more reaches the server but the
-// Close with which the client answers.
-func (d *Decoder) refuse(o outcome) {
-	t := &d.turn
-	d.halves[session.ToServer].refused, d.halves[session.ToClient].refused = true, true
-	back := &d.halves[session.ToClient]
-	switch {
-	case t.h.dir == session.ToClient:
-		t.v.Edit(t.pos, t.pos, o.reply)
-	case back.left == 0 && back.held == 0:
-		t.v.Reply = append(t.v.Reply, o.reply...)
-	default:
-		d.replies = append(d.replies, o.reply...)
-	}
-	t.h.clear()
-	if o.close {
-		t.v.End = session.Close
-	}
-}
-
 // outcome is what becomes of a frame or message.
 type outcome struct {
 	refused, dropped, reset, changed, close bool
+	beyond                                  bool // rules have not seen all of it
 	value                                   string
 	reply                                   []byte
 	before, after                           []string
@@ -253,7 +239,11 @@ func (d *Decoder) showFrame(f header) bool {
 func (d *Decoder) ask(data []byte, list []protocol.Element, values *values, whole bool, o *outcome) {
 	d.msg.Dir, d.msg.Data, d.msg.Elements = d.turn.h.dir, data, list
 	d.msg.Sent = !whole && d.turn.h.index > 0 && !d.turn.h.messages
-	cs := d.rules.Match(&d.msg)
+	ask := d.rules.Match
+	if d.surveying {
+		ask = d.rules.(protocol.Surveyor).Survey
+	}
+	cs := ask(&d.msg)
 	for i := range cs {
 		if c := &cs[i]; c.Element >= 0 && c.Element < len(list) && !o.over() {
 			d.carryOut(c, &list[c.Element], values, whole, o)

@@ -48,6 +48,9 @@ func server(opcode byte, text string) []byte {
 
 func join(bs ...[]byte) []byte { return bytes.Join(bs, nil) }
 
+// fencePing asks the server whether it owes anything.
+var fencePing = makeFrame(header{fin: true, opcode: opPing, masked: true}, []byte(fenceText))
+
 // huge says it has more payload than anybody will send (CVE-2016-10542).
 var huge = []byte("\x82\xff\x0c\x80\x00\x00\x00\x00\x00\x00\x01\x02\x03\x04")
 
@@ -71,11 +74,18 @@ var exchanges = []struct {
 		nil, join(server(1, "x"), server(1, "y")), nil, join(server(1, "x"), server(1, "n"), server(1, "y")), 0},
 	{"refused with a code", rules{"client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1009}}, e.Field("length").Value.(int64) > 100<<20
-	}}, join(client(1, true, "1"), huge, []byte("AAAA")), server(1, "late"), client(1, true, "1"), []byte("\x88\x02\x03\xf1"), 0},
+	}}, join(client(1, true, "1"), huge, []byte("AAAA")), join(server(1, "answer to 1"), server(10, fenceText), server(1, "late")), join(client(1, true, "1"), fencePing),
+		join(server(1, "answer to 1"), []byte("\x88\x02\x03\xf1")), 0},
+	{"refused, and the server ends without a Pong", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1009}})},
+		join(client(1, true, "1"), client(1, true, "evil")), join(server(1, "answer to 1"), server(10, "other"), server(10, "")), join(client(1, true, "1"), fencePing),
+		join(server(1, "answer to 1"), server(10, "other"), server(10, ""), []byte("\x88\x02\x03\xf1")), 0},
+	{"refused, and the Pong comes within a message of the server's", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1009}}), "server.message": has("none", protocol.Correction{})},
+		client(1, true, "evil"), join(server(1, "a"), makeFrame(header{opcode: 1}, []byte("b")), server(10, fenceText), server(0, "c")), fencePing,
+		join(server(1, "a"), []byte("\x88\x02\x03\xf1")), 0},
 	{"refused, then closed by the client", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
-		join(client(1, true, "evil"), client(1, true, "more"), client(8, true, ""), client(1, true, "behind")), server(8, ""), client(8, true, ""), []byte("\x88\x00"), 0},
+		join(client(1, true, "evil"), client(1, true, "more"), client(8, true, ""), client(1, true, "behind")), server(8, ""), join(fencePing, client(8, true, "")), []byte("\x88\x00"), 0},
 	{"refused, session closed", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008, Reason: "no", Close: true}})},
-		client(1, true, "evil"), nil, nil, []byte("\x88\x04\x03\xf0no"), session.Close},
+		join(client(1, true, "1"), client(1, true, "evil")), join(server(1, "answer"), server(10, fenceText)), join(client(1, true, "1"), fencePing), join(server(1, "answer"), []byte("\x88\x04\x03\xf0no")), session.Close},
 	{"answer refused", rules{"server.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1011}})},
 		nil, join(server(1, "ok"), server(1, "evil"), server(1, "more")), nil, join(server(1, "ok"), []byte("\x88\x02\x03\xf3")), 0},
 	{"a member removed, one set, one put in", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
@@ -95,6 +105,9 @@ var exchanges = []struct {
 	{"JSON that is none", rules{"server.document": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Drop}, e.Field("valid").Value == false && e.Field("prefix").Value == "a"
 	}}, nil, join(server(1, `a{"x":}`), server(1, `a{"x":1}`), server(1, `"a{`)), nil, join(server(1, `a{"x":1}`), server(1, `"a{`)), 0},
+	{"JSON behind blanks", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Remove}, e.Field("path").Value == "/0"
+	}}, client(1, true, "\n"+strings.Repeat(" ", 200)+"[1,2]"), nil, client(1, true, "\n"+strings.Repeat(" ", 200)+"[2]"), nil, 0},
 	{"the last of many values", rules{"client.json": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Remove}, e.Field("path").Value == "/299"
 	}}, client(1, true, "["+strings.Repeat("0,", 299)+"1]"), nil, client(1, true, "["+strings.Repeat("0,", 298)+"0]"), nil, 0},
@@ -264,4 +277,19 @@ func FuzzSegmentation(f *testing.F) {
 			t.Errorf("end whole %d; cut %d", whole.End, cut.End)
 		}
 	})
+}
+
+// A message with more JSON than is shown does not reach the server unseen.
+func TestMoreValuesThanAreShown(t *testing.T) {
+	w := wiretest.New(t, New(rules{"client.json": has("9", protocol.Correction{Action: protocol.Remove}), "server.json": has("9", protocol.Correction{})}, Options{}))
+	many := strings.Repeat("0,", 40000)
+	w.Server(string(server(1, "["+many+"1]")))
+	w.Client(string(client(1, true, "[1]")))
+	w.Client(string(client(1, true, "["+many+"9]")))
+	if got := w.ToServer(); got != string(client(1, true, "[1]")) || w.End != session.Reset {
+		t.Errorf("the server got %d bytes, end %v; want what came before alone, and a reset", len(got), w.End)
+	}
+	if got := w.ToClient(); got != string(server(1, "["+many+"1]")) {
+		t.Errorf("the client got %d bytes; want all that the server sent", len(got))
+	}
 }

@@ -53,7 +53,7 @@ func (s *scanner) doctype() error {
 // be had from (SYSTEM or PUBLIC with their literals).
 func (s *scanner) entity(from int) (end int, err error) {
 	if len(s.nodes) >= s.l.Nodes {
-		return 0, s.fail("too many parts")
+		return 0, s.limit("too many parts")
 	}
 	text := s.text[from:]
 	at := 8

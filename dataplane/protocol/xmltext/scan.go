@@ -6,6 +6,7 @@
 package xmltext
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -37,6 +38,7 @@ type Node struct {
 	Type   Type
 	All    Span // from its first mark to its last; an element with its content; an attribute with the blank before it
 	Name   Span // Start < 0: it has none
+	Close  Span // an element's name in its end tag; Start < 0: it has none
 	Value  Span // text, the value within quotes, an element's content; Start < 0: it has none
 	Parent int  // index of the element around it, -1: none
 	Depth  int  // how many elements are around it
@@ -71,6 +73,11 @@ type scanner struct {
 	deepest int
 }
 
+// ErrLimit is that a text goes beyond its limits.
+var ErrLimit = errors.New("over the limit")
+
+func (s *scanner) limit(what string) error { return fmt.Errorf("%w: %s", ErrLimit, s.fail(what)) }
+
 func (s *scanner) fail(what string) error { return fmt.Errorf("%s at byte %d", what, s.at) }
 
 // next reads one part.
@@ -78,7 +85,7 @@ func (s *scanner) next() error {
 	rest := s.text[s.at:]
 	switch {
 	case len(s.nodes) >= s.l.Nodes:
-		return s.fail("too many parts")
+		return s.limit("too many parts")
 	case rest[0] != '<':
 		end := strings.IndexByte(rest, '<')
 		if end < 0 {
@@ -105,7 +112,7 @@ func (s *scanner) next() error {
 
 // add keeps a part whose spans count from here. name of no length: none.
 func (s *scanner) add(t Type, name, nameEnd, value, valueEnd int) *Node {
-	n := Node{Type: t, All: Span{s.at, s.at + valueEnd}, Name: Span{-1, -1}, Parent: s.open, Depth: s.depth,
+	n := Node{Type: t, All: Span{s.at, s.at + valueEnd}, Name: Span{-1, -1}, Close: Span{-1, -1}, Parent: s.open, Depth: s.depth,
 		Value: Span{s.at + value, s.at + valueEnd}}
 	if nameEnd > name {
 		n.Name = Span{s.at + name, s.at + nameEnd}
@@ -138,6 +145,18 @@ func nameLength(s string) int {
 	return i
 }
 
+// IsName says whether s can be the name of an element or an attribute.
+func IsName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == ':' || c >= 0x80
+		if !letter && (i == 0 || c != '-' && c != '.' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func blanks(s string) int { return len(s) - len(strings.TrimLeft(s, " \t\r\n")) }
 
 // startTag reads a start tag with its attributes.
@@ -147,7 +166,7 @@ func (s *scanner) startTag() error {
 		return s.fail("tag without a name")
 	}
 	if s.depth >= s.l.Depth {
-		return s.fail("nested too deeply")
+		return s.limit("nested too deeply")
 	}
 	i := len(s.nodes)
 	s.add(Element, 1, 1+n, 1+n, 1+n)
@@ -168,7 +187,7 @@ func (s *scanner) startTag() error {
 			s.nodes[i].Value = Span{s.at, s.at}
 			return nil
 		case len(s.nodes) >= s.l.Nodes:
-			return s.fail("too many parts")
+			return s.limit("too many parts")
 		}
 		if err := s.attribute(gap); err != nil {
 			return err
@@ -210,6 +229,7 @@ func (s *scanner) endTag() error {
 	if s.open < 0 || s.text[s.nodes[s.open].Name.Start:s.nodes[s.open].Name.End] != name {
 		return s.fail("end tag of another element")
 	}
+	s.nodes[s.open].Close = Span{s.at + 2, s.at + 2 + n}
 	s.close(s.at, end+1)
 	s.at = end + 1
 	return nil
