@@ -47,6 +47,7 @@ func newAgent(b *builder, l *loop) *agent {
 
 // snapshot is what the loop knows at one moment.
 type snapshot struct {
+	room        room
 	generation  *generation
 	stats       session.Stats
 	corrections uint64
@@ -86,7 +87,8 @@ func (a *agent) Status(ctx context.Context) (control.Status, error) {
 		Services: servicesOf(s),
 		Sessions: sessionsOf(s),
 		Kernel: control.Kernel{Follows: s.generation.wire.KernelInspection, Requests: s.generation.vetting.Requests,
-			Responses: s.generation.vetting.Responses, Asked: s.generation.asked, Sessions: s.below},
+			Responses: s.generation.vetting.Responses, Asked: s.generation.asked, Sessions: s.below,
+			Strikes: s.generation.struckBy(), Struck: s.counters[port.A].Struck + s.counters[port.B].Struck},
 		Definitions: definitionsOf(s),
 		Corrections: s.corrections,
 		Bypass:      s.generation.wire.Bypass,
@@ -106,9 +108,9 @@ func (a *agent) ports(counters [2]port.Counts) []control.Port {
 		}
 		out = append(out, control.Port{
 			Name: i.Name, Driver: i.Driver, MAC: i.MAC, Up: i.Up, TakenDown: a.links.Held(port.Side(s)), SpeedMbit: i.SpeedMbit, Attach: a.loop.port.Attached(), AttachWhy: a.loop.port.Reason(),
-			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
+			RxPackets: c.RxPackets, RxBytes: c.RxBytes, Forwarded: c.Forwarded, Carried: c.Carried, Translated: c.Translated, Bypassed: c.Bypassed, HandedUp: c.HandedUp,
 			TxPackets: c.TxPackets, TxBytes: c.TxBytes,
-			Lost: lost, Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedTags + c.DroppedConfig + c.TxFailed,
+			Lost: lost, Untranslated: c.DroppedShift, Dropped: c.DroppedClosed + c.DroppedEdited + c.DroppedShift + c.DroppedTags + c.DroppedConfig + c.TxFailed,
 		})
 	}
 	return out

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -17,18 +18,30 @@ import (
 // process resets them instead of picking them up: a session may end, but is
 // never corrupted.
 //
-//	SYN          another session between the same ends begins: forgotten
-//	RST          dropped: the other end is reset when it speaks
+//	SYN          another session between the same ends begins: forgotten; so when it
+//	             has passed before this process was ready
+//	RST          dropped: the other end is reset when it speaks; one that answers our
+//	             own number comes from an end that is gone, which needs no reset
 //	other        dropped, and answered with a reset; the other end is made to speak
 //	silence      both ends are made to speak
 //	both reset   forgotten
 type doomed map[port.Flow]*doom
 
 type doom struct {
-	slot     *port.Slot
+	slot     *port.Slot // nil: its entry in the ports' table says that nothing may pass
 	mark     port.Mark
-	answered [2]bool // by side
+	answered [2]bool // by side: reset, or gone
+	told     bool
 	knocks   int
+	word     uint32 // what our knocking acknowledges: who sends it back has heard it
+}
+
+func newDoom(p *port.Slot) *doom {
+	d := &doom{slot: p, word: rand.Uint32()}
+	if p != nil {
+		d.mark = p.Marked()
+	}
+	return d
 }
 
 const (
@@ -49,7 +62,7 @@ func (l *loop) knock(now session.Instant) {
 			continue
 		}
 		for dir, to := range []port.Side{d.mark.Server, d.mark.Server.Other()} {
-			if f := segmentOf(flow, d.mark, session.Direction(dir)); f != nil && !d.answered[to] {
+			if f := segmentOf(flow, d.mark, session.Direction(dir), d.word); f != nil && !d.answered[to] {
 				v, probe := session.Probe(f)
 				l.out.Send(session.Side(to), v, probe)
 			}
@@ -57,8 +70,9 @@ func (l *loop) knock(now session.Instant) {
 	}
 }
 
-// segmentOf makes a segment without payload, as dir's sender could have sent it.
-func segmentOf(flow port.Flow, m port.Mark, dir session.Direction) *packet.Frame {
+// segmentOf makes a segment without payload, as dir's sender could have sent it,
+// but for what it acknowledges.
+func segmentOf(flow port.Flow, m port.Mark, dir session.Direction, ack uint32) *packet.Frame {
 	if len(m.Link) < 14 {
 		return nil
 	}
@@ -77,7 +91,8 @@ func segmentOf(flow port.Flow, m port.Mark, dir session.Direction) *packet.Frame
 	b = binary.BigEndian.AppendUint16(b, src.Port())
 	b = binary.BigEndian.AppendUint16(b, dst.Port())
 	b = binary.BigEndian.AppendUint32(b, m.Seq[dir])
-	b = append(b, 0, 0, 0, 0, bareTCP/4<<4, packet.ACK, 0, 0, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, ack)
+	b = append(b, bareTCP/4<<4, packet.ACK, 0, 0, 0, 0, 0, 0)
 	f := &packet.Frame{}
 	if f.Parse(b) != nil {
 		return nil
@@ -85,10 +100,15 @@ func segmentOf(flow port.Flow, m port.Mark, dir session.Direction) *packet.Frame
 	return f
 }
 
-// forget ends the doom of flow.
-func (d doomed) forget(flow port.Flow) {
-	_ = d[flow].slot.Free() // what stays behind is found again after a restart
-	delete(d, flow)
+// spare ends the doom of flow.
+func (l *loop) spare(flow port.Flow) {
+	// What stays behind is found again after a restart.
+	if p := l.doomed[flow].slot; p != nil {
+		_ = p.Free()
+	} else {
+		_ = l.port.Forget(flow)
+	}
+	delete(l.doomed, flow)
 }
 
 // refuse says whether a frame belongs to a doomed session, and answers it then.
@@ -101,14 +121,27 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 	if doom == nil {
 		return false
 	}
+	if !doom.told && l.replaced(flow, doom) {
+		if doom.slot != nil {
+			_ = doom.slot.Free()
+		}
+		delete(l.doomed, flow)
+		return false
+	}
 	switch {
 	case f.Flags&packet.SYN != 0:
-		l.doomed.forget(flow)
+		l.spare(flow)
 		return false
+	case f.Flags&packet.RST != 0 && f.Seq() == doom.word:
+		if doom.answered[from] = true; doom.answered[from.Other()] {
+			l.spare(flow)
+		}
+		return true
 	case f.Flags&packet.RST != 0 || f.Flags&packet.ACK == 0:
 		return true
 	}
-	if doom.answered == [2]bool{} {
+	if !doom.told {
+		doom.told = true
 		l.ruined++
 		ev := session.Event{Kind: session.WasReset, Conn: session.Conn{Client: flow.Client, Server: flow.Server}, Reason: "the engine stopped before its edits were settled"}
 		l.event(ev)
@@ -120,9 +153,20 @@ func (l *loop) refuse(from port.Side, data []byte) bool {
 		l.out.Send(session.Side(from.Other()), v, probe)
 	}
 	if doom.answered[from] = true; doom.answered[from.Other()] {
-		l.doomed.forget(flow)
+		l.spare(flow)
 	}
 	return true
+}
+
+// replaced says whether another session has begun between the ends of a doomed one
+// while the ports passed frames without the engine.
+func (l *loop) replaced(flow port.Flow, d *doom) bool {
+	if d.slot != nil {
+		stands, err := d.slot.Stands()
+		return err == nil && !stands
+	}
+	s, known, err := l.port.Look(flow)
+	return err == nil && !(known && s.Edited)
 }
 
 func (d doomed) find(f *packet.Frame) (port.Flow, *doom) {

@@ -108,15 +108,15 @@ func TestSegmentOf(t *testing.T) {
 		flow := port.Flow{VLAN: like.VLAN, Client: end(like.Src, like.SrcPort), Server: end(like.Dst, like.DstPort)}
 		m := port.Mark{Link: like.Data[:like.L3], Seq: [2]uint32{9, 0x1234}}
 		for dir, want := range []packet.Frame{like, {Src: like.Dst, Dst: like.Src, SrcPort: like.DstPort, DstPort: like.SrcPort}} {
-			f := segmentOf(flow, m, session.Direction(dir))
+			f := segmentOf(flow, m, session.Direction(dir), 77)
 			if f == nil {
 				t.Fatalf("v6=%t, direction %d: no frame", v6, dir)
 			}
-			if f.Src != want.Src || f.Dst != want.Dst || f.SrcPort != want.SrcPort || f.DstPort != want.DstPort || f.VLAN != like.VLAN || f.Seq() != m.Seq[dir] {
+			if f.Src != want.Src || f.Dst != want.Dst || f.SrcPort != want.SrcPort || f.DstPort != want.DstPort || f.VLAN != like.VLAN || f.Seq() != m.Seq[dir] || f.Ack() != 77 {
 				t.Errorf("v6=%t, direction %d: segment %x; want the session's", v6, dir, f.Data)
 			}
 		}
-		if f := segmentOf(flow, port.Mark{Link: []byte{1}}, session.ToClient); f != nil {
+		if f := segmentOf(flow, port.Mark{Link: []byte{1}}, session.ToClient, 77); f != nil {
 			t.Errorf("v6=%t: segment %x from half a link header; want none", v6, f.Data)
 		}
 	}

@@ -22,10 +22,11 @@ type generation struct {
 	wire     settings.Wire
 	services []*session.Service
 	set      *patch.Set
-	rules    map[string]*patch.Live // of all services that there ever were, by name
-	faults   []error                // why definitions were set aside
-	vetting  port.Vetting           // what the ports may let go on by themselves
-	asked    []string               // definitions because of which they may not
+	rules    map[string]*patch.Live   // of all services that there ever were, by name
+	faults   []error                  // why definitions were set aside
+	vetting  port.Vetting             // what the ports may let go on by themselves
+	strikes  map[string]*patch.Strike // what they correct, by the field's name
+	asked    []string                 // definitions because of which they may not
 }
 
 // builder makes generations. What outlives them is its own: what rules have
@@ -99,7 +100,7 @@ func (b *builder) build(s *settings.Settings) *generation {
 	}
 	maps.Copy(g.rules, b.rules)
 	if s.Wire.KernelInspection {
-		g.vetting, g.asked = vetting(g.set)
+		g.vetting, g.asked, g.strikes = vetting(g.set)
 	}
 	for _, err := range g.faults {
 		slog.Error("definition set aside", "error", err)
@@ -136,17 +137,27 @@ func closedOf(services []settings.Service) map[string]bool {
 
 // vetting says which HTTP messages no rule of the set can concern, as far as the
 // ports can tell, and which definitions must be asked about every message.
-func vetting(set *patch.Set) (v port.Vetting, asked []string) {
-	t := set.Texts("http", patch.Look{Sight: http.SimpleHeads, Worth: port.Worth, WorthLength: port.WorthLength})
+// The ports make the corrections of strikes themselves.
+func vetting(set *patch.Set) (v port.Vetting, asked []string, strikes map[string]*patch.Strike) {
+	strikes = map[string]*patch.Strike{}
+	t := set.Texts("http", patch.Look{Sight: http.SimpleHeads, Worth: port.Worth, WorthLength: port.WorthLength, Strike: port.CanStrike})
 	asked = slices.Compact(slices.Sorted(slices.Values(slices.Concat(t.Every[:]...))))
-	return port.Vetting{Requests: len(t.Every[session.ToServer]) == 0, Responses: len(t.Every[session.ToClient]) == 0,
-		Texts: t.Of, Long: t.Long, Keep: t.LooksBack}, asked
+	v = port.Vetting{Requests: len(t.Every[session.ToServer]) == 0, Responses: len(t.Every[session.ToClient]) == 0,
+		Texts: t.Of, Long: t.Long, Keep: t.LooksBack}
+	for i := range t.Strikes {
+		k := &t.Strikes[i]
+		strikes[k.Name] = k
+		v.Strike = append(v.Strike, k.Name)
+	}
+	return v, asked, strikes
 }
 
 // install puts g in force. It runs on the loop, or before it. Sessions under
 // way ask the new definitions from their next message on, but keep their service; so what g protects no more is handed up until the
 // last session of that service has ended, and the engine passes what is new.
 func (l *loop) install(g *generation) error {
+	l.tellStruck() // by the rules that were
+	maps.Copy(l.strikes, g.strikes)
 	// Stricter rules are in force below before they are here, and looser ones after.
 	l.port.SetVetting(g.vetting)
 	wanted := portServices(g.settings, g.wire)

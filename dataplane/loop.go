@@ -7,6 +7,7 @@ import (
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/packet"
+	"wirepatch/dataplane/patch"
 	"wirepatch/dataplane/port"
 	"wirepatch/dataplane/session"
 )
@@ -34,6 +35,7 @@ type loop struct {
 	out    output
 	engine *session.Engine
 	events *control.Log
+	room   room
 	tasks  chan func()
 	began  time.Time
 	buf    []byte
@@ -62,18 +64,19 @@ type loop struct {
 	ruined      uint64 // sessions that were doomed, and have been reset
 	slotFailed  bool
 	corrections uint64
-	perPatch    map[string]uint64 // by definition
+	perPatch    map[string]uint64        // by definition
+	strikes     map[string]*patch.Strike // that the ports make, or have made, by the field's name
 }
 
-func newLoop(p *port.Port, events *control.Log) *loop {
-	l := &loop{port: p, out: output{p}, events: events, tasks: make(chan func(), 16), began: time.Now(),
-		buf: make([]byte, port.BufferSize), current: &generation{}, perPatch: map[string]uint64{}}
+func newLoop(p *port.Port, events *control.Log, r room) *loop {
+	l := &loop{port: p, room: r, out: output{p}, events: events, tasks: make(chan func(), 16), began: time.Now(),
+		buf: make([]byte, port.BufferSize), current: &generation{}, perPatch: map[string]uint64{}, strikes: map[string]*patch.Strike{}}
 	l.engine = l.newEngine(nil)
 	return l
 }
 
 func (l *loop) newEngine(services []*session.Service) *session.Engine {
-	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Slots: slots{l}, Below: below{l},
+	return session.NewEngine(session.Config{Output: l.out, Event: l.event, Services: services, Limits: l.room.limits, Slots: slots{l}, Below: below{l},
 		MTU: func(s session.Side) int { return l.port.MTU(port.Side(s)) }})
 }
 
@@ -98,6 +101,7 @@ func (l *loop) run(ctx context.Context) error {
 		next := l.engine.Tick(now)
 		l.drain(now)
 		l.knock(now)
+		l.tellStruck()
 		// A frame is counted a moment before it can be read, so the mark is one
 		// of the round before.
 		mark, drained := l.mark, true

@@ -37,6 +37,7 @@ type options struct {
 	memory       string
 	firmware     string
 	attach       string
+	ram          int64
 }
 
 func main() {
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.attach, "attach", "auto", "how the program is to sit on the ports where the settings do not say: auto, tcx, xdp")
 	flag.StringVar(&o.memory, "memory", "", "file in which is kept which definitions have passed their tests; empty: they run at each start")
 	flag.StringVar(&o.firmware, "firmware", "", "what the memory is good for: anything that changes with each build of the firmware")
+	flag.Int64Var(&o.ram, "ram", 0, "bytes of memory that the machine is taken to have, of which the number of sessions follows; 0: what it has")
 	flag.BoolVar(&o.detach, "detach", false, "take everything off the ports and end; the wire is cut")
 	flag.BoolVar(&o.rehearse, "rehearse", false, "have the dataplane that runs (-socket) stop its engine for a second, tell what the wire did, and end")
 	flag.Parse()
@@ -76,6 +78,9 @@ func (o options) check() error {
 	}
 	if o.wireA == "" || o.wireB == "" {
 		return errors.New("both wire ports are needed: -wire-a INTERFACE -wire-b INTERFACE")
+	}
+	if o.ram < 0 {
+		return fmt.Errorf("-ram %d: want bytes, or 0 for what the machine has", o.ram)
 	}
 	if (o.memory == "") != (o.firmware == "") {
 		return errors.New("-memory and -firmware go together: what passed under one firmware may fail under another")

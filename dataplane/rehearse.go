@@ -11,6 +11,7 @@ import (
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/port"
+	"wirepatch/dataplane/session"
 )
 
 // pickUpTime is how long after a rehearsal sessions are watched.
@@ -93,7 +94,11 @@ func (l *loop) rehearse(ctx context.Context, d time.Duration) (control.Rehearsal
 	r.StoppedMS, r.NoticedMS = stopped.Milliseconds(), port.StaleAfter.Milliseconds()
 	r.Sessions.Open = open
 	if l.overs != overs {
-		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted, l.kept+l.lost
+		found, err := l.port.SweepSessions(l.current.protects, session.DefaultLimits.Idle, sweepLinger, false, nil)
+		if err != nil {
+			return r, err
+		}
+		r.Sessions.StartOver, r.Sessions.Adopted, r.Sessions.Doomed = true, l.adopted+int(found.Edited), l.kept+l.lost
 	}
 	l.report("wire", fmt.Sprintf("rehearsal: inspection goes on; %d packets of protected services went past it, %d were held back", r.Bypassed, r.Dropped))
 	return r, nil

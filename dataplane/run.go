@@ -23,7 +23,11 @@ func run(ctx context.Context, o options) error {
 	}
 	b := newBuilder(o)
 	set, settingsErr := b.settings()
-	p, err := port.Open(port.Config{A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(protected(set), set.Wire), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
+	r, err := newRoom(o.ram)
+	if err != nil {
+		return err
+	}
+	p, err := port.Open(port.Config{Sessions: r.below, A: o.wireA, B: o.wireB, PinDir: o.pins, Services: portServices(protected(set), set.Wire), Attach: o.way(set.Wire), MTU: set.Wire.MTU})
 	if err != nil {
 		return err
 	}
@@ -35,7 +39,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer p.Close()
 	events := control.NewLog()
-	l := newLoop(p, events)
+	l := newLoop(p, events, r)
 	b.aside = func(id, why string) {
 		slog.Error("definition set aside", "id", id, "reason", why)
 		l.report("definition", "definition "+id+" set aside: "+why)

@@ -12,8 +12,8 @@ import (
 type slots struct{ l *loop }
 
 // New implements session.Slots.
-func (s slots) New(c session.Conn, vlan uint32) session.Slot {
-	p, err := s.l.port.NewSlot(port.Flow{VLAN: vlan, Client: c.Client, Server: c.Server})
+func (s slots) New(c session.Conn, vlan uint32, stands session.Carriage) session.Slot {
+	p, err := s.l.port.NewSlot(port.Flow{VLAN: vlan, Client: c.Client, Server: c.Server}, stateOf(stands))
 	switch {
 	case err == nil:
 		return slot{p}
@@ -28,17 +28,25 @@ func (s slots) New(c session.Conn, vlan uint32) session.Slot {
 type slot struct{ *port.Slot }
 
 // Set implements session.Slot.
-func (s slot) Set(c session.Carriage) {
+func (s slot) Set(c session.Carriage) { s.Slot.Set(stateOf(c)) }
+
+func stateOf(c session.Carriage) port.FlowState {
 	st := port.FlowState{Settled: c.Settled}
 	for i, l := range c.Lanes {
 		st.Lanes[i] = port.Lane{Pass: l.Pass, Bounded: true, Haste: l.Haste, Limit: l.Limit, Seq: l.Seq, Ack: l.Ack}
 	}
-	s.Slot.Set(st)
+	return st
 }
 
 // Mark implements session.Slot.
 func (s slot) Mark(m session.Mark) {
 	s.Slot.Mark(port.Mark{Server: port.Side(m.Server), Link: m.Link, Seq: m.Seq})
+}
+
+// Stands implements session.Slot.
+func (s slot) Stands() bool {
+	stands, err := s.Slot.Stands()
+	return stands || err != nil
 }
 
 // Free implements session.Slot.
@@ -64,8 +72,17 @@ func (l *loop) inherit() error {
 	l.doomed, l.adopted = doomed{}, 0
 	for _, p := range found {
 		st, f := p.State(), p.Flow()
+		if p.IsLent() {
+			if err := l.inheritLent(p); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.port.Forget(f); err != nil { // the slot is what counts
+			return err
+		}
 		if !st.Settled {
-			l.doomed[f] = &doom{slot: p, mark: p.Marked()}
+			l.doomed[f] = newDoom(p)
 			continue
 		}
 		c := session.Conn{Client: f.Client, Server: f.Server}
@@ -74,4 +91,22 @@ func (l *loop) inherit() error {
 	}
 	l.tellLost(l.adopted, len(l.doomed))
 	return nil
+}
+
+// inheritLent does the same for one that the ports followed: what they know of
+// it is what counts.
+func (l *loop) inheritLent(p *port.Slot) error {
+	s, known, err := l.port.Look(p.Flow())
+	switch {
+	case err != nil:
+		return err
+	case !known || !s.Edited: // it has ended, or may be picked up like any other
+		return p.Free()
+	case !s.OnItsOwn():
+		l.doomed[p.Flow()] = newDoom(p)
+		p.Lend(false) // the slot says that nothing of it may pass
+		return l.port.Forget(p.Flow())
+	}
+	l.adopted++
+	return p.Free()
 }

@@ -61,7 +61,7 @@ func (l *loop) startOver() error {
 	l.adopted, l.kept, l.lost = r.Adopted, r.Kept, len(r.Lost)
 	for _, s := range r.Lost {
 		p := s.Slot.(slot).Slot
-		l.doomed[p.Flow()] = &doom{slot: p, mark: p.Marked()}
+		l.doomed[p.Flow()] = newDoom(p)
 	}
 	l.tellLost(l.adopted+l.kept, l.lost)
 	return nil

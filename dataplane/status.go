@@ -9,7 +9,8 @@ import (
 
 // snapshot runs on the loop.
 func (l *loop) snapshot() snapshot {
-	s := snapshot{generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, ruined: l.ruined, doomed: uint64(len(l.doomed)), perPatch: maps.Clone(l.perPatch)}
+	l.tellStruck()
+	s := snapshot{room: l.room, generation: l.current, stats: l.engine.Stats(), corrections: l.corrections, ruined: l.ruined, doomed: uint64(len(l.doomed)), perPatch: maps.Clone(l.perPatch)}
 	if s.counters, s.err = l.port.Counters(); s.err == nil {
 		s.below = l.addBelow(&s.stats, s.counters)
 		s.policies, s.err = l.policies()
@@ -20,6 +21,8 @@ func (l *loop) snapshot() snapshot {
 func sessionsOf(n snapshot) control.Sessions {
 	s := n.stats
 	return control.Sessions{Open: s.Open - s.Closing, Total: s.Total, Edited: s.Edited, Passed: s.Passed, PickedUp: s.PickedUp, Reset: s.Reset, Lost: n.ruined, Doomed: n.doomed, Flows: s.Flows, Dropped: s.Dropped, Replied: s.Replied, Untold: s.Untold,
+		Engine: s.Open - s.Flows - s.Closing - n.below, EngineRoom: uint64(n.room.limits.Sessions), KernelRoom: uint64(n.room.below), HeldRoom: uint64(n.room.limits.Total),
+		Aside: s.Aside, Crowded: s.Crowded, MemoryBytes: uint64(n.room.machine),
 		HeldBytes: s.Held, BadChecksum: s.BadChecksum, Malformed: s.Malformed, Refused: s.Refused}
 }
 

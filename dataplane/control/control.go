@@ -4,6 +4,7 @@
 // may read everything and do what the interface offers.
 //
 //	GET  /v1/status               Status
+//	GET  /v1/alive                Alive, from the first moment on
 //	GET  /v1/events?since=N&wait=SECONDS   []Event with ID > N, oldest first, at most 500;
 //	                              with wait, blocks until there is one
 //	GET  /v1/found                []Found: services that answered on the wire, and what they said of themselves
@@ -49,6 +50,10 @@ type Kernel struct {
 	Responses bool     `json:"responses"`
 	Asked     []string `json:"asked,omitempty"`
 	Sessions  uint64   `json:"sessions"` // open now and followed by the kernel
+	// Strikes are definitions whose correction the kernel makes itself, Struck is
+	// how many requests it has corrected since the BPF program was loaded.
+	Strikes []string `json:"strikes,omitempty"`
+	Struck  uint64   `json:"struck"`
 }
 
 // Port is one wire port. Counters run since the BPF program was loaded and
@@ -64,14 +69,18 @@ type Port struct {
 	AttachWhy string `json:"attach_why"` // why it is tcx where xdp was asked for, or might be expected; else empty
 	RxPackets uint64 `json:"rx_packets"`
 	RxBytes   uint64 `json:"rx_bytes"`
-	Forwarded uint64 `json:"forwarded"`  // packets redirected in the kernel
-	Carried   uint64 `json:"carried"`    // of Forwarded: those of protected services, carried for the engine
-	Bypassed  uint64 `json:"bypassed"`   // of Forwarded: those of fail-open services while the engine was gone
-	HandedUp  uint64 `json:"handed_up"`  // packets given to the engine
-	TxPackets uint64 `json:"tx_packets"` // packets that the engine sent out of this port
-	TxBytes   uint64 `json:"tx_bytes"`
-	Dropped   uint64 `json:"dropped"`
-	Lost      uint64 `json:"lost"` // of HandedUp: those that the engine did not take in time
+	Forwarded uint64 `json:"forwarded"` // packets redirected in the kernel
+	Carried   uint64 `json:"carried"`   // of Forwarded: those of protected services, carried for the engine
+	// Of Carried: those of edited sessions, in the numbers of each end.
+	Translated uint64 `json:"translated"`
+	Bypassed   uint64 `json:"bypassed"`   // of Forwarded: those of fail-open services while the engine was gone
+	HandedUp   uint64 `json:"handed_up"`  // packets given to the engine
+	TxPackets  uint64 `json:"tx_packets"` // packets that the engine sent out of this port
+	TxBytes    uint64 `json:"tx_bytes"`
+	Dropped    uint64 `json:"dropped"`
+	// Of Dropped: those of edited sessions whose numbers could not be translated.
+	Untranslated uint64 `json:"untranslated"`
+	Lost         uint64 `json:"lost"` // of HandedUp: those that the engine did not take in time
 }
 
 // Service is one protected service.
@@ -103,6 +112,17 @@ type Sessions struct {
 	Untold    uint64 `json:"untold"`    // corrections of datagrams that are counted, but too many to be events of their own
 	Replied   uint64 `json:"replied"`   // of these, answered in the receiver's place
 	HeldBytes uint64 `json:"held_bytes"`
+	// What the memory of the machine has room for, and what is in it now: sessions
+	// that the engine follows itself, and those that the kernel does. Aside are
+	// sessions that made room for others and lost nothing: they are picked up where
+	// they are. Crowded met their service's policy (exceed) for it.
+	Engine      uint64 `json:"engine"`
+	EngineRoom  uint64 `json:"engine_room"`
+	KernelRoom  uint64 `json:"kernel_room"`
+	HeldRoom    uint64 `json:"held_room"` // for HeldBytes
+	Aside       uint64 `json:"aside"`
+	Crowded     uint64 `json:"crowded"`
+	MemoryBytes uint64 `json:"memory_bytes"` // that the machine was taken to have
 	// Frames of protected services that the engine did not let pass:
 	BadChecksum uint64 `json:"bad_checksum"`
 	Malformed   uint64 `json:"malformed"`

@@ -31,6 +31,11 @@ type Source interface {
 	Reload(ctx context.Context) error
 }
 
+// Teller is a Source that may know of events that are not in the log yet.
+type Teller interface {
+	Tell(ctx context.Context)
+}
+
 // Server answers on the socket.
 type Server struct {
 	source Source
@@ -113,6 +118,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), min(time.Duration(wait)*time.Second, maxWait))
 	defer cancel()
+	if t, ok := s.source.(Teller); ok {
+		t.Tell(ctx)
+	}
 	answer(w, s.log.Wait(ctx, since, MaxEvents))
 }
 

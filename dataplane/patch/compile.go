@@ -20,10 +20,14 @@ type compiler struct {
 	own    map[string]*cel.Env // by kind, where the definition has variables of its own
 	at     string              // kind of the rule's element
 	errs   []error
-	reads  []string        // message variables of the rule that are elements, too
-	places bool            // the rule reads element.…
-	held   map[string]bool // message variables of the protocol that are elements, too
-	back   bool            // the rule is about a response and reads what the request was
+	reads  []string // message variables of the rule that are elements, too
+	places bool     // the rule reads element.…
+	same   bool     // the rule reads element.same_…
+	// finding: the rule finds what others read.
+	finding bool
+	held    map[string]bool // message variables of the protocol that are elements, too
+	aware   bool            // the rule reads what content coding was undone
+	back    bool            // the rule is about a response and reads what the request was
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -32,32 +36,36 @@ func (c *compiler) fail(p Pos, format string, args ...any) {
 
 // rule is a compiled Rule.
 type rule struct {
-	def    *loaded
-	index  int // within the definition
-	kind   string
-	cond   cel.Program // nil: always
-	need   *need       // what cond needs; nil: that is not known
-	guards []guard     // the same in texts, of each guard one
-	action protocol.Action
-	name   string
-	field  string
-	value  *template // set, replace
-	cut    int
-	match  *regexp.Regexp // replace
-	reply  *reply
-	before bool        // insert
-	fields []fieldText // insert
-	first  bool        // move
-	slot   protocol.Name
-	calc   cel.Program // remember
-	late   protocol.Late
-	hold   int
-	reads  []string // message variables that are elements, too
-	places bool     // reads element.…
-	elem   protocol.ElementType
-	held   map[string]bool // see compiler
-	schema *protocol.Schema
-	dir    session.Direction
+	def     *loaded
+	index   int // within the definition
+	kind    string
+	cond    cel.Program // nil: always
+	strikes *strikes    // cond, if it is one of those
+	need    *need       // what cond needs; nil: that is not known
+	guards  []guard     // the same in texts, of each guard one
+	action  protocol.Action
+	name    string
+	field   string
+	value   *template // set, replace
+	cut     int
+	match   *regexp.Regexp // replace
+	reply   *reply
+	before  bool        // insert
+	fields  []fieldText // insert
+	first   bool        // move
+	slot    protocol.Name
+	calc    cel.Program // remember
+	late    protocol.Late
+	hold    int
+	reads   []string // message variables that are elements, too
+	places  bool     // reads element.…
+	same    bool     // reads element.same_…
+	aware   bool     // reads what content coding was undone
+	finds   bool     // finds what others read, before they are asked
+	elem    protocol.ElementType
+	held    map[string]bool // see compiler
+	schema  *protocol.Schema
+	dir     session.Direction
 	// looksBack: it is about a response and reads what the request was.
 	looksBack bool
 }
@@ -79,7 +87,7 @@ var actions = map[string]protocol.Action{
 	"remove": protocol.Remove, "set": protocol.Set, "cut": protocol.Set, "replace": protocol.Set,
 	"reject": protocol.Reject, "drop": protocol.Drop, "reset": protocol.Reset, "report": protocol.Report,
 	"insert": protocol.Insert, "move": protocol.Move, "reply": protocol.Interim, "spoil": protocol.Spoil,
-	"remember": protocol.Report,
+	"remember": protocol.Report, "find": protocol.Report,
 }
 
 // compileRule compiles one rule; nil after a fault.
@@ -91,7 +99,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.fail(r.At.Pos, "at: protocol %s has no element %q; want one of %s", c.schema.Protocol, clip(r.At.Value), strings.Join(kinds, ", "))
 		return nil
 	}
-	c.at, c.reads, c.places, c.back = r.At.Value, nil, false, false
+	c.at, c.reads, c.places, c.back, c.same, c.aware, c.finding = r.At.Value, nil, false, false, false, false, r.Do.Kind == "find"
 	out := &rule{def: def, index: index, kind: c.at, elem: elem, held: c.held, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value],
 		dir: elem.Dir, schema: c.schema}
 	if r.When.Value != "" {
@@ -99,11 +107,12 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		out.cond = prog
 		if ast != nil {
 			out.need = needOf(ast, elem, c.schema)
+			out.strikes = strikesOf(ast, elem, c.schema)
 			out.guards = out.need.guards()
 		}
 	}
 	c.compileDo(&r.Do, elem, out)
-	out.reads, out.places, out.looksBack = c.reads, c.places, c.back
+	out.reads, out.places, out.looksBack, out.same, out.aware, out.finds = c.reads, c.places, c.back, c.same, c.aware, c.finding
 	if len(c.errs) > before {
 		return nil
 	}
@@ -141,6 +150,9 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 		out.first = d.First
 	case "remember":
 		c.remember(d, out)
+	case "find":
+		out.slot = protocol.Name{Definition: c.def.ID, Variable: d.Name.Value}
+		out.calc, _ = c.program(d.Value, d.Value.Value, c.at, cel.StringType)
 	}
 }
 

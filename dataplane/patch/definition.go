@@ -143,8 +143,8 @@ type Do struct {
 	Before  bool      // insert: in front of the element, else behind it
 	Fields  [][2]Text // insert: fields of the new element; the values are templates
 	First   bool      // move: to the first place, else to the last
-	Name    Text      // remember: the variable
-	Value   Text      // remember: CEL
+	Name    Text      // remember, find: the variable
+	Value   Text      // remember, find: CEL
 }
 
 // Reply is the answer that a reject gives. All texts are templates but Framing.

@@ -116,7 +116,8 @@ func typeOf(initial any) *cel.Type {
 // definitions, with its own session variables and parameters.
 func (c *compiler) env(kind string) (*cel.Env, error) {
 	env, err := c.envs.of(c.schema, kind)
-	if err != nil || c.def == nil || len(c.def.Session)+len(c.def.Parameters) == 0 {
+	found := c.finders()
+	if err != nil || c.def == nil || len(c.def.Session)+len(c.def.Parameters)+len(found) == 0 {
 		return env, err
 	}
 	if own := c.own[kind]; own != nil {
@@ -128,6 +129,9 @@ func (c *compiler) env(kind string) (*cel.Env, error) {
 	}
 	for _, p := range c.def.Parameters {
 		opts = append(opts, cel.Variable(parameterPrefix+p.Name, parameterType(p.Default)))
+	}
+	for name := range found {
+		opts = append(opts, cel.Variable(foundPrefix+name, foundType))
 	}
 	if env, err = env.Extend(opts...); err != nil {
 		return nil, fmt.Errorf("make the CEL environment of %s: %w", kind, err)
@@ -169,6 +173,9 @@ func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Pro
 	return p, native
 }
 
+// codingVar tells what content coding was undone of what a rule is shown.
+const codingVar = "request.coding"
+
 // variables notes the message variables that an expression reads, and refuses
 // what is not known yet when an element of this kind is decided.
 func (c *compiler) variables(t Text, a *celast.AST, kind string) {
@@ -180,6 +187,7 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 		if _, ok := placeVars[ref.Name]; ok {
 			c.places = true
 		}
+		c.surveyed(t, ref.Name, kind)
 		v, ok := c.schema.Vars[ref.Name]
 		if !ok || ref.Name == "" {
 			continue
@@ -190,6 +198,7 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 		if dir == session.ToClient && v.Dir == session.ToServer && !v.Ambient {
 			c.back = true
 		}
+		c.aware = c.aware || ref.Name == codingVar
 		if _, held := c.schema.Elements[ref.Name]; held {
 			c.reads = append(c.reads, ref.Name)
 		}
@@ -253,6 +262,9 @@ func (c *compiler) explain(msg string) string {
 		}
 		for _, p := range c.def.Parameters {
 			names = append(names, parameterPrefix+p.Name)
+		}
+		for name := range c.finders() {
+			names = append(names, foundPrefix+name)
 		}
 	}
 	slices.Sort(names)

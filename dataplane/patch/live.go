@@ -9,12 +9,13 @@ import (
 // For returns the rules as they are for one service, in which definitions may
 // have modes of their own.
 func (s *Set) For(service string) protocol.Rules {
-	v := &view{set: s, service: service, kinds: map[string]bool{}, holds: map[string]int{}}
+	v := &view{set: s, service: service, kinds: map[string]bool{}, surveys: map[string]bool{}, holds: map[string]int{}}
 	for _, r := range s.rules {
 		if r.def.modeIn(service) == Off {
 			continue
 		}
 		v.kinds[r.kind] = true
+		v.surveys[r.kind] = v.surveys[r.kind] || r.surveys()
 		for _, k := range r.reads {
 			v.kinds[k] = true
 		}
@@ -28,6 +29,7 @@ type view struct {
 	set     *Set
 	service string
 	kinds   map[string]bool
+	surveys map[string]bool
 	holds   map[string]int
 }
 
@@ -38,6 +40,11 @@ func (v *view) WantsOf(m *protocol.Message, kind string) bool {
 }
 func (v *view) Match(m *protocol.Message) []protocol.Correction {
 	return v.set.match(m, v.service)
+}
+
+func (v *view) SurveyOf(kind string) bool { return v.surveys[kind] }
+func (v *view) Survey(m *protocol.Message) []protocol.Correction {
+	return v.set.surveyFor(m, v.service)
 }
 
 // modeIn is the definition's mode for one service.
@@ -81,6 +88,26 @@ func (l *Live) Hold(kind string) int {
 	return 0
 }
 
+// SurveyOf implements protocol.Surveyor.
+func (l *Live) SurveyOf(kind string) bool {
+	r := l.now.Load()
+	if r == nil {
+		return false
+	}
+	s, ok := (*r).(protocol.Surveyor)
+	return ok && s.SurveyOf(kind)
+}
+
+// Survey implements protocol.Surveyor.
+func (l *Live) Survey(m *protocol.Message) []protocol.Correction {
+	if r := l.now.Load(); r != nil {
+		if s, ok := (*r).(protocol.Surveyor); ok {
+			return s.Survey(m)
+		}
+	}
+	return nil
+}
+
 // WantsOf implements protocol.Narrower.
 func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
 	r := l.now.Load()
@@ -95,6 +122,8 @@ func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
 
 var (
 	_ protocol.Narrower = (*Live)(nil)
+	_ protocol.Surveyor = (*Live)(nil)
+	_ protocol.Surveyor = (*view)(nil)
 	_ protocol.Narrower = (*view)(nil)
 	_ protocol.Rules    = (*Live)(nil)
 	_ protocol.Holder   = (*Live)(nil)

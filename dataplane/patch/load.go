@@ -127,7 +127,7 @@ func list(dir string) (files []string, err error) {
 func test(d *Definition, decoders map[string]Decoder) error {
 	dec, ok := decoders[d.Protocol]
 	if !ok {
-		return d.protocolPos.errorf("protocol: no decoder for %q", clip(d.Protocol))
+		return d.protocolPos.errorf("protocol: no decoder for %q, and no description of it in the folder "+ProtocolFolder, clip(d.Protocol))
 	}
 	var errs []error
 	for _, f := range Test(d, dec) {

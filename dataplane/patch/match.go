@@ -33,7 +33,7 @@ func (s *Set) Hold(kind string) int { return s.holds[kind] }
 func (s *Set) match(m *protocol.Message, service string) []protocol.Correction {
 	kinds := s.protocols[m.Protocol]
 	if len(kinds) == 0 {
-		return nil
+		return nil // what was found changes nothing by itself
 	}
 	sc := s.pool.Get().(*scratch)
 	defer func() {
@@ -41,10 +41,13 @@ func (s *Set) match(m *protocol.Message, service string) []protocol.Correction {
 		s.pool.Put(sc)
 	}()
 	sc.act = activation{m: m, date: s.now, places: &sc.places, state: s.state, service: service}
-	if needsPlaces(kinds) {
+	if needsPlaces(kinds) || needsPlaces(s.finders[m.Protocol]) {
 		sc.places.find(m) // in any case: the next part counts on
 	}
-	var out []protocol.Correction
+	out, ended := s.surveyOf(m, service, sc)
+	if ended {
+		return out
+	}
 	for i := range m.Elements {
 		k := kinds[m.Elements[i].Kind]
 		if k == nil {
@@ -53,7 +56,6 @@ func (s *Set) match(m *protocol.Message, service string) []protocol.Correction {
 		if k.candidates(m, &m.Elements[i], sc); len(sc.found) == 0 {
 			continue
 		}
-		var ended bool
 		if out, ended = s.element(m, service, i, k, sc, out); ended {
 			break
 		}
@@ -69,6 +71,9 @@ func (s *Set) element(m *protocol.Message, service string, i int, k *kindIndex, 
 	sc.act.e, sc.act.index = &e, i
 	for at := 0; at < len(sc.found); at++ {
 		n := sc.found[at]
+		if e.Span.Start < m.Told && !s.rules[n].again() || m.Told > 0 && s.rules[n].action == protocol.Interim {
+			continue
+		}
 		c, ok := s.ask(s.rules[n], service, sc, i)
 		if !ok {
 			continue
@@ -99,6 +104,28 @@ func (s *Set) element(m *protocol.Message, service string, i int, k *kindIndex, 
 		}
 	}
 	return out, false
+}
+
+// again says whether the rule may correct an element otherwise when what is
+// elsewhere in the message is read in another way (protocol.Message.Told).
+func (r *rule) again() bool {
+	return len(r.reads) > 0 && r.calc == nil && r.action != protocol.Report
+}
+
+// surveyOf has the survey of a message at hand: the decoder's, or one of what is
+// shown now.
+func (s *Set) surveyOf(m *protocol.Message, service string, sc *scratch) (out []protocol.Correction, ended bool) {
+	if !s.surveyed[m.Protocol] {
+		return nil, false
+	}
+	if v, _ := m.Survey.(*survey); v != nil {
+		sc.act.survey = v
+		v.place(m, s.sameKinds[m.Protocol])
+		return nil, false
+	}
+	sc.act.survey = &survey{}
+	out = s.look(m, service, sc, sc.act.survey)
+	return out, len(out) > 0
 }
 
 func needsPlaces(kinds map[string]*kindIndex) bool {
@@ -195,7 +222,7 @@ func (r *rule) tooDear(err error, act *activation) bool {
 
 // refuses says whether a message that the rule cannot judge is refused.
 func (r *rule) refuses(m *protocol.Message) bool {
-	return m.Dir == session.ToServer && r.calc == nil && r.action != protocol.Report
+	return m.Dir == session.ToServer && (r.finds || r.calc == nil && r.action != protocol.Report)
 }
 
 // refusal resets the session of a message that cannot be judged.
@@ -208,12 +235,20 @@ func (r *rule) refusal(element int, shadow bool) protocol.Correction {
 func (r *rule) correction(act *activation, element int, shadow bool) (protocol.Correction, bool) {
 	c := protocol.Correction{
 		Definition: r.def.ID, Revision: r.def.Revision, Rule: r.index,
-		Shadow: shadow, Action: r.action, Element: element, Name: r.name, First: r.first, Late: r.late,
+		Shadow: shadow, Action: r.action, Element: element, Name: r.name, First: r.first, Late: r.late, Aware: r.aware,
 	}
 	var err error
 	if r.calc != nil {
-		if err = r.remember(act); err != nil {
-			r.def.errors.Add(1)
+		do := r.remember
+		if r.finds {
+			do = r.find
+		}
+		if err = do(act); err == nil {
+			return c, false
+		}
+		r.def.errors.Add(1)
+		if r.tooDear(err, act) || r.refuses(act.m) && errors.Is(err, errFoundTooMuch) {
+			return r.refusal(element, shadow), true
 		}
 		return c, false
 	}

@@ -13,12 +13,12 @@ import (
 	"wirepatch/dataplane/protocol"
 )
 
-// heldVars are the message variables of a protocol that are elements, too: a
-// decoder knows them only once it holds what rules ask for.
+// heldVars are the message variables of a protocol that are elements, too, or are
+// about them: a decoder knows them only once it holds what rules ask for.
 func heldVars(s *protocol.Schema) map[string]bool {
 	m := map[string]bool{}
 	for name := range s.Vars {
-		if _, ok := s.Elements[name]; ok {
+		if _, ok := s.Elements[name]; ok || name == codingVar {
 			m[name] = true
 		}
 	}
@@ -128,7 +128,7 @@ var _ cel.Activation = (*earlyActivation)(nil)
 func (a *earlyActivation) ResolveName(name string) (any, bool) {
 	_, field := a.r.elem.Fields[name]
 	switch {
-	case field, a.r.held[name], name == stateVar, strings.HasPrefix(name, placePrefix), strings.HasPrefix(name, sessionPrefix), strings.HasPrefix(name, parameterPrefix):
+	case field, a.r.held[name], name == stateVar, strings.HasPrefix(name, placePrefix), strings.HasPrefix(name, sessionPrefix), strings.HasPrefix(name, foundPrefix), strings.HasPrefix(name, parameterPrefix):
 		return types.NewUnknown(1, nil), true
 	case name == DateVar:
 		return a.date().UTC().Format(DateFormat), true

@@ -181,15 +181,18 @@ func (r *reader) lines(l *described.Lines, n ast.Node) {
 		case "server":
 			r.side(&l.Server, e.node, "lines.server")
 		case "passes":
-			for _, p := range r.mapping(e.node, "lines.passes", "command", "reply") {
-				if p.key == "command" {
+			for _, p := range r.mapping(e.node, "lines.passes", "command", "reply", "at") {
+				switch p.key {
+				case "command":
 					l.PassesCommand = r.pattern(p.node, "lines.passes.command")
-				} else {
+				case "reply":
 					l.PassesReply = r.pattern(p.node, "lines.passes.reply")
+				default:
+					l.PassesAt = r.beginnings(p.node, "lines.passes.at")
 				}
 			}
-			if l.PassesCommand == nil || l.PassesReply == nil {
-				r.fail(r.pos(e.node), "lines.passes: want command and reply")
+			if (l.PassesCommand == nil) != (l.PassesReply == nil) || l.PassesCommand == nil && l.PassesAt == nil {
+				r.fail(r.pos(e.node), "lines.passes: want command and reply, or at")
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func (r *reader) rule(n ast.Node) Rule {
 
 var (
 	bareActions = []string{"drop", "reset", "report", "spoil"}
-	mapActions  = []string{"remove", "set", "cut", "replace", "insert", "move", "reject", "reply", "remember"}
+	mapActions  = []string{"remove", "set", "cut", "replace", "insert", "move", "reject", "reply", "remember", "find"}
 )
 
 func (r *reader) do(n ast.Node) Do {
@@ -131,8 +131,9 @@ var changeKeys = map[string][]string{
 	"set":     {"field", "to"},
 	"cut":     {"field", "max"},
 	"replace": {"field", "pattern", "with"},
-	// remember has no field, but a variable.
+	// remember and find have no field, but a variable.
 	"remember": {"name", "value"},
+	"find":     {"name", "value"},
 }
 
 func (r *reader) change(d *Do, n ast.Node) {
@@ -156,6 +157,9 @@ func (r *reader) change(d *Do, n ast.Node) {
 		case "value":
 			d.Value = r.text(e.node, what)
 		}
+	}
+	if d.Kind == "find" && !reVariable.MatchString(d.Name.Value) {
+		r.fail(d.Name.Pos, "find.name: found %q; want lower-case letters, digits and _", clip(d.Name.Value))
 	}
 	if len(entries) != len(keys) {
 		r.fail(d.Pos, "%s: found %d keys; want all of %s", d.Kind, len(entries), strings.Join(keys, ", "))

@@ -17,6 +17,8 @@ var placeVars = map[string]*cel.Type{
 	"element.size":  cel.IntType,    // its octets
 	"element.total": cel.IntType,    // octets of those of its kind up to and with this one
 	"element.raw":   cel.StringType, // its octets as they came
+	sameIndex:       cel.IntType,
+	sameCount:       cel.IntType,
 }
 
 // place is where one element stands.
@@ -66,6 +68,9 @@ const maxPlaces = 1024
 func (a *activation) place(name string) (any, bool) {
 	if a.e == nil || a.places == nil || a.index >= len(a.m.Elements) {
 		return nil, false
+	}
+	if name == sameIndex || name == sameCount {
+		return a.survey.among(name, a.index)
 	}
 	if !a.places.known {
 		a.places.find(a.m)

@@ -64,6 +64,7 @@ type activation struct {
 	index   int // of e in the message
 	date    func() time.Time
 	places  *places
+	survey  *survey
 	state   *State
 	rule    *rule
 	service string
@@ -92,6 +93,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.place(name)
 	case strings.HasPrefix(name, sessionPrefix) && a.rule != nil:
 		return a.remembered(name[len(sessionPrefix):])
+	case strings.HasPrefix(name, foundPrefix) && a.rule != nil:
+		return a.foundBy(name[len(foundPrefix):])
 	case strings.HasPrefix(name, parameterPrefix) && a.rule != nil:
 		return a.parameter(name[len(parameterPrefix):])
 	case name == stateVar && a.rule != nil:

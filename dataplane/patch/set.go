@@ -27,6 +27,10 @@ type Set struct {
 	defs      []*loaded
 	rules     []*rule
 	protocols map[string]map[string]*kindIndex // by protocol, by kind
+	finders   map[string]map[string]*kindIndex // the same, of the rules that find
+	sameKinds map[string]map[string]bool       // kinds whose equals are counted, by protocol
+	surveys   map[string]bool                  // kinds that are surveyed, of all protocols
+	surveyed  map[string]bool                  // protocols
 	kinds     map[string]bool                  // of all protocols
 	holds     map[string]int                   // by kind
 	pool      sync.Pool
@@ -153,7 +157,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 
 // corrects says whether a definition does more than report and remember.
 func corrects(d *Definition) bool {
-	return slices.ContainsFunc(d.Rules, func(r Rule) bool { return r.Do.Kind != "report" && r.Do.Kind != "remember" })
+	return slices.ContainsFunc(d.Rules, func(r Rule) bool { return !slices.Contains([]string{"report", "remember", "find"}, r.Do.Kind) })
 }
 
 // inForce says whether the definition is on anywhere.
@@ -174,7 +178,7 @@ func (s *Set) compileDefinition(envs *environments, l *loaded, schemas map[strin
 	}
 	schema, ok := schemas[l.Protocol]
 	if !ok {
-		return nil, l.protocolPos.errorf("protocol: no decoder for %q", clip(l.Protocol))
+		return nil, l.protocolPos.errorf("protocol: no decoder for %q, and no description of it in the folder "+ProtocolFolder, clip(l.Protocol))
 	}
 	if l.parameters, err = parameterValues(l.Definition, s.values[l.ID]); err != nil {
 		return nil, err
@@ -209,25 +213,41 @@ func modeOf(modes map[string]string, d *Definition) string {
 }
 
 func (s *Set) index() {
-	type place struct{ protocol, kind string }
+	type place struct {
+		protocol, kind string
+		finds          bool
+	}
 	rules, numbers := map[place][]*rule{}, map[place][]int32{}
 	for i, r := range s.rules {
-		p := place{r.def.Protocol, r.kind}
+		p := place{r.def.Protocol, r.kind, r.finds}
 		rules[p], numbers[p] = append(rules[p], r), append(numbers[p], int32(i))
 	}
 	n := 0
+	s.finders, s.sameKinds = map[string]map[string]*kindIndex{}, map[string]map[string]bool{}
+	s.surveys, s.surveyed = map[string]bool{}, map[string]bool{}
+	in := map[bool]map[string]map[string]*kindIndex{false: s.protocols, true: s.finders}
 	for p := range rules {
-		if s.protocols[p.protocol] == nil {
-			s.protocols[p.protocol] = map[string]*kindIndex{}
+		of := in[p.finds]
+		if of[p.protocol] == nil {
+			of[p.protocol] = map[string]*kindIndex{}
 		}
-		s.protocols[p.protocol][p.kind] = newKindIndex(n, rules[p], numbers[p])
+		of[p.protocol][p.kind] = newKindIndex(n, rules[p], numbers[p])
 		s.kinds[p.kind] = true
 		n++
 	}
 	for _, r := range s.rules {
 		s.holds[r.kind] = max(s.holds[r.kind], r.hold)
 		if r.places {
-			s.protocols[r.def.Protocol][r.kind].places = true
+			in[r.finds][r.def.Protocol][r.kind].places = true
+		}
+		if r.same {
+			if s.sameKinds[r.def.Protocol] == nil {
+				s.sameKinds[r.def.Protocol] = map[string]bool{}
+			}
+			s.sameKinds[r.def.Protocol][r.kind] = true
+		}
+		if r.surveys() {
+			s.surveys[r.kind], s.surveyed[r.def.Protocol] = true, true
 		}
 		for _, v := range r.reads {
 			// A variable that is an element, too, a body, is known only where the

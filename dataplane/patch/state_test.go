@@ -2,6 +2,7 @@ package patch
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -308,5 +309,48 @@ func TestTooDearToJudge(t *testing.T) {
 		if fmt.Sprint(got) != tc.want {
 			t.Errorf("%s, %.4q, %s: %v; want %s", tc.mode, tc.value, tc.dir, got, tc.want)
 		}
+	}
+}
+
+// What was shown before is not counted again, and corrected by those rules alone
+// that may find another body there.
+func TestToldOnce(t *testing.T) {
+	schema := testSchema
+	schema.Elements = maps.Clone(schema.Elements)
+	schema.Elements["request.body"] = protocol.ElementType{Doc: "body", Fields: map[string]protocol.FieldType{"value": {Type: protocol.String, Settable: true}}}
+	schema.Vars = maps.Clone(schema.Vars)
+	schema.Vars["request.body"] = protocol.Var{Type: protocol.String}
+	set, errs := Compile([]*Definition{withSession(t, "{lines: 0, bodies: 0}", `
+  - {at: request.line, do: {remember: {name: lines, value: session.lines + 1}}}
+  - {at: request.line, when: 'rate("lines", "k", 60) > 1', do: drop}
+  - {at: request.line, do: report}
+  - {at: request.line, when: request.body == "b", do: {set: {field: method, to: PUT}}}
+  - {at: request.line, when: request.body == "b", do: report}
+  - {at: request.body, do: {remember: {name: bodies, value: session.bodies + 1}}}
+  - {at: request.body, when: session.lines == 1 && session.bodies == 2, do: {set: {field: value, to: c}}}
+  - {at: request.body, do: {reply: {status: 100}}}
+`)}, map[string]protocol.Schema{"http": schema}, nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	m := request("GET", "/")
+	m.Memory = new(protocol.Memory)
+	m.Data = []byte("heada")
+	end := len(m.Data) - 1
+	body := protocol.Span{Start: end, End: end + 1}
+	m.Elements = append(m.Elements, protocol.Element{Kind: "request.body", Span: body, Fields: []protocol.Field{{Name: "value", Value: "a", Span: body}}})
+	lookup := m.Lookup
+	m.Lookup = func(name string) (any, bool) {
+		if name == "request.body" {
+			return string(m.Data[end:]), true
+		}
+		return lookup(name)
+	}
+	if got, want := actionsOf(set.Match(m)), "0:2 1:7"; got != want {
+		t.Errorf("Match = %q; want %q", got, want)
+	}
+	m.Data[end], m.Told = 'b', end
+	if got, want := actionsOf(set.Match(m)), "0:3 1:6"; got != want {
+		t.Errorf("once more, Match = %q; want %q", got, want)
 	}
 }

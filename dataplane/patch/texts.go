@@ -17,6 +17,9 @@ type Texts struct {
 	Long [2]int
 	// Every names the definitions that must be asked about every message.
 	Every [2][]string
+	// Strikes are rules on requests whose texts are not among Of: whoever looks is
+	// to take their fields away itself.
+	Strikes []Strike
 	// LooksBack says that rules on responses ask what the request was.
 	LooksBack bool
 }
@@ -29,6 +32,9 @@ type Look struct {
 	Worth func(text string) int
 	// WorthLength is the same for messages of at least so many octets.
 	WorthLength func(least int) int
+	// Strike returns those of some names of fields that it can take away from
+	// requests; nil: none.
+	Strike func(names []string) []string
 }
 
 // Texts gathers the texts of a protocol's rules, of each rule those that are
@@ -36,8 +42,13 @@ type Look struct {
 func (s *Set) Texts(protocol string, look Look) Texts {
 	var out Texts
 	seen := [2]map[string]bool{{}, {}}
+	strikes := s.strikes(protocol, &look)
 	for _, r := range s.rules {
 		if r.def.Protocol != protocol || look.Absent(r.kind) {
+			continue
+		}
+		if k := strikes[r]; k != nil {
+			out.Strikes = append(out.Strikes, *k)
 			continue
 		}
 		f := (&finder{Look: look, r: r}).of(r.need, nil)

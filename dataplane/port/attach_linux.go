@@ -41,7 +41,7 @@ func (p *Port) attach() error {
 		}
 	}
 	err := removePins(p.pinDir, func(name string) bool {
-		return !slices.Contains(linkNames[p.way][:], name) && p.mapPin(name) == nil
+		return !slices.Contains(linkNames[p.way][:], name) && p.mapPin(name) == nil && name != tickMapWpClocks
 	})
 	if p.way == xdp {
 		err = errors.Join(err, removeTap(A), removeTap(B))

@@ -1,6 +1,7 @@
 package port
 
 import (
+	"errors"
 	"sync/atomic"
 	"unsafe"
 
@@ -10,14 +11,16 @@ import (
 // engineState is the memory of map wp_engine (struct engine_state in
 // bpf/maps.h), shared with the program.
 type engineState struct {
-	mem []byte
-	v   *engineWords
+	mem   []byte
+	v     *engineWords
+	ticks []byte // the memory of map wp_ticks; nil: no clocks run
 }
 
 type engineWords struct {
 	heartbeat                    uint64
 	txPackets, txBytes, txFailed [2]uint64
 	handed, drained              uint64
+	cpu, tick                    uint64
 }
 
 func mapEngineState(fd int) (*engineState, error) {
@@ -28,10 +31,40 @@ func mapEngineState(fd int) (*engineState, error) {
 	return &engineState{mem: mem, v: (*engineWords)(unsafe.Pointer(&mem[0]))}, nil
 }
 
-func (e *engineState) close() error { return unix.Munmap(e.mem) }
+// mapTicks has each heartbeat note the clock of the processor at hand.
+func (e *engineState) mapTicks(fd int, cpus uint32) (err error) {
+	page := unix.Getpagesize()
+	e.ticks, err = unix.Mmap(fd, 0, (int(cpus)*8+page-1)/page*page, unix.PROT_READ, unix.MAP_SHARED)
+	return err
+}
+
+func (e *engineState) close() error {
+	err := unix.Munmap(e.mem)
+	if e.ticks != nil {
+		err = errors.Join(err, unix.Munmap(e.ticks))
+	}
+	return err
+}
+
+// tick notes the clock of the processor at hand, if it has one.
+func (e *engineState) tick() {
+	var cpu uint32
+	if e.ticks == nil {
+		return
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0)
+	at := int(cpu) * 8
+	if errno != 0 || at+8 > len(e.ticks) {
+		atomic.StoreUint64(&e.v.cpu, 0)
+		return
+	}
+	atomic.StoreUint64(&e.v.tick, atomic.LoadUint64((*uint64)(unsafe.Pointer(&e.ticks[at]))))
+	atomic.StoreUint64(&e.v.cpu, uint64(cpu)+1)
+}
 
 // beat says that the engine lives.
 func (e *engineState) beat() {
+	e.tick()
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) == nil {
 		atomic.StoreUint64(&e.v.heartbeat, uint64(ts.Nano()))

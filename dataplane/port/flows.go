@@ -62,16 +62,16 @@ type slots struct {
 	free   []uint32
 }
 
-// NewSlot gives a session a slot. The program then knows the session by it:
-// until Set it carries nothing of it, and holds it back when the engine is
-// gone. The slot outlives the process; Flows finds it again.
-func (p *Port) NewSlot(f Flow) (*Slot, error) {
+// NewSlot gives a session, which stands so, a slot. The program then knows the
+// session by it. The slot outlives the process; Flows finds it again.
+func (p *Port) NewSlot(f Flow, st FlowState) (*Slot, error) {
 	n := len(p.slots.free)
 	if n == 0 {
 		return nil, ErrNoSlot
 	}
 	s := p.slot(f, p.slots.free[n-1])
 	s.words.clear()
+	s.Set(st) // before anybody knows of it: this process may end behind the next line
 	if err := p.objs.WpFlows.Put(flowKey(f), s.index); err != nil {
 		return nil, fmt.Errorf("give session a slot: %w", err)
 	}
@@ -86,8 +86,29 @@ func (p *Port) slot(f Flow, index uint32) *Slot {
 // Set tells the program how the session stands. It makes no system call.
 func (s *Slot) Set(st FlowState) { s.words.set(st, s.p.engine.handed()) }
 
+// Lend says whether the session is with the program (Session.Lent): then what it
+// knows of the session counts, in place of what was Set.
+func (s *Slot) Lend(on bool) { s.words.lend(on) }
+
+// IsLent says whether it was, by whichever process.
+func (s *Slot) IsLent() bool { return s.words.isLent() }
+
 // Mark notes how to speak to the session's ends. It makes no system call.
 func (s *Slot) Mark(m Mark) { s.words.mark(m) }
+
+// Stands says whether the program still knows the session by this slot: not when
+// another one has begun between its ends while there was no engine.
+func (s *Slot) Stands() (bool, error) {
+	var index uint32
+	err := s.p.objs.WpFlows.Lookup(flowKey(s.flow), &index)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look slot up: %w", err)
+	}
+	return index == s.index, nil
+}
 
 // Marked returns what was last noted, by whichever process.
 func (s *Slot) Marked() Mark { return s.words.marked() }
@@ -103,9 +124,11 @@ func (s *Slot) Carried() uint64 { return s.words.carried() }
 
 // Free gives the slot back; the program forgets the session.
 func (s *Slot) Free() error {
+	k := flowKey(s.flow)
+	err := s.p.objs.WpFlows.Delete(&k) // first: an empty slot says that nothing may pass
 	s.words.clear()
 	s.p.slots.free = append(s.p.slots.free, s.index)
-	if err := s.p.objs.WpFlows.Delete(flowKey(s.flow)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("take slot from session: %w", err)
 	}
 	return nil

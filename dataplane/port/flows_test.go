@@ -99,7 +99,7 @@ func testLaneCarries(t *testing.T, attach string) {
 		if v6 {
 			f = flow("[fd77::1]:5000", "[fd77::2]:80")
 		}
-		slot, err := p.NewSlot(f)
+		slot, err := p.NewSlot(f, FlowState{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func testLaneWaitsForTheEngine(t *testing.T, attach string) {
 	bed, p, _ := wired(t, attach, protected)
 	defer alive(p)()
 	client, server := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
-	slot, err := p.NewSlot(flow("10.77.0.1:5000", "10.77.0.2:80"))
+	slot, err := p.NewSlot(flow("10.77.0.1:5000", "10.77.0.2:80"), FlowState{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,14 +206,12 @@ func testWithoutEngine(t *testing.T, attach string) {
 	bed, p, pins := wired(t, attach, protected)
 	client, server := netns.NewCapture(t, bed.Client, "c0"), netns.NewCapture(t, bed.Server, "s0")
 	f := flow("10.77.0.1:5000", "10.77.0.2:80")
-	slot, err := p.NewSlot(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	in := segment(false, false, packet.ACK|packet.FIN, 1000, 7000, stamps, []byte("bye"))
 	want := segment(false, false, packet.ACK|packet.FIN, 1137, 6995, stamps, []byte("bye"))
 	state := FlowState{Lanes: [2]Lane{{Seq: 137, Ack: ^uint32(4)}, {Seq: 5, Ack: ^uint32(136)}}}
-	slot.Set(state)
+	if _, err := p.NewSlot(f, state); err != nil {
+		t.Fatal(err)
+	}
 	bed.Box.Must(t, p.Close)
 	if got := crossed(t, client, server, in); got != 0 || arrived(t, client, server, in, want) {
 		t.Error("a segment of an unsettled session passed without the engine")
@@ -247,6 +245,25 @@ func testWithoutEngine(t *testing.T, attach string) {
 	if found, err := p.Flows(); err != nil || len(found) != 0 {
 		t.Errorf("Flows() after a SYN = %v, %v; want none", found, err)
 	}
+
+	// The SYN has gone through an engine that is no more.
+	slot, err := p.NewSlot(f, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stands, err := slot.Stands(); err != nil || !stands {
+		t.Errorf("Stands() = %t, %v; want true", stands, err)
+	}
+	bed.Box.Must(t, p.Close)
+	answer := segment(false, true, packet.SYN|packet.ACK, 1, 2, nil, nil)
+	if got := crossed(t, server, client, answer); got != 1 {
+		t.Error("the answer to a SYN did not pass as it was")
+	}
+	p = open(t, bed, pins, protected)
+	slot.p = p
+	if stands, err := slot.Stands(); err != nil || stands {
+		t.Errorf("Stands() behind another session's SYN+ACK = %t, %v; want false", stands, err)
+	}
 }
 
 func TestFlowKeyRoundTrip(t *testing.T) {
@@ -263,7 +280,7 @@ func TestSlotsAreReused(t *testing.T) {
 	_, p, _ := wired(t, "tcx", protected)
 	free := len(p.slots.free)
 	for i := range 3 {
-		s, err := p.NewSlot(flow("10.0.0.1:1", fmt.Sprintf("10.0.0.2:%d", i+1)))
+		s, err := p.NewSlot(flow("10.0.0.1:1", fmt.Sprintf("10.0.0.2:%d", i+1)), FlowState{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -227,7 +227,7 @@ func TestFloodEvictsNoSession(t *testing.T) {
 		}
 	}
 	want(t, "a request of the session from before", k.say(A, ask), on)
-	found, err := j.SweepSessions(func(ServiceEnd) bool { return true }, time.Hour, time.Hour, false)
+	found, err := j.SweepSessions(func(ServiceEnd) bool { return true }, time.Hour, time.Hour, false, nil)
 	if err != nil || found.Below != 1 || found.Above != 0 {
 		t.Errorf("sessions below, above = %d, %d, %v; want 1, 0", found.Below, found.Above, err)
 	}
@@ -243,21 +243,21 @@ func TestSweep(t *testing.T) {
 	reset.send(piece{from: B, in: B, flags: flagRST, seq: reset.seq[B]})
 	time.Sleep(20 * time.Millisecond) // the clock is a coarse one
 	all := func(ServiceEnd) bool { return true }
-	found, err := j.SweepSessions(all, time.Hour, 0, false)
+	found, err := j.SweepSessions(all, time.Hour, 0, false, nil)
 	if err != nil || found.Below != 301 || len(found.Expired) != 1 || len(found.Services) != 1 {
 		t.Fatalf("SweepSessions = %+v, %v; want 301 below, one of them expired", found, err)
 	}
 	if gone, err := j.Expire(found.Expired[0], time.Hour, 0); !gone || err != nil {
 		t.Errorf("Expire = %t, %v; want true", gone, err)
 	}
-	found, err = j.SweepSessions(func(e ServiceEnd) bool { return e.Port != 80 }, time.Hour, 0, false)
+	found, err = j.SweepSessions(func(e ServiceEnd) bool { return e.Port != 80 }, time.Hour, 0, false, nil)
 	if err != nil || len(found.Strays) != 300 {
 		t.Errorf("strays = %d, %v; want 300", len(found.Strays), err)
 	}
 	if _, _, _, err := j.Take(found.Strays[0]); err != nil {
 		t.Fatal(err)
 	}
-	found, err = j.SweepSessions(all, time.Hour, 0, true)
+	found, err = j.SweepSessions(all, time.Hour, 0, true, nil)
 	if err != nil || found.Above != 1 || len(found.Orphans) != 1 {
 		t.Errorf("above = %d (%d named), %v; want 1", found.Above, len(found.Orphans), err)
 	}

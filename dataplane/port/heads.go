@@ -14,11 +14,12 @@ func headPlace(key []byte) uint32 {
 	return uint32(h >> 51)
 }
 
-// kept returns the request that a session waits for an answer to, if the program
-// kept it: nil when it did not.
+// kept returns the request that a session waits for an answer to, or for an
+// acknowledgement of what was corrected in it, if the program kept it: nil when it
+// did not.
 func (p *Port) kept(k *wireFlowKey, s *Session) ([]byte, error) {
 	d := &s.Dir[0]
-	if !s.Pending || d.Size == 0 || d.Size > look {
+	if !s.Pending && (d.CutLen == 0 || !d.lacking()) || d.Size == 0 || d.Size > look {
 		return nil, nil
 	}
 	key, err := appendKey(nil, k)

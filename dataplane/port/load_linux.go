@@ -39,11 +39,18 @@ func (p *Port) load() error {
 		return fmt.Errorf("map engine state: %w", err)
 	}
 	p.engine.stop()
+	if err := p.startClocks(); err != nil {
+		// Without them a machine that stands still looks as if the engine did.
+		p.note("a machine that stands still counts as a dead engine: %v", err)
+	}
 	if p.slots.memory, err = mapSlots(p.objs.WpSlots); err != nil {
 		return fmt.Errorf("map slots: %w", err)
 	}
 	if p.vetting, err = mapVetting(p.objs.WpVetting, p.objs.WpNeedles); err != nil {
 		return fmt.Errorf("map vetting: %w", err)
+	}
+	if p.struck, err = mapStruck(p.objs.WpStruck); err != nil {
+		return fmt.Errorf("map corrections: %w", err)
 	}
 	for i := range p.sides {
 		e := wirePortsEntry{Ifindex: uint32(p.sides[i].ifindex), Peer: uint32(p.sides[1-i].ifindex), Side: uint32(i)}
@@ -77,9 +84,9 @@ func isMap(name string) bool { return !strings.HasPrefix(name, "link_") }
 // mapPin returns the map that is pinned under a name.
 func (p *Port) mapPin(name string) *ebpf.Map {
 	o := &p.objs
-	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
+	return map[string]*ebpf.Map{wireMapWpAddresses: o.WpAddresses, wireMapWpCounts: o.WpCounts, wireMapWpTicks: o.WpTicks, wireMapWpEngine: o.WpEngine, wireMapWpFlows: o.WpFlows, wireMapWpSlots: o.WpSlots,
 		wireMapWpPorts: o.WpPorts, wireMapWpServices: o.WpServices, xdpMapWpXsks: p.xdp.Xsks, xdpMapWpOut: p.xdp.Out,
-		wireMapWpSessions: o.WpSessions, wireMapWpOpenings: o.WpOpenings, wireMapWpVetting: o.WpVetting, wireMapWpNeedles: o.WpNeedles, wireMapWpHeads: o.WpHeads}[name]
+		wireMapWpSessions: o.WpSessions, wireMapWpOpenings: o.WpOpenings, wireMapWpVetting: o.WpVetting, wireMapWpNeedles: o.WpNeedles, wireMapWpHeads: o.WpHeads, wireMapWpStruck: o.WpStruck}[name]
 }
 
 // removePins unlinks those entries of dir that match.

@@ -9,6 +9,10 @@ type Vetting struct {
 	// Texts are what rules look for, without regard to ASCII case: in requests,
 	// in responses. An empty one must not be there.
 	Texts [2][]string
+	// Strike are names of fields of requests, in lower case, that the program takes
+	// away, whatever they say, where there is nothing else to correct. Struck tells
+	// of it. Each must be one that CanStrike says.
+	Strike []string
 	// Long: messages whose head has so many bytes go up; 0: none for that.
 	Long [2]int
 	// Keep: the program keeps a request until it is answered, for whoever takes the

@@ -51,27 +51,48 @@ type Config struct {
 	Services []Service
 	Attach   string // "tcx", "xdp"; else as suits the drivers
 	MTU      int    // of both ports; 0: as they are
+	Sessions uint32 // that the program may follow at once; 0: a million
+}
+
+// sessionCost is what a session that the program follows takes of the kernel's
+// memory: its entry, and its share of the table's buckets.
+const sessionCost = 288
+
+// SessionsWithin is how many sessions the program may follow in so many bytes: a
+// power of two, so that a machine always comes to the same number, whatever its
+// kernel takes for itself, and finds the pinned table fit.
+func SessionsWithin(memory int64) uint32 {
+	n := uint32(1 << 20)
+	for int64(n)*sessionCost > memory && n > 1<<12 {
+		n /= 2
+	}
+	return n
 }
 
 // Port is the pair of wire ports, open. Recv, Send, Wait and Heartbeat belong
 // to one goroutine; the other methods may be called by another one.
 type Port struct {
-	pinDir  string
-	sides   [2]side
-	way     way
-	reason  string // why it is not the way that was asked for, or that suits the drivers
-	objs    wireObjects
-	xdp     xdpTables
-	links   [2]link.Link
-	engine  *engineState
-	slots   slots
-	vetting *vettingMemory
-	wake    int // eventfd
-	polled  []unix.PollFd
-	upTo    [2]int          // where in polled the sides' end
-	served  [2]atomic.Int32 // receive queues that have a socket, beside XDP
-	notes   []string
-	claim   struct { // what Drained has been told and not said on
+	pinDir   string
+	sessions uint32 // Config.Sessions
+	sides    [2]side
+	way      way
+	reason   string // why it is not the way that was asked for, or that suits the drivers
+	objs     wireObjects
+	xdp      xdpTables
+	links    [2]link.Link
+	engine   *engineState
+	slots    slots
+	vetting  *vettingMemory
+	struck   *struckRing
+	table    sessionTable
+	wake     int // eventfd
+
+	struckLine []byte // of the latest Struck
+	polled     []unix.PollFd
+	upTo       [2]int          // where in polled the sides' end
+	served     [2]atomic.Int32 // receive queues that have a socket, beside XDP
+	notes      []string
+	claim      struct { // what Drained has been told and not said on
 		mark uint64
 		at   time.Time
 	}
@@ -81,7 +102,7 @@ type Port struct {
 // process left pinned, and puts the program in force. Frames go up only after
 // the first Heartbeat. Where XDP is to be and cannot be, it is tcx.
 func Open(c Config) (_ *Port, err error) {
-	p := &Port{pinDir: c.PinDir, wake: -1}
+	p := &Port{pinDir: c.PinDir, sessions: c.Sessions, wake: -1}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -187,6 +208,10 @@ func (p *Port) release() error {
 		errs = append(errs, p.vetting.close())
 		p.vetting = nil
 	}
+	if p.struck != nil {
+		errs = append(errs, p.struck.close())
+		p.struck = nil
+	}
 	for i := range p.links {
 		if p.links[i] != nil {
 			errs = append(errs, p.links[i].Close())
@@ -211,11 +236,14 @@ type Counts struct {
 	Forwarded          uint64 // redirected in the kernel
 	Bypassed           uint64 // of Forwarded: those of protected services, while the engine was gone
 	Carried            uint64 // of Forwarded: those of protected services, for the engine
+	Translated         uint64 // of Carried: those of edited sessions, in the numbers of each end
 	HandedUp           uint64 // given to the engine
 	DroppedClosed      uint64 // of a fail-closed service while the engine was gone
 	DroppedEdited      uint64 // of a session with unsettled edits while the engine was gone
+	DroppedShift       uint64 // of an edited session, whose numbers could not be translated
 	DroppedTags        uint64 // with more VLAN tags than can be walked
 	DroppedConfig      uint64 // came in on a port that is none of ours
+	Struck             uint64 // requests that the program corrected itself
 	Opened, Closed     uint64 // sessions that began, and ended, without the engine
 	TxPackets, TxBytes uint64 // sent by the engine
 	TxFailed           uint64 // that the kernel did not take from the engine
@@ -238,9 +266,12 @@ func (p *Port) Counters() ([2]Counts, error) {
 			c.HandedUp += v.HandedUp
 			c.DroppedClosed += v.DropClosed
 			c.DroppedEdited += v.DropEdited
+			c.DroppedShift += v.DropShift
 			c.Carried += v.Carried
+			c.Translated += v.Translated
 			c.DroppedTags += v.DropTags
 			c.DroppedConfig += v.DropConfig
+			c.Struck += v.Struck
 			c.Opened += v.Opened
 			c.Closed += v.Closed
 		}

@@ -17,8 +17,18 @@ type Session struct {
 	Established bool
 	Pending     bool // a request is not answered in full
 	MidStream   bool // its beginning was not seen
-	Dir         [2]Stream
-	// Request is the one that is not answered in full, if the program kept it
+	// Edited: the engine has edited it. Then Delta and Edge count.
+	Edited bool
+	// Stale: frames have gone past while the engine was gone. Of what is known of
+	// the session only Delta is true.
+	Stale bool
+	// Above: frames of it come up.
+	Above bool
+	// Lent: the program follows it at once, whatever was handed up before.
+	Lent bool
+	Dir  [2]Stream
+	// Request is the one that is not answered in full, or that the program has
+	// corrected and the server not acknowledged, if the program kept it
 	// (Vetting.Keep).
 	Request []byte
 }
@@ -37,10 +47,37 @@ type Stream struct {
 	Window     uint16 // the sender's, as last advertised
 	MSS        uint16 // the sender's; 0: not told
 	Scale      uint8  // of Window
+	// Edged: what is below Edge was the engine's to send. Until the receiver has
+	// acknowledged it, no more of the stream goes on. Delta is what the receiver
+	// counts more than the sender, behind it.
+	Edged       bool
+	Edge, Delta uint32
+	// Cut is what the program took out of the last message itself, as an offset
+	// in it and a length; 0: nothing. Delta is without it.
+	Cut, CutLen uint32
 	// What the sender's SYN offered.
 	HasScale, SACK, Stamps, Stamped bool
 	Fin                             bool
 }
+
+// Settled says that the receivers have all that the engine has sent.
+func (s *Session) Settled() bool {
+	return !s.Dir[0].lacking() && !s.Dir[1].lacking()
+}
+
+// OnItsOwn says that what the receivers lack, if anything, the program can make
+// again itself of what their senders repeat.
+func (s *Session) OnItsOwn() bool {
+	for i := range s.Dir {
+		if d := &s.Dir[i]; d.lacking() && d.CutLen == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// lacking says whether the receiver lacks something that was edited.
+func (d *Stream) lacking() bool { return d.Edged && int32(d.Acked-d.Edge) < 0 }
 
 // Options of a stream, and flags and states of a session, as in bpf/follow.h.
 const (
@@ -50,8 +87,10 @@ const (
 	optStamped       = 8
 	sessionBelow     = 0
 	sessionAbove     = 1
+	sessionStale     = 2
 	sessionMidStream = 1
 	sessionReset     = 2
+	sessionEdited    = 4
 )
 
 // Take makes a session the engine's: from now on all its frames come up, until
@@ -69,15 +108,13 @@ func (p *Port) Take(f Flow) (s Session, known, marked bool, err error) {
 		}
 		fallthrough
 	case err == nil:
-		if w.Dir[0].Isn == 0 && w.Dir[1].Isn == 0 && w.Used == 0 {
-			return s, false, true, nil // our own mark
+		if w.isMark() {
+			return s, false, true, nil
 		}
 		s := sessionOf(&w)
 		s.Request, err = p.kept(&k, &s)
-		// What is noted of it is not to be taken once more.
-		mark := wireSession{State: sessionAbove}
-		if err := p.objs.WpSessions.Update(&k, &mark, ebpf.UpdateLock); err != nil {
-			return s, true, false, fmt.Errorf("mark session: %w", err)
+		if !s.Edited { // what is noted of it is not to be taken once more
+			err = errors.Join(err, p.put(&k, &wireSession{State: sessionAbove}))
 		}
 		return s, true, true, err
 	case !errors.Is(err, ebpf.ErrKeyNotExist):
@@ -93,6 +130,51 @@ func (p *Port) Take(f Flow) (s Session, known, marked bool, err error) {
 		return p.Take(f)
 	}
 	return s, known, err == nil, nil
+}
+
+// isMark says whether w only says that the session is the engine's.
+func (w *wireSession) isMark() bool { return w.Dir[0].Isn == 0 && w.Dir[1].Isn == 0 && w.Used == 0 }
+
+// put replaces what the program knows of a session.
+func (p *Port) put(k *wireFlowKey, w *wireSession) error {
+	p.table.k, p.table.w = *k, *w
+	if err := p.table.do(cmdUpdate, p.objs.WpSessions, ebpf.UpdateAny|ebpf.UpdateLock); err != nil {
+		return fmt.Errorf("put session down: %w", err)
+	}
+	return nil
+}
+
+// Recall takes a session back that was lent: from now on all its frames come up.
+// One that is stale stays so, for Take.
+func (p *Port) Recall(f Flow) (Session, bool, error) {
+	s, known, err := p.Look(f)
+	if err != nil || !known || s.Stale {
+		return s, known, err
+	}
+	k := p.table.k
+	if !s.Above {
+		if err := p.seize(&k, &p.table.w); err != nil || p.table.w.isMark() {
+			return s, false, err
+		}
+		s = sessionOf(&p.table.w)
+	}
+	s.Request, err = p.kept(&k, &s)
+	return s, true, err
+}
+
+// Look returns what the program knows of a session, and changes nothing.
+func (p *Port) Look(f Flow) (s Session, known bool, err error) {
+	p.table.k = flowKey(f)
+	err = p.table.do(cmdLookup, p.objs.WpSessions, ebpf.MapUpdateFlags(ebpf.LookupLock))
+	switch {
+	case errors.Is(err, ebpf.ErrKeyNotExist):
+		return s, false, nil
+	case err != nil:
+		return s, false, fmt.Errorf("look session up: %w", err)
+	case p.table.w.isMark():
+		return s, false, nil
+	}
+	return sessionOf(&p.table.w), true, nil
 }
 
 // seize has the program make the session ours, so that nothing is followed
@@ -146,21 +228,37 @@ func (d *Stream) options(o uint8) {
 }
 
 func sessionOf(w *wireSession) Session {
-	s := Session{Followed: true, Established: true, Pending: w.Pending != 0, MidStream: w.Flags&sessionMidStream != 0}
+	s := Session{Followed: true, Established: true, Pending: w.Pending != 0, MidStream: w.Flags&sessionMidStream != 0,
+		Edited: w.Flags&sessionEdited != 0, Stale: w.State == sessionStale, Above: w.State == sessionAbove}
 	for i := range s.Dir {
 		v, d := &w.Dir[i], &s.Dir[i]
 		*d = Stream{First: v.Isn, Next: v.Next, Top: v.Top, Acked: v.Una, From: v.From, Size: v.Size, Sum: v.Sum,
-			Stamp: v.Stamp, Window: v.Window, MSS: v.Mss, Scale: v.Scale, Fin: v.Fin != 0}
+			Stamp: v.Stamp, Window: v.Window, MSS: v.Mss, Scale: v.Scale, Fin: v.Fin != 0,
+			Edged: v.Edged != 0, Edge: v.Edge, Delta: v.Delta, Cut: uint32(v.Cut), CutLen: uint32(v.CutLen)}
 		d.options(v.Options)
 	}
 	return s
 }
 
 // Give hands a session back to the program, which follows it once all that had
-// been handed up before has been read. client is the port the client is behind.
+// been handed up before has been read, or at once. client is the port the client
+// is behind.
 func (p *Port) Give(f Flow, s Session, client Side) error {
-	k := flowKey(f)
-	w := wireSession{State: sessionBelow, Port: uint8(client), Used: p.engine.now(), Mark: p.engine.handed()}
+	p.table.k = flowKey(f)
+	w := &p.table.w
+	*w = wireSession{State: sessionBelow, Port: uint8(client), Used: p.engine.now()}
+	if !s.Lent {
+		w.Mark = p.engine.handed()
+	}
+	switch {
+	case s.Above:
+		w.State = sessionAbove
+	case s.Stale:
+		w.State = sessionStale
+	}
+	if s.Edited {
+		w.Flags |= sessionEdited
+	}
 	if s.Pending {
 		w.Pending = 1
 	}
@@ -171,19 +269,21 @@ func (p *Port) Give(f Flow, s Session, client Side) error {
 		d, v := &s.Dir[i], &w.Dir[i]
 		v.Isn, v.Next, v.Top, v.Una, v.From, v.Size, v.Sum = d.First, d.Next, d.Top, d.Acked, d.From, d.Size, d.Sum
 		v.Stamp, v.Window, v.Mss, v.Scale = d.Stamp, d.Window, d.MSS, d.Scale
-		for bit, on := range map[uint8]bool{optScale: d.HasScale, optSACK: d.SACK, optStamps: d.Stamps, optStamped: d.Stamped} {
-			if on {
-				v.Options |= bit
-			}
-		}
-		if d.Fin {
-			v.Fin = 1
-		}
+		v.Options = flag(optScale, d.HasScale) | flag(optSACK, d.SACK) | flag(optStamps, d.Stamps) | flag(optStamped, d.Stamped)
+		v.Fin = flag(1, d.Fin)
+		v.Edged, v.Edge, v.Delta = flag(1, d.Edged), d.Edge, d.Delta
 	}
-	if err := p.objs.WpSessions.Update(&k, &w, ebpf.UpdateExist|ebpf.UpdateLock); err != nil {
+	if err := p.table.do(cmdUpdate, p.objs.WpSessions, ebpf.UpdateExist|ebpf.UpdateLock); err != nil {
 		return fmt.Errorf("give session back: %w", err)
 	}
 	return nil
+}
+
+func flag(bit uint8, on bool) uint8 {
+	if on {
+		return bit
+	}
+	return 0
 }
 
 // Forget removes what the program knows of a session.

@@ -21,6 +21,7 @@ const (
 type slotWords struct {
 	dir    [2]dirWords
 	state  uint32
+	lent   uint32
 	at     [2]uint32
 	server uint8
 	n      uint8
@@ -65,6 +66,7 @@ func (m *slotMemory) at(i uint32) *slotWords {
 // clear makes the slot say nothing.
 func (w *slotWords) clear() {
 	w.set(FlowState{}, 0)
+	w.lend(false)
 	w.mark(Mark{})
 	for i := range w.dir {
 		atomic.StoreUint64(&w.dir[i].packets, 0)
@@ -116,6 +118,17 @@ func (w *slotWords) get() FlowState {
 	}
 	return st
 }
+
+// lend says whether the session's entry in wp_sessions counts, not the slot.
+func (w *slotWords) lend(on bool) {
+	var v uint32
+	if on {
+		v = 1
+	}
+	atomic.StoreUint32(&w.lent, v)
+}
+
+func (w *slotWords) isLent() bool { return atomic.LoadUint32(&w.lent) != 0 }
 
 // mark and marked are for this process and the next: the program reads none of it.
 func (w *slotWords) mark(m Mark) {

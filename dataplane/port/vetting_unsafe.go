@@ -24,6 +24,7 @@ type vettingWords struct {
 	long                    [2]uint16
 	bytes                   [256]uint16
 	keys                    [look/4 + 1]uint64
+	strikes                 [2]strikes
 }
 
 var _ = [1]struct{}{}[unsafe.Sizeof(vettingWords{})-unsafe.Sizeof(wireVetting{})]
@@ -88,6 +89,7 @@ func (m *vettingMemory) set(v Vetting) {
 			n.add(t)
 		}
 	}
+	m.w.strikes[pair].set(v.Strike)
 	var flags uint32
 	if v.Requests {
 		flags |= vetRequests

@@ -99,14 +99,22 @@ func (t *xdpTables) Close() error {
 
 // assign loads the program of p.way and its maps.
 func (p *Port) assign(opts *ebpf.CollectionOptions) error {
-	if p.way == tcx {
-		return loadWireObjects(&p.objs, opts)
+	load, into := loadWire, any(&p.objs)
+	if p.way == xdp {
+		load, into = loadXdp, &struct {
+			*wirePrograms
+			*wireMaps
+			*xdpTables
+		}{&p.objs.wirePrograms, &p.objs.wireMaps, &p.xdp}
 	}
-	return loadXdpObjects(&struct {
-		*wirePrograms
-		*wireMaps
-		*xdpTables
-	}{&p.objs.wirePrograms, &p.objs.wireMaps, &p.xdp}, opts)
+	spec, err := load()
+	if err != nil {
+		return err
+	}
+	if p.sessions > 0 {
+		spec.Maps[wireMapWpSessions].MaxEntries = p.sessions
+	}
+	return spec.LoadAndAssign(into, opts)
 }
 
 // setXDP tells the XDP program of the ports and of the engine's sockets.

@@ -33,9 +33,12 @@ type wireCounts struct {
 	DropEdited uint64
 	DropTags   uint64
 	DropConfig uint64
+	DropShift  uint64
 	Carried    uint64
+	Struck     uint64
 	Opened     uint64
 	Closed     uint64
+	Translated uint64
 }
 
 type wireFlowKey struct {
@@ -60,11 +63,11 @@ type wireFlowSlot struct {
 		Mark    uint64
 	}
 	State   uint32
+	Lent    uint32
 	At      [2]uint32
 	Server  uint8
 	LinkLen uint8
 	Link    [30]uint8
-	_       [4]byte
 }
 
 type wireHead struct {
@@ -138,11 +141,23 @@ type wireSession struct {
 		Stamp   uint32
 		Window  uint16
 		Mss     uint16
+		Delta   uint32
+		Edge    uint32
 		Scale   uint8
 		Options uint8
 		Fin     uint8
-		Pad     [5]uint8
+		Edged   uint8
+		Cut     uint16
+		CutLen  uint16
 	}
+}
+
+type wireStruck struct {
+	_     structs.HostLayout
+	Key   wireFlowKey
+	First uint32
+	Len   uint32
+	Line  [512]uint8
 }
 
 type wireVetting struct {
@@ -153,6 +168,13 @@ type wireVetting struct {
 	Longest  [2]uint16
 	Bytes    [256]uint16
 	Keys     [513]uint64
+	Strikes  [2][64]struct {
+		_    structs.HostLayout
+		Hash uint64
+		Len  uint32
+		Pad  uint32
+		Name [40]uint8
+	}
 }
 
 // Names of all BPF objects in the ELF.
@@ -162,6 +184,7 @@ const (
 	wireMapWpAddresses = "wp_addresses"
 	wireMapWpCounts    = "wp_counts"
 	wireMapWpEngine    = "wp_engine"
+	wireMapWpFinding   = "wp_finding"
 	wireMapWpFlows     = "wp_flows"
 	wireMapWpHeads     = "wp_heads"
 	wireMapWpNeedles   = "wp_needles"
@@ -171,7 +194,10 @@ const (
 	wireMapWpServices  = "wp_services"
 	wireMapWpSessions  = "wp_sessions"
 	wireMapWpSlots     = "wp_slots"
+	wireMapWpStruck    = "wp_struck"
 	wireMapWpTaken     = "wp_taken"
+	wireMapWpTelling   = "wp_telling"
+	wireMapWpTicks     = "wp_ticks"
 	wireMapWpVetting   = "wp_vetting"
 	wireProgTake       = "take"
 	wireProgWire       = "wire"
@@ -230,6 +256,7 @@ type wireMapSpecs struct {
 	WpAddresses *ebpf.MapSpec `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
+	WpFinding   *ebpf.MapSpec `ebpf:"wp_finding"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
 	WpHeads     *ebpf.MapSpec `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
@@ -239,7 +266,10 @@ type wireMapSpecs struct {
 	WpServices  *ebpf.MapSpec `ebpf:"wp_services"`
 	WpSessions  *ebpf.MapSpec `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
+	WpStruck    *ebpf.MapSpec `ebpf:"wp_struck"`
 	WpTaken     *ebpf.MapSpec `ebpf:"wp_taken"`
+	WpTelling   *ebpf.MapSpec `ebpf:"wp_telling"`
+	WpTicks     *ebpf.MapSpec `ebpf:"wp_ticks"`
 	WpVetting   *ebpf.MapSpec `ebpf:"wp_vetting"`
 }
 
@@ -272,6 +302,7 @@ type wireMaps struct {
 	WpAddresses *ebpf.Map `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
+	WpFinding   *ebpf.Map `ebpf:"wp_finding"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
 	WpHeads     *ebpf.Map `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
@@ -281,7 +312,10 @@ type wireMaps struct {
 	WpServices  *ebpf.Map `ebpf:"wp_services"`
 	WpSessions  *ebpf.Map `ebpf:"wp_sessions"`
 	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
+	WpStruck    *ebpf.Map `ebpf:"wp_struck"`
 	WpTaken     *ebpf.Map `ebpf:"wp_taken"`
+	WpTelling   *ebpf.Map `ebpf:"wp_telling"`
+	WpTicks     *ebpf.Map `ebpf:"wp_ticks"`
 	WpVetting   *ebpf.Map `ebpf:"wp_vetting"`
 }
 
@@ -290,6 +324,7 @@ func (m *wireMaps) Close() error {
 		m.WpAddresses,
 		m.WpCounts,
 		m.WpEngine,
+		m.WpFinding,
 		m.WpFlows,
 		m.WpHeads,
 		m.WpNeedles,
@@ -299,7 +334,10 @@ func (m *wireMaps) Close() error {
 		m.WpServices,
 		m.WpSessions,
 		m.WpSlots,
+		m.WpStruck,
 		m.WpTaken,
+		m.WpTelling,
+		m.WpTicks,
 		m.WpVetting,
 	)
 }

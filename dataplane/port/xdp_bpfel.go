@@ -19,6 +19,7 @@ const (
 	xdpMapWpAddresses = "wp_addresses"
 	xdpMapWpCounts    = "wp_counts"
 	xdpMapWpEngine    = "wp_engine"
+	xdpMapWpFinding   = "wp_finding"
 	xdpMapWpFlows     = "wp_flows"
 	xdpMapWpHeads     = "wp_heads"
 	xdpMapWpNeedles   = "wp_needles"
@@ -32,8 +33,11 @@ const (
 	xdpMapWpSessions  = "wp_sessions"
 	xdpMapWpSightings = "wp_sightings"
 	xdpMapWpSlots     = "wp_slots"
+	xdpMapWpStruck    = "wp_struck"
 	xdpMapWpTaken     = "wp_taken"
 	xdpMapWpTalks     = "wp_talks"
+	xdpMapWpTelling   = "wp_telling"
+	xdpMapWpTicks     = "wp_ticks"
 	xdpMapWpVetting   = "wp_vetting"
 	xdpMapWpXsks      = "wp_xsks"
 	xdpProgTake       = "take"
@@ -93,6 +97,7 @@ type xdpMapSpecs struct {
 	WpAddresses *ebpf.MapSpec `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.MapSpec `ebpf:"wp_counts"`
 	WpEngine    *ebpf.MapSpec `ebpf:"wp_engine"`
+	WpFinding   *ebpf.MapSpec `ebpf:"wp_finding"`
 	WpFlows     *ebpf.MapSpec `ebpf:"wp_flows"`
 	WpHeads     *ebpf.MapSpec `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.MapSpec `ebpf:"wp_needles"`
@@ -106,8 +111,11 @@ type xdpMapSpecs struct {
 	WpSessions  *ebpf.MapSpec `ebpf:"wp_sessions"`
 	WpSightings *ebpf.MapSpec `ebpf:"wp_sightings"`
 	WpSlots     *ebpf.MapSpec `ebpf:"wp_slots"`
+	WpStruck    *ebpf.MapSpec `ebpf:"wp_struck"`
 	WpTaken     *ebpf.MapSpec `ebpf:"wp_taken"`
 	WpTalks     *ebpf.MapSpec `ebpf:"wp_talks"`
+	WpTelling   *ebpf.MapSpec `ebpf:"wp_telling"`
+	WpTicks     *ebpf.MapSpec `ebpf:"wp_ticks"`
 	WpVetting   *ebpf.MapSpec `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.MapSpec `ebpf:"wp_xsks"`
 }
@@ -141,6 +149,7 @@ type xdpMaps struct {
 	WpAddresses *ebpf.Map `ebpf:"wp_addresses"`
 	WpCounts    *ebpf.Map `ebpf:"wp_counts"`
 	WpEngine    *ebpf.Map `ebpf:"wp_engine"`
+	WpFinding   *ebpf.Map `ebpf:"wp_finding"`
 	WpFlows     *ebpf.Map `ebpf:"wp_flows"`
 	WpHeads     *ebpf.Map `ebpf:"wp_heads"`
 	WpNeedles   *ebpf.Map `ebpf:"wp_needles"`
@@ -154,8 +163,11 @@ type xdpMaps struct {
 	WpSessions  *ebpf.Map `ebpf:"wp_sessions"`
 	WpSightings *ebpf.Map `ebpf:"wp_sightings"`
 	WpSlots     *ebpf.Map `ebpf:"wp_slots"`
+	WpStruck    *ebpf.Map `ebpf:"wp_struck"`
 	WpTaken     *ebpf.Map `ebpf:"wp_taken"`
 	WpTalks     *ebpf.Map `ebpf:"wp_talks"`
+	WpTelling   *ebpf.Map `ebpf:"wp_telling"`
+	WpTicks     *ebpf.Map `ebpf:"wp_ticks"`
 	WpVetting   *ebpf.Map `ebpf:"wp_vetting"`
 	WpXsks      *ebpf.Map `ebpf:"wp_xsks"`
 }
@@ -165,6 +177,7 @@ func (m *xdpMaps) Close() error {
 		m.WpAddresses,
 		m.WpCounts,
 		m.WpEngine,
+		m.WpFinding,
 		m.WpFlows,
 		m.WpHeads,
 		m.WpNeedles,
@@ -178,8 +191,11 @@ func (m *xdpMaps) Close() error {
 		m.WpSessions,
 		m.WpSightings,
 		m.WpSlots,
+		m.WpStruck,
 		m.WpTaken,
 		m.WpTalks,
+		m.WpTelling,
+		m.WpTicks,
 		m.WpVetting,
 		m.WpXsks,
 	)

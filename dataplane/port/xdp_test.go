@@ -44,7 +44,7 @@ func TestChoose(t *testing.T) {
 // of each change only the new way is there, and it knows the sessions.
 func TestChangesWays(t *testing.T) {
 	bed, p, pins := wired(t, "tcx", protected)
-	slot, err := p.NewSlot(flow("10.77.0.1:5000", "10.77.0.2:80"))
+	slot, err := p.NewSlot(flow("10.77.0.1:5000", "10.77.0.2:80"), FlowState{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestChangesWays(t *testing.T) {
 	}
 }
 
-// pinned lists the pinned links.
+// pinned lists the pinned links to the wire ports.
 func pinned(t *testing.T, pins string) []string {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(pins, "link_*"))

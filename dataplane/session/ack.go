@@ -137,6 +137,13 @@ func (s *Session) deadline() Instant {
 		return 0
 	}
 	var due Instant
+	if s.first != nil {
+		for i := range s.first.stands {
+			if at := s.first.stands[i].lost(); at != 0 && (due == 0 || at < due) {
+				due = at
+			}
+		}
+	}
 	for i := range s.half {
 		h := &s.half[i]
 		if at := h.holdEnds(int64(s.e.cfg.Limits.HoldDelay)); at != 0 && (due == 0 || at < due) {
@@ -146,8 +153,13 @@ func (s *Session) deadline() Instant {
 			due = h.resend
 		}
 	}
-	if due == 0 && s.mayRest() {
-		due = s.used + restAfter
+	if s.lent && (due == 0 || s.lookAt < due) {
+		due = s.lookAt
+	}
+	if due == 0 && !s.lent {
+		if _, ok := s.mayLend(); ok {
+			due = s.used + restAfter
+		}
 	}
 	return due
 }
@@ -164,6 +176,9 @@ func (h *half) holdEnds(delay int64) Instant {
 
 // tick does what is due.
 func (s *Session) tick() {
+	if s.first != nil && !s.ended {
+		s.askAgain()
+	}
 	for i := range s.half {
 		h, r := &s.half[i], &s.half[1-i]
 		if at := h.holdEnds(int64(s.e.cfg.Limits.HoldDelay)); at != 0 && at <= s.e.now {

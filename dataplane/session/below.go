@@ -8,14 +8,29 @@ import (
 
 // Below is the sessions that the ports follow themselves while nothing in them
 // needs the engine: handshakes, acknowledgements, ends, and messages that they
-// can tell to be of no interest. From the first frame that they hand up on, a
-// session is the engine's, until it gives the session back.
+// can tell to be of no interest. From a frame that they hand up on, a session is
+// the engine's, until it lends or gives the session to them again.
+//
+//	taken   the engine's own
+//	lent    the ports follow it; the engine still has what it may have to send
+//	        again, and takes the session back with the next frame that comes up
+//	given   the ports follow it, and the engine knows nothing of it
+//
+// The ports keep a session's books in its senders' numbers. In one that was
+// edited they translate what goes on: all edits lie before the edge of their
+// stream, so one delta serves behind it.
 type Below interface {
 	// Take makes a session the engine's, and tells what the ports know of it.
 	// marked is false when they cannot remember that it is the engine's.
 	Take(c Conn, vlan uint32) (r Resting, known, marked bool)
-	// Give hands a session over. client is the port that the client is behind.
-	Give(c Conn, vlan uint32, r Resting, client Side) bool
+	// Lend hands a session over. client is the port that the client is behind. One
+	// that is above stays the engine's: only what is known of it is put down.
+	Lend(c Conn, vlan uint32, r Resting, client Side) bool
+	// Recall takes a session back that was lent: its frames come up. known is
+	// false when it has ended meanwhile. A stale one it leaves to Take.
+	Recall(c Conn, vlan uint32) (r Resting, known bool)
+	// Look tells how a session stands that was lent or given.
+	Look(c Conn, vlan uint32) (r Resting, known bool)
 	// Forget tells that the engine no longer knows a session that it took.
 	Forget(c Conn, vlan uint32, marked bool)
 	// Sum is the ports' keyed sum of a message.
@@ -28,8 +43,13 @@ type Resting struct {
 	Established bool // else only the client's SYN was seen
 	Pending     bool // a request is not answered in full
 	MidStream   bool // its beginning was not seen
+	Edited      bool
+	Stale       bool // frames went past while the engine was gone: only the deltas are true
+	Above       bool // its frames come up
 	Half        [2]RestingHalf
-	Request     []byte // the one that is not answered in full, if it was kept
+	// Request is the one that is not answered in full, if it was kept; or the one
+	// that the ports have corrected, if the server has not acknowledged it.
+	Request []byte
 }
 
 // RestingHalf is one direction of a Resting.
@@ -42,33 +62,53 @@ type RestingHalf struct {
 	// follows them up to Next passes unseen.
 	From, Size uint32
 	Sum        uint64
-	Hello      packet.Handshake // the sender's
-	Scale      uint8            // of the windows that the sender advertises
-	Window     uint16
-	Stamp      uint32 // the sender's latest timestamp
-	Stamped    bool
-	Fin        bool
+	// Edged: what is below Edge was the engine's to send. Behind it the receiver
+	// counts Delta more than the sender.
+	Edged       bool
+	Edge, Delta uint32
+	// Cut is what the ports took out of the last message themselves: where in it,
+	// and how much; 0: nothing. Delta is without it.
+	Cut, CutLen uint32
+	Hello       packet.Handshake // the sender's
+	Scale       uint8            // of the windows that the sender advertises
+	Window      uint16
+	Stamp       uint32 // the sender's latest timestamp
+	Stamped     bool
+	Fin         bool
 }
 
-// Rester is an Inspector that may be let go while a session rests.
+// frozen says whether the receiver lacks something that was edited.
+func (r *RestingHalf) frozen() bool { return r.Edged && int32(r.Acked-r.Edge) < 0 }
+
+// needsUs says whether it is something that only the engine can send.
+func (r *RestingHalf) needsUs() bool { return r.frozen() && r.CutLen == 0 }
+
+func (r *Resting) needsUs() bool { return r.Half[0].needsUs() || r.Half[1].needsUs() }
+
+// Rester is an Inspector that others may stand in for while a session is lent
+// or given.
 type Rester interface {
 	Inspector
-	// Rests says that both directions are at the beginning of a message and that
-	// a new Inspector would judge all that comes as this one.
-	Rests() bool
-	// Resume puts a new Inspector behind a request that is not answered in full,
-	// and whose head, if known, was this: left bytes of the response's body are to
-	// come, 0: all of the response.
+	// Stands says that both directions are at the beginning of a message and that
+	// a new Inspector would judge all that comes as this one. pending: but that
+	// one request awaits its response.
+	Stands() (pending, ok bool)
+	// Answered tells that the response to it has passed unseen.
+	Answered()
+	// Resume puts the Inspector behind a request that is not answered in full and
+	// has passed unseen, and whose head, if known, was this: left bytes of the
+	// response's body are to come, 0: all of the response.
 	Resume(request []byte, left int64)
 }
 
 const (
-	// restAfter is how long a session is silent before the ports are asked to
-	// follow it.
+	// restAfter is how long a session is silent before the engine gives it up.
 	restAfter = int64(100 * time.Millisecond)
-	// calm is how many segments of a busy session come up, without one of them
-	// being changed, before the same.
-	calm = 64
+	// vainly is how often in a row a session may come back before the ports have
+	// carried anything of it that the engine would have. Then it is lent only
+	// after restAfter, or when calm segments have come up.
+	vainly = 4
+	calm   = 64
 )
 
 // takeOver asks the ports what they know of s, which is new to the engine. It
@@ -79,10 +119,65 @@ func (e *Engine) takeOver(s *Session) bool {
 	}
 	r, known, marked := e.cfg.Below.Take(s.conn, s.key.vlan)
 	s.marked = marked
-	if known {
+	switch {
+	case known && r.Stale:
+		s.succeed([2]int64{r.Half[0].delta(), r.Half[1].delta()})
+	case known:
 		s.carryOn(&r)
 	}
 	return known && r.Followed
+}
+
+// succeed notes what was added to the streams of a session that is to be picked
+// up. It needs a slot before that: what the ports knew of it is no longer true. One
+// whose ends count alike is a session without edits from here on.
+func (s *Session) succeed(deltas [2]int64) {
+	if deltas == [2]int64{} && s.place == nil {
+		return
+	}
+	s.deltas, s.edited = deltas, true
+	c := s.bequeathed() // what an earlier engine let pass, this one knows nothing of
+	switch {
+	case s.place != nil:
+		s.place.Set(c)
+	case s.e.cfg.Slots != nil:
+		s.place = s.e.slot(s, c)
+	}
+}
+
+// putBack keeps what succeed has noted when a session is forgotten before it
+// could be picked up. It says whether there was such.
+func (s *Session) putBack() bool {
+	if s.deltas == [2]int64{} || s.half[ToServer].known {
+		return false
+	}
+	a, b := uint32(s.deltas[0]), uint32(s.deltas[1])
+	if s.place != nil {
+		s.e.Adopt(s.conn, s.key.vlan, s.place, [2]uint32{a, b})
+		s.place = nil
+		return false
+	}
+	if !s.marked {
+		return false
+	}
+	r := Resting{Followed: true, Established: true, Edited: true, Stale: true}
+	r.Half[0].Delta, r.Half[1].Delta = a, b
+	return s.e.cfg.Below.Lend(s.conn, s.key.vlan, r, s.half[ToClient].to)
+}
+
+func (r *RestingHalf) delta() int64 { return int64(int32(r.Delta)) }
+
+// Struck tells of a request that the ports have corrected themselves. first: it
+// is the session's first correction.
+func (e *Engine) Struck(c Conn, first bool, ev Evidence) {
+	name := ""
+	if svc := e.match(TCP, c.Server.Addr().As16(), c.Server.Port()); svc != nil {
+		name = svc.Name
+	}
+	if first {
+		e.stats.Edited++
+	}
+	e.cfg.Event(Event{Kind: Corrected, Service: name, Conn: c, Evidence: ev})
 }
 
 // carryOn goes on where the ports stopped.
@@ -91,28 +186,68 @@ func (s *Session) carryOn(r *Resting) {
 		s.synSeq, s.synHS, s.synSeen = r.Half[ToServer].First, r.Half[ToServer].Hello, true
 		return
 	}
-	s.midStream = r.MidStream
-	left := int64(0)
-	for i := range s.half {
-		left = s.half[i].resume(&r.Half[i], r.Pending && Direction(i) == ToClient)
+	s.midStream, s.edited = r.MidStream, r.Edited
+	left := s.renew(r)
+	s.e.memory += s.memory()
+	s.inspector = s.svc.New(s.conn, false)
+	if in, ok := s.inspector.(Rester); ok && r.Pending {
+		in.Resume(r.Request, left)
+	}
+}
+
+// renew goes on with what the ports know of both directions, but for one whose
+// receiver lacks what the engine has sent: nothing can have passed there. It
+// returns how much of a response's body the decoder is to see yet.
+func (s *Session) renew(r *Resting) (left int64) {
+	if s.bereft = !r.whole(); s.bereft {
+		r.Half[ToServer].CutLen = 0
 	}
 	for i := range s.half {
+		h, w := &s.half[i], &r.Half[i]
+		if s.lent && w.needsUs() {
+			h.window = w.Window
+			h.stamped, h.stampIn = w.Stamped, w.Stamp
+			continue
+		}
+		left = h.resume(w, r.Pending && Direction(i) == ToClient, r.Request)
+	}
+	for i := range s.half {
+		if s.lent && r.Half[i].needsUs() {
+			continue
+		}
 		h, back := &s.half[i], &s.half[1-i]
 		h.edge = h.una + int64(back.window)<<back.scale
 		h.reach = max(h.edge, h.sent)
 	}
-	s.inspector = s.svc.New(s.conn, false)
-	if r.Pending {
-		if in, ok := s.inspector.(Rester); ok {
-			in.Resume(r.Request, left)
-		}
-	}
+	return left
+}
+
+// adoptCut makes a correction of the ports, which the receiver has not
+// acknowledged, one of the engine's: of the request that begins at from.
+func (h *half) adoptCut(r *RestingHalf, from int64, request []byte) {
+	h.shiftOutput(r.delta() + int64(r.CutLen))
+	in, end := from+int64(r.Cut), from+int64(r.Cut+r.CutLen)
+	h.store.append(h.edits.outFrom(from), request[:r.Cut])
+	out := h.edits.outFrom(in)
+	h.edits.add(edit{in, end, out, out})
+	h.store.append(out, request[r.Cut+r.CutLen:])
+	h.snd = h.edits.outTo(h.next)
+	h.sent, h.raw = h.snd, h.edits.outFrom(from) // all of it is stored
+}
+
+// whole says whether the request is there that the ports have corrected, if they
+// have and it may be needed.
+func (r *Resting) whole() bool {
+	h := &r.Half[ToServer]
+	return h.CutLen == 0 || !h.frozen() || len(r.Request) == int(h.Size) && h.Cut+h.CutLen <= h.Size
 }
 
 // resume fills in what the ports know of one direction. pending: it is that of
 // the response, which is not complete. It returns how many bytes of the body
 // the decoder is to see yet: the last one, as when it had let the others pass.
-func (h *half) resume(r *RestingHalf, pending bool) (left int64) {
+func (h *half) resume(r *RestingHalf, pending bool, request []byte) (left int64) {
+	*h = half{dir: h.dir, to: h.to, header: h.header, l3: h.l3, v6: h.v6, ports: h.ports, narrow: h.narrow, path: h.path,
+		pend: h.pend[:0], queue: h.queue[:0], ahead: h.ahead[:0], store: h.store.emptied(), edits: editMap{list: h.edits.list[:0]}}
 	h.start(r.First)
 	h.heard = true
 	h.hs, h.scale, h.window = r.Hello, r.Scale, r.Window
@@ -137,49 +272,14 @@ func (h *half) resume(r *RestingHalf, pending bool) (left int64) {
 	h.told = h.una
 	h.stamped, h.stampIn = r.Stamped, r.Stamp
 	h.sentStamp, h.stampOut = r.Stamped, r.Stamp
-	if from := at(r.Next) - int64(r.Next-r.From); r.Size > 0 && h.una < from+int64(r.Size) {
+	from := at(r.Next) - int64(r.Next-r.From)
+	if r.CutLen > 0 && r.frozen() {
+		h.adoptCut(r, from, request)
+		return left
+	}
+	if r.Size > 0 && h.una < from+int64(r.Size) {
 		h.vouched = &vouched{from: from, to: from + int64(r.Size), sum: r.Sum}
 	}
+	h.shiftOutput(r.delta())
 	return left
-}
-
-// mayRest says whether the ports can follow s by themselves from here on.
-func (s *Session) mayRest() bool {
-	if s.e.cfg.Below == nil || !s.marked || s.restless || s.edited || s.blind || s.closing {
-		return false
-	}
-	if s.stage() != established { // a half-open one may be forged: it must not take a place in their table
-		return false
-	}
-	if !s.half[0].rests() || !s.half[1].rests() {
-		return false
-	}
-	in, ok := s.decoder().(Rester)
-	return ok && in.Rests()
-}
-
-// rests says whether all that was sent was acknowledged, and nothing is kept.
-func (h *half) rests() bool {
-	return h.settled() && h.quiet() && h.edits.base == 0 && h.acked <= h.una && h.fin < 0 &&
-		h.next == h.top && h.rel == h.next && h.una == h.next && h.sent == h.next && h.vouched == nil
-}
-
-// rest gives s to the ports. It says whether they took it; then the engine no
-// longer knows it.
-func (e *Engine) rest(s *Session) bool {
-	r := Resting{Established: true, MidStream: s.midStream}
-	for i := range s.half {
-		h := &s.half[i]
-		seq := h.seq(h.next)
-		r.Half[i] = RestingHalf{First: h.isn, Next: seq, Top: seq, Acked: seq, From: seq, Hello: h.hs, Scale: h.scale,
-			Window: h.window, Stamp: h.stampIn, Stamped: h.stamped}
-	}
-	if !e.cfg.Below.Give(s.conn, s.key.vlan, r, s.half[ToClient].to) {
-		s.restless = true
-		return false
-	}
-	s.marked = false
-	e.stats.Given++
-	e.drop(s)
-	return true
 }

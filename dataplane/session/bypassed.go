@@ -7,7 +7,7 @@ func (e *Engine) Beat() { e.beats++ }
 // Remains is what a stop has left of the engine's sessions.
 type Remains struct {
 	Kept    int // gone on with
-	Adopted int // to be picked up anew with their deltas
+	Adopted int // to be picked up anew with their deltas, other than those that only the ports know
 	// Lost are unsettled sessions of which the engine cannot know whether
 	// segments went past it. It has forgotten them, but not their slots.
 	Lost []Lost
@@ -27,14 +27,23 @@ type Lost struct {
 //	unsettled since before the beat    held back by the ports   as it was: all that is known of it is still true
 //	unsettled since then               it may have been either  lost: the stop may have come before the ports knew
 //	edited and settled                 translated by the ports  picked up anew, with its deltas
+//	another has begun in its place     passed by the ports      picked up anew
+//	lent and edited, stale             translated by the ports  picked up anew, with its deltas
+//	lent, as it was                    nothing has passed       as it was
 //	any other                          may have said anything   picked up anew
 func (e *Engine) Bypassed() (r Remains) {
 	for _, s := range e.sessions {
+		if s.lent {
+			e.stoppedLent(s, &r)
+			continue
+		}
 		switch {
-		case s.place == nil:
+		case s.place == nil, !s.half[ToServer].known: // remove knows what becomes of these
+		case !s.place.Stands():
+			s.leave()
 		case s.carriage.Settled:
 			l := &s.carriage.Lanes
-			s.place.Set(Carriage{Settled: true, Lanes: [2]Lane{{Seq: l[0].Seq, Ack: l[0].Ack}, {Seq: l[1].Seq, Ack: l[1].Ack}}})
+			s.place.Set(s.carriage.numbers())
 			e.Adopt(s.conn, s.key.vlan, s.place, [2]uint32{l[0].Seq, l[1].Seq})
 			r.Adopted++
 		case s.unsettled < e.beats:
@@ -43,8 +52,26 @@ func (e *Engine) Bypassed() (r Remains) {
 		default:
 			r.Lost = append(r.Lost, Lost{s.conn, s.key.vlan, s.place})
 		}
-		s.place = nil
+		if s.half[ToServer].known {
+			s.place = nil
+		}
 		e.remove(s)
 	}
 	return r
+}
+
+// stoppedLent does what Bypassed does for a session that was lent.
+func (e *Engine) stoppedLent(s *Session, r *Remains) {
+	w, known := e.cfg.Below.Look(s.conn, s.key.vlan)
+	switch {
+	case !known || w.Stale || !s.is(&w):
+		e.release(s)
+	case w.Edited || !w.Above:
+		if w.needsUs() {
+			r.Kept++
+		}
+	default: // frames that had no edits went past it as they were
+		s.lent = false
+		e.remove(s)
+	}
 }

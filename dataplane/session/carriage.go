@@ -33,15 +33,22 @@ type Slot interface {
 	Set(Carriage)
 	// Mark comes before Set says that the session is unsettled.
 	Mark(Mark)
+	// Stands is false when another session has begun between the ends while the
+	// ports passed frames without the engine: what was Set is not about that one.
+	Stands() bool
+	// Lend says whether the session is lent to the ports (Below): then what they
+	// know of it counts, not what was Set.
+	Lend(bool)
 	// Carried counts the packets that the ports carried so far.
 	Carried() uint64
 	Free()
 }
 
-// Slots gives out slots. New returns nil when there is none left: then the
+// Slots gives out slots. From the first moment one says how the session stands:
+// we may end right behind it. New returns nil when there is none left: then the
 // session is carried by the engine alone, and not safe from its end.
 type Slots interface {
-	New(c Conn, vlan uint32) Slot
+	New(c Conn, vlan uint32, stands Carriage) Slot
 }
 
 const (
@@ -62,10 +69,11 @@ func (s *Session) ride() {
 		return // adopted and not picked up yet: what the slot says holds
 	}
 	if s.place == nil {
-		if s.place = s.e.slot(s); s.place == nil {
+		c := s.allowed().numbers()
+		if s.place = s.e.slot(s, c); s.place == nil {
 			return
 		}
-		s.carriage = Carriage{}
+		s.carriage = c
 		s.mark()
 		s.unsettled = s.e.beats
 	}
@@ -146,9 +154,18 @@ func (s *Session) allowed() Carriage {
 	return c
 }
 
-// slot asks for a slot for s.
-func (e *Engine) slot(s *Session) Slot {
-	slot := e.cfg.Slots.New(s.conn, s.key.vlan)
+// numbers is c when the ports carry nothing while the engine lives, and translate
+// what passes without it.
+func (c Carriage) numbers() Carriage {
+	for i, l := range c.Lanes {
+		c.Lanes[i] = Lane{Seq: l.Seq, Ack: l.Ack}
+	}
+	return c
+}
+
+// slot asks for a slot for s, which stands so.
+func (e *Engine) slot(s *Session, stands Carriage) Slot {
+	slot := e.cfg.Slots.New(s.conn, s.key.vlan, stands)
 	if slot == nil {
 		s.noSlot = true
 		e.stats.NoSlot++
@@ -184,26 +201,32 @@ type legacy struct {
 
 // Adopt tells of a session that an earlier engine has edited and left settled:
 // seq is what is added to the sequence numbers of each direction. It goes on
-// where it is, from its next segment.
+// where it is, from its next segment. Where that is nothing, as in a session that
+// only had its bodies carried, it is picked up like any other: nothing of it needs
+// an engine, so none is to be taken for lost.
 func (e *Engine) Adopt(c Conn, vlan uint32, slot Slot, seq [2]uint32) {
+	if seq == [2]uint32{} {
+		slot.Free()
+		return
+	}
 	k := keyOfConn(c, vlan)
 	e.legacies[k] = legacy{slot, [2]int64{int64(int32(seq[0])), int64(int32(seq[1]))}, e.now}
 }
 
-// inherit gives s what an earlier engine knew of it; a SYN shows that it is
-// another session.
+// inherit gives s what an earlier engine knew of it, unless it is another session,
+// as a SYN shows.
 func (e *Engine) inherit(s *Session, syn bool) {
 	l, ok := e.legacies[s.key]
 	if !ok {
 		return
 	}
 	delete(e.legacies, s.key)
-	if syn {
+	if syn || !l.slot.Stands() {
 		l.slot.Free()
 		return
 	}
-	s.place, s.deltas, s.edited = l.slot, l.deltas, true
-	s.place.Set(s.bequeathed()) // what the earlier engine let pass, this one knows nothing of
+	s.place = l.slot
+	s.succeed(l.deltas)
 }
 
 // bequeathed is how the ports carry a session that an earlier engine has edited.

@@ -73,7 +73,7 @@ type Limits struct {
 	Flows     int           // of datagrams, tracked at once
 }
 
-// DefaultLimits suit a box with 512 MB.
+// DefaultLimits are those of a box with memory to spare; see Within.
 var DefaultLimits = Limits{
 	Sessions:  200_000,
 	Embryonic: 50_000,
@@ -121,6 +121,8 @@ type Stats struct {
 	Untold                                       uint64 // corrections of datagrams that were quiet events
 	Unanswered                                   uint64 // replies to datagrams that were not sent, see Engine.reply
 	NoSlot                                       uint64 // sessions that found no slot
+	Aside                                        uint64 // sessions that made room for others, and lost nothing
+	Crowded                                      uint64 // those that met their service's policy for it
 	Taken, Given                                 uint64 // sessions that the ports had followed, that they follow again
 	Quoted                                       uint64 // ICMP errors whose quoted sequence number was translated
 	PerService                                   map[string]uint64

@@ -343,6 +343,9 @@ func TestFloodIsToldInPart(t *testing.T) {
 	}
 	told, quiet := 0, 0
 	for _, e := range k.events {
+		if !e.Evidence.Datagram || e.Evidence.ToClient {
+			t.Fatalf("evidence = %+v; want it of a datagram to the server", e.Evidence)
+		}
 		if e.Quiet {
 			quiet++
 		} else {

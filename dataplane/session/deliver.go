@@ -85,6 +85,7 @@ func (e *Engine) deliver(w *flow, dir Direction, from Side, v packet.VNet, parts
 		if quiet {
 			e.stats.Untold++
 		}
+		ev.ToClient, ev.Datagram = dir == ToClient, true
 		e.cfg.Event(Event{Kind: Corrected, Service: w.svc.Name, Conn: w.conn, Evidence: ev, Quiet: quiet})
 	}
 	if d.Undecodable == "" {

@@ -183,6 +183,9 @@ func (e *Engine) segment(from Side, v packet.VNet) {
 		e.stats.BadChecksum++
 		return
 	}
+	if s != nil && s.lent {
+		s = e.recall(s)
+	}
 	if s != nil && !s.marked && e.cfg.Below != nil {
 		s = e.again(s, from, f)
 	}
@@ -205,10 +208,15 @@ func (e *Engine) account(s *Session, before int) {
 		e.memory += s.memory() - used
 	}
 	s.ride()
-	if s.stirred++; s.stirred >= calm && s.mayRest() && e.rest(s) {
-		return
-	}
 	e.touch(s)
+	if s.stirred++; s.lendNow() {
+		if pending, ok := s.mayLend(); ok {
+			if e.lend(s, pending); s.list == nil {
+				return
+			}
+			s.lookAt = e.now + restAfter
+		}
+	}
 	e.timers.set(s, s.deadline())
 }
 
@@ -259,24 +267,14 @@ func (e *Engine) create(from Side, f *packet.Frame) *Session {
 	return s
 }
 
-// makeRoom forgets the session that is missed least when there are too many:
-// unanswered ones first, so that a flood of SYNs evicts no established one.
-func (e *Engine) makeRoom() {
-	if l := &e.lists[embryonic]; l.n >= e.cfg.Limits.Embryonic {
-		e.remove(l.first())
-	}
-	if len(e.sessions) < e.cfg.Limits.Sessions {
+func (e *Engine) remove(s *Session) {
+	if s.lent && e.lookAfter(s) {
 		return
 	}
-	for _, i := range []int{closing, embryonic, established} {
-		if s := e.lists[i].first(); s != nil {
-			e.remove(s)
-			return
-		}
+	if s.putBack() {
+		e.release(s)
+		return
 	}
-}
-
-func (e *Engine) remove(s *Session) {
 	if e.cfg.Below != nil {
 		e.cfg.Below.Forget(s.conn, s.key.vlan, s.marked)
 	}
@@ -332,13 +330,28 @@ func (e *Engine) Tick(now Instant) Instant {
 		if s == nil || s.due > now {
 			break
 		}
-		if s.mayRest() && now-s.used >= restAfter && e.rest(s) {
+		if s.lent && s.lookAt <= now && e.lookAfter(s) {
 			continue
 		}
+		if s.lent && s.overdue() {
+			if s = e.recall(s); s == nil {
+				continue
+			}
+		}
 		before := s.memory()
-		s.tick()
+		if !s.lent {
+			s.tick()
+		}
 		e.memory += s.memory() - before
-		s.ride()
+		if !s.lent {
+			s.ride()
+			if pending, ok := s.mayLend(); ok && now-s.used >= restAfter {
+				if e.lend(s, pending); s.list == nil {
+					continue
+				}
+				s.lookAt = now + restAfter
+			}
+		}
 		e.timers.set(s, s.deadline())
 		if s.list != &e.lists[s.stage()] {
 			e.touch(s)

@@ -1,6 +1,10 @@
 package session
 
-import "wirepatch/dataplane/packet"
+import (
+	"net/netip"
+
+	"wirepatch/dataplane/packet"
+)
 
 // other passes on what is no TCP segment. An ICMP error about a segment of a
 // session quotes the sequence number that the segment had behind the engine;
@@ -30,7 +34,22 @@ func (e *Engine) other(from Side, v packet.VNet, frame []byte) {
 func (e *Engine) quotedSeq(from Side, q *packet.Quote) uint32 {
 	k := key{q.Src, q.Dst, q.SrcPort, q.DstPort, q.VLAN}.ordered()
 	if s := e.sessions[k]; s != nil {
-		return s.quotedSeq(from, q)
+		if !s.lent {
+			return s.quotedSeq(from, q)
+		}
+		if s = e.recall(s); s != nil {
+			defer e.account(s, s.memory())
+			return s.quotedSeq(from, q)
+		}
+	}
+	if e.cfg.Below != nil {
+		c, dir := Conn{netip.AddrPortFrom(netip.AddrFrom16(q.Src).Unmap(), q.SrcPort), netip.AddrPortFrom(netip.AddrFrom16(q.Dst).Unmap(), q.DstPort)}, ToServer
+		if e.match(TCP, q.Dst, q.DstPort) == nil {
+			c, dir = Conn{c.Server, c.Client}, ToClient
+		}
+		if r, known := e.cfg.Below.Look(c, q.VLAN); known && r.Edited {
+			return q.Seq() - r.Half[dir].Delta
+		}
 	}
 	if l, ok := e.legacies[k]; ok {
 		dir := ToClient

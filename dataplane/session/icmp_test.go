@@ -42,6 +42,8 @@ type freeSlot struct{}
 
 func (freeSlot) Set(Carriage)    {}
 func (freeSlot) Mark(Mark)       {}
+func (freeSlot) Stands() bool    { return true }
+func (freeSlot) Lend(bool)       {}
 func (freeSlot) Carried() uint64 { return 0 }
 func (freeSlot) Free()           {}
 

@@ -102,6 +102,10 @@ type Evidence struct {
 	Before     []byte `json:"before"`         // the element's bytes as they came, at most EvidenceLimit
 	After      []byte `json:"after"`          // what stands in their place; for a reject, the reply
 	Note       string `json:"note,omitempty"` // what else a reader should know
+
+	// The engine says these:
+	ToClient bool `json:"to_client,omitempty"` // the element was on its way from the server
+	Datagram bool `json:"datagram,omitempty"`  // over UDP
 }
 
 // EvidenceLimit bounds Before and After of one Evidence, in bytes.

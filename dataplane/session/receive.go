@@ -7,8 +7,9 @@ import (
 )
 
 // data takes a segment of an established session: acknowledgement, payload, FIN.
-func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame) {
-	q := held{f: *f, v: v, off: h.offset(f.Seq()), fin: f.Flags&packet.FIN != 0}
+// kept: it is not the one at hand, and others of its sender may have gone on since.
+func (s *Session) data(h, r *half, v packet.VNet, f *packet.Frame, kept bool) {
+	q := held{f: *f, v: v, off: h.offset(f.Seq()), fin: f.Flags&packet.FIN != 0, kept: kept}
 	q.end = q.off + int64(f.End-f.Payload)
 	stray := s.stray(h, r, &q)
 	if !stray && s.overtaken(r, f) {
@@ -117,10 +118,10 @@ func (s *Session) settle(h, r *half) {
 func (s *Session) pureAck(h, r *half, q *held) {
 	out := h.edits.outFrom(q.off)
 	switch {
+	case q.off < min(h.told, h.top) && out >= h.sent:
+		out = h.sent - 1 // a keep-alive probe, behind a deletion or what is held
 	case q.off >= h.rel && out > h.sent:
 		out = h.acceptable()
-	case q.off < min(h.told, h.top) && out >= h.sent:
-		out = h.sent - 1 // a keep-alive probe, behind a deletion
 	case q.off >= h.confirmed() && out < h.una:
 		out = h.una // at an edit of which the receiver has a part: it would answer what lies before its window
 	case s.edited && !s.midStream && out > h.edge:
@@ -276,7 +277,7 @@ func (s *Session) apply(h, r *half, v Verdict) string {
 		s.passOn(h, v.Release-shown)
 	}
 	s.promise(h)
-	s.tell(v)
+	s.tell(h.dir, v)
 	if deleted && h.edits.outTo(h.rel) == h.una {
 		h.owed = true // nothing is on its way that the receiver would acknowledge
 	}
@@ -285,10 +286,11 @@ func (s *Session) apply(h, r *half, v Verdict) string {
 
 // tell makes events of the evidence. Why a decoder resets the session is told
 // with the reset.
-func (s *Session) tell(v Verdict) {
+func (s *Session) tell(d Direction, v Verdict) {
 	for i := range v.Evidence {
-		if v.Evidence[i].Definition != "" || v.End != Reset {
-			s.e.cfg.Event(Event{Kind: Corrected, Service: s.svc.Name, Conn: s.conn, Evidence: v.Evidence[i]})
+		if ev := v.Evidence[i]; ev.Definition != "" || v.End != Reset {
+			ev.ToClient = d == ToClient
+			s.e.cfg.Event(Event{Kind: Corrected, Service: s.svc.Name, Conn: s.conn, Evidence: ev})
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -15,29 +16,35 @@ type Session struct {
 	conn Conn
 	half [2]half // by Direction
 
-	inspector Inspector // nil: to be made, see decoder
-	synSeq    uint32
-	synHS     packet.Handshake
-	synSeen   bool
-	midStream bool
-	blind     bool // no longer inspected, by policy
-	closing   bool // a verdict has ended it; see mayClose
-	ended     bool // we have ended it; what still comes is answered by us
-	gone      bool // reset by us
-	resetSeen bool // one end has sent a reset, and nothing since
-	edited    bool
-	noSlot    bool // there was none to be had
-	marked    bool // the ports know that it is ours
-	restless  bool // they have not taken it back
-	stirred   int  // segments since it was taken over, or changed
-	place     Slot // nil: the ports need not know of the session
-	carriage  Carriage
-	unsettled uint64   // Engine.beats when carriage became so
-	first     *first   // what a session that is picked up began with
-	unheard   *unheard // nil: where its receivers stand is known
-	carried   uint64   // packets, when last asked
-	waited    int      // segments since the ports were asked to carry them
-	deltas    [2]int64 // what an earlier engine has added to the streams
+	inspector   Inspector // nil: to be made, see decoder
+	synSeq      uint32
+	synHS       packet.Handshake
+	synSeen     bool
+	midStream   bool
+	blind       bool // no longer inspected, by policy
+	closing     bool // a verdict has ended it; see mayClose
+	ended       bool // we have ended it; what still comes is answered by us
+	gone        bool // reset by us
+	resetSeen   bool // one end has sent a reset, and nothing since
+	edited      bool
+	noSlot      bool      // there was none to be had
+	marked      bool      // the ports know that it is ours
+	restless    bool      // they have not taken it back
+	bereft      bool      // they have corrected what nobody knows any more
+	lent        bool      // they follow it (lent.go)
+	stirred     int       // segments since it was last lent
+	vain        int       // how often it has come back without need
+	lookAt      Instant   // when it is to be looked after
+	lentAt      [2]uint32 // where the next messages began when it was lent
+	lentPending bool      // a request awaited its response then
+	place       Slot      // nil: the ports need not know of the session
+	carriage    Carriage
+	unsettled   uint64   // Engine.beats when carriage became so
+	first       *first   // what a session that is picked up began with
+	unheard     *unheard // nil: where its receivers stand is known
+	carried     uint64   // packets, when last asked
+	waited      int      // segments since the ports were asked to carry them
+	deltas      [2]int64 // what an earlier engine has added to the streams
 
 	crossed    *crossed // the SYN of a server that has sent one
 	challenged bool     // the server has answered the client's SYN as one that has a session
@@ -130,7 +137,12 @@ func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
 				return
 			}
 		}
-		s.data(h, r, v, f)
+		if s.bereft {
+			h.learn(f)
+			s.kill("the ports have corrected a request that was not kept")
+			return
+		}
+		s.data(h, r, v, f, false)
 		s.resume(h, r)
 	}
 }
@@ -207,6 +219,11 @@ func (s *Session) begin(d Direction, f *packet.Frame) {
 	if c.hs.HasScale && v.hs.HasScale {
 		c.scale, v.scale = c.hs.Scale, v.hs.Scale
 	}
+	if s.edited && s.marked {
+		// What the ports know is of the older session: its deltas are not this one's.
+		s.e.cfg.Below.Forget(s.conn, s.key.vlan, true)
+		_, _, s.marked = s.e.cfg.Below.Take(s.conn, s.key.vlan)
+	}
 	s.blind, s.closing, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false
 	s.deltas, s.unheard = [2]int64{}, nil
 	s.leave()
@@ -230,6 +247,7 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	}
 	if !h.known {
 		s.resetSeen = true
+		s.shift(h.dir, v, f)
 		s.e.cfg.Output.Send(h.to, v, f.Data)
 		return
 	}
@@ -253,6 +271,22 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 		// know: an insertion stands before it, or it has heard from us that its
 		// bytes arrived.
 		s.origin(h, r, h.una, nil, packet.RST, nil)
+	}
+}
+
+// shift adds what an earlier engine has added to the streams of a session that is
+// not picked up yet: an end that is gone does not speak otherwise any more.
+func (s *Session) shift(d Direction, v packet.VNet, f *packet.Frame) {
+	if s.deltas == [2]int64{} {
+		return
+	}
+	partial := v.Flags&packet.VNetNeedsCsum != 0
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], f.Seq()+uint32(s.deltas[d]))
+	f.Rewrite(4, b[:], partial)
+	if f.Flags&packet.ACK != 0 {
+		binary.BigEndian.PutUint32(b[:], f.Ack()-uint32(s.deltas[d.Other()]))
+		f.Rewrite(8, b[:], partial)
 	}
 }
 

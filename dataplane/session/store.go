@@ -18,6 +18,16 @@ type store struct {
 // keepCap is the largest buffer, in bytes, that an empty store keeps for reuse.
 const keepCap = 4096
 
+// emptied returns the store without bytes, but with its room.
+func (s *store) emptied() store {
+	if len(s.chunks) == 0 {
+		return store{}
+	}
+	c := s.chunks[:1]
+	c[0] = chunk{b: c[0].b[:0]}
+	return store{chunks: c}
+}
+
 // append adds b at output offset out, which is not below any stored byte.
 func (s *store) append(out int64, b []byte) {
 	if len(b) == 0 {

@@ -38,8 +38,8 @@ func TestSilentAtPickUp(t *testing.T) {
 		seen  string
 		reset bool
 	}{
-		"the receiver has less": {tail, []step{{ToClient, 7000, from, ""}, {ToServer, from, 7000, head}, {ToServer, start, 7000, tail}}, tail + head + tail, false},
-		"the sender goes back":  {tail, []step{{ToServer, from, 7000, head}, {ToClient, 7000, from, ""}, {ToServer, start, 7000, tail}}, tail + head + tail, false},
+		"the receiver has less": {tail, []step{{ToClient, 7000, from, ""}, {ToServer, from, 7000, head}, {ToClient, 7000, from, ""}, {ToServer, from, 7000, head}, {ToServer, start, 7000, tail}}, tail + head + tail, false},
+		"the sender goes back":  {tail, []step{{ToServer, from, 7000, head}, {ToClient, 7000, from, ""}, {ToServer, from, 7000, head}, {ToServer, start, 7000, tail}}, tail + head + tail, false},
 		"the receiver has all":  {tail, []step{{ToClient, 7000, start + 5, ""}, {ToServer, start + 5, 7000, head}}, tail + head, false},
 		"a part is held, less":  {part, []step{{ToClient, 7000, from, ""}}, "", true},
 	} {
@@ -57,7 +57,7 @@ func TestSilentAtPickUp(t *testing.T) {
 		var got []string
 		for _, s := range tt.then {
 			got = k.say(s.dir, s.seq, s.ack, packet.ACK, s.payload)
-			k.now += tryEvery
+			k.now += surelyNow
 		}
 		if seen != tt.seen {
 			t.Errorf("%s: the decoder saw %q; want %q", name, seen, tt.seen)

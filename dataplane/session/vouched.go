@@ -15,7 +15,7 @@ type vouched struct {
 // says whether the segment may be handled further.
 func (s *Session) vouch(h, r *half, q *held) bool {
 	v := h.vouched
-	if h.una >= v.to {
+	if h.una >= h.edits.outFrom(v.to) {
 		h.vouched = nil
 		return true
 	}
@@ -30,7 +30,7 @@ func (s *Session) vouch(h, r *half, q *held) bool {
 		}
 		return true
 	}
-	if at := v.from + int64(len(v.b)); q.off > at && h.una > at {
+	if at := v.from + int64(len(v.b)); q.off > at && h.una > h.edits.outFrom(at) {
 		// The receiver has a part of the message, and its sender will never repeat
 		// that: the rest cannot be compared. To wait for all of it were to stall.
 		h.vouched = nil
@@ -60,11 +60,12 @@ func (s *Session) gather(h, r *half, q *held, body []byte) {
 		return
 	}
 	h.vouched = nil
-	h.store.chunks = slices.Insert(h.store.chunks, 0, chunk{v.from, v.b})
+	from, to := h.edits.outFrom(v.from), h.edits.outTo(v.to)
+	h.store.chunks = slices.Insert(h.store.chunks, 0, chunk{from, v.b})
 	h.store.bytes += len(v.b)
 	h.store.trim(h.una)
-	h.answer = max(h.answer, v.to)
-	h.recover, h.again = v.to, h.una
+	h.answer = max(h.answer, to)
+	h.recover, h.again = to, h.una
 	s.ackNow(h, r, nil)
 	s.retransmit(h, r)
 	s.arm(h)

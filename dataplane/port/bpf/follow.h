@@ -8,12 +8,24 @@
 //	state    frame                                  goes    session becomes
 //	none     SYN, SYN+ACK                           on      opening (wp_openings)
 //	opening  the client's acknowledgement of both   on      below
-//	below    acknowledgement, RST, FIN in order     on      below; gone after both FINs
+//	below    acknowledgement, RST, FIN in order     on      below; gone after both FINs, sooner or later
 //	below    a simple message at its boundary       on      below
+//	below    one with a line that a rule strikes    on      below, edited; without the line (strike.h)
 //	below    the last message again, byte by byte   on      below
 //	below    within a body                          on      below
 //	below    anything else                          up      above
 //	above    anything                               up      above
+//	any      anything, without the engine           on      none; stale if it was edited
+//	stale    anything                               up      above
+//
+// A session that the engine has edited comes here as soon as the edited bytes
+// are sent. Its books are kept in the numbers of each stream's sender; on their
+// way segments get those of the receiver (stream.delta). Until what the engine
+// has sent is acknowledged (stream.edge), its sender's next bytes, and
+// acknowledgements of less, are the engine's. Where the edit was made here, it is
+// in the books: a line that was cut out of the last message. Then a repetition of
+// that loses the same line again, and acknowledgements of what lies before it are
+// counted as before.
 
 #pragma once
 
@@ -24,6 +36,8 @@
 
 // What is done for the sessions of a service (policy.below).
 enum { BELOW_FOLLOW = 1, BELOW_HTTP = 2 };
+
+#define STRIKE_LINE 512 // a longer one goes up
 
 enum { OPT_SCALE = 1, OPT_SACK = 2, OPT_STAMPS = 4, OPT_STAMPED = 8 };
 
@@ -53,11 +67,14 @@ struct stream {
 	__u32 stamp;  // the latest timestamp value
 	__u16 window; // as last advertised by this end
 	__u16 mss;
-	__u8 scale, options, fin, pad[5];
+	__u32 delta;  // the receiver's number for a byte behind edge, less the sender's
+	__u32 edge;   // what is below was the engine's to send
+	__u8 scale, options, fin, edged; // edged: edge says something
+	__u16 cut, cut_len; // of the last message, what was taken out of it here; cut_len 0: nothing
 };
 
-enum { SESSION_BELOW, SESSION_ABOVE };
-enum { SESSION_MIDSTREAM = 1, SESSION_RESET = 2 };
+enum { SESSION_BELOW, SESSION_ABOVE, SESSION_STALE };
+enum { SESSION_MIDSTREAM = 1, SESSION_RESET = 2, SESSION_EDITED = 4 };
 
 struct session {
 	struct bpf_spin_lock lock;
@@ -90,7 +107,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } wp_openings SEC(".maps");
 
-enum verdict { UP, ON };
+enum verdict { UP, ON, MOVED, LOST, CLOSED }; // MOVED: on, with other numbers
 
 // A TCP header with as much of its options as holds timestamps in the layout
 // that all systems send.
@@ -334,16 +351,32 @@ struct head;
 
 struct finding {
 	enum content is;
-	struct head *kept; // of a request
 	__u32 size; // summed bytes
 	__u32 body; // of a response: bytes behind them
 	__u64 sum;
+	__u32 cut, cut_len; // what is to be taken out of it
+	int may_shrink, first; // it is the session's first edit
+	int sack;         // as of find_sack
+	int acks;         // what it acknowledges counts
+	__u32 dseq, dack; // to be added to the segment's numbers
 };
+
+// It lies beside the stack, which has no room.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct finding);
+} wp_finding SEC(".maps");
 
 static __always_inline struct head *keep_head(frame *f, struct flow_key *k, __u32 off, __u32 n);
 static __always_inline void settle_head(struct head *p);
+static __always_inline int may_strike(frame *f, struct view *v);
+static __always_inline void tell_strike(frame *f, struct flow_key *k, struct segment *g, struct finding *d);
+__noinline int struck_line(__u32 n);
+__noinline int strike(frame *f, struct view *v, __u32 head, __u32 n);
 
-static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k, struct segment *g, struct session *s, __u32 below, struct finding *d)
+static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k, struct segment *g, struct session *s, __u32 below, struct finding *d, struct head **kept)
 {
 	struct stream *h = &s->dir[v->to_client & 1];
 	struct scan *c = scratch();
@@ -363,6 +396,7 @@ static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k
 	if (g->from == h->from && size && n >= size) {
 		d->is = AGAIN;
 		d->size = size;
+		d->may_shrink = n == g->n && frame_packets(f) == 1 && may_strike(f, v);
 		sum_up(size);
 		d->sum = c->sum;
 		return;
@@ -372,9 +406,17 @@ static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k
 	if (!v->to_client) {
 		if (!(t->flags & VET_REQUESTS) || s->pending || n != g->n || frame_packets(f) != 1 || !simple_request(n, t->active))
 			return;
-		if (t->flags & VET_KEEP) {
-			d->kept = keep_head(f, k, g->head, n);
-			if (!d->kept)
+		if (c->struck) {
+			if (!may_strike(f, v) || !struck_line(n))
+				return;
+			d->cut = c->cut;
+			d->cut_len = c->cut_len;
+			if (d->cut_len > STRIKE_LINE)
+				return;
+		}
+		if (t->flags & VET_KEEP || d->cut_len) {
+			*kept = keep_head(f, k, g->head, n);
+			if (!*kept)
 				return;
 		}
 		d->is = REQUEST;
@@ -397,14 +439,34 @@ static __always_inline void look_at(frame *f, struct view *v, struct flow_key *k
 	d->sum = c->sum;
 }
 
+// Whether the receiver has all that the engine has sent.
+static __always_inline int settled(struct stream *h) { return !h->edged || (__s32)(h->una - h->edge) >= 0; }
+
 // Takes the segment into the session's books. The lock is held. ON: it goes on.
 static __always_inline enum verdict commit(struct session *s, __u32 to_client, struct segment *g, struct finding *d)
 {
 	struct stream *h = &s->dir[to_client & 1], *r = &s->dir[(to_client & 1) ^ 1];
-	__u32 end = g->from + g->n, ack = bpf_ntohl(g->h.ack), fin = g->h.flags & TCP_FIN;
+	__u32 end = g->from + g->n, ack = bpf_ntohl(g->h.ack) - r->delta, fin = g->h.flags & TCP_FIN;
 
+	d->dseq = h->delta;
+	d->dack = -r->delta;
 	if (s->state != SESSION_BELOW || (__s32)(ack - r->top) > 0)
 		return UP;
+	if (r->cut_len && (__s32)(ack - r->edge) < 0) {
+		ack -= r->cut_len;
+		d->dack -= r->cut_len;
+		if (d->sack || (__s32)(ack - r->from) > 0)
+			return UP;
+	} else if (!settled(r) && (__s32)(ack - r->edge) < 0) {
+		return UP;
+	}
+	if (h->edged && (__s32)(g->from - h->edge) < 0) {
+		if (!h->cut_len || fin || (d->is != AGAIN && (g->n || (__s32)(g->from - h->from) > 0)))
+			return UP;
+		d->dseq += h->cut_len;
+	} else if (h->edged && (g->n || fin) && !settled(h)) {
+		return UP;
+	}
 	switch (d->is) {
 	case NOTHING:
 		if ((__s32)(g->from - h->top) > 0 || h->top - g->from > 1 << 24)
@@ -417,20 +479,38 @@ static __always_inline enum verdict commit(struct session *s, __u32 to_client, s
 	case AGAIN:
 		if (g->from != h->from || d->size != h->size || d->sum != h->sum || (__s32)(end - h->next) > 0)
 			return UP;
+		if (h->cut_len && !d->may_shrink)
+			return UP;
+		d->cut = h->cut;
+		d->cut_len = h->cut_len;
 		break;
 	case REQUEST:
 		if (g->from != h->next || h->top != h->next || h->una != h->next || h->fin || s->pending)
 			return UP;
-		s->pending = 1;
 		goto message;
 	case RESPONSE:
 		if (g->from != h->next || h->top != h->next || h->una != h->next || h->fin || !s->pending)
 			return UP;
 	message:
+		// The sender knows of a wider window than there is where the engine has added
+		// to its stream. The receiver would take a part, and the rest that is then sent
+		// again could not be compared with anything.
+		if (h->edged && d->size > (__u32)r->window << (r->scale & 15))
+			return UP;
+		s->pending = 1;
 		h->from = g->from;
 		h->size = d->size;
 		h->sum = d->sum;
 		h->next = g->from + d->size + d->body;
+		h->cut = d->cut;
+		h->cut_len = d->cut_len;
+		if (d->cut_len) {
+			d->first = !(s->flags & SESSION_EDITED);
+			h->delta -= d->cut_len;
+			h->edge = h->next;
+			h->edged = 1;
+			s->flags |= SESSION_EDITED;
+		}
 		break;
 	default:
 		return UP;
@@ -453,9 +533,36 @@ static __always_inline enum verdict commit(struct session *s, __u32 to_client, s
 	if ((__s32)(ack - r->una) >= 0) {
 		r->una = ack;
 		h->window = bpf_ntohs(g->h.window);
+		if (r->edged && (__s32)(ack - r->edge) > 1 << 30) { // far behind, and not to be taken for being ahead
+			r->edge = ack - (1 << 30);
+			r->cut_len = 0;
+		}
 	}
 	s->flags &= ~SESSION_RESET;
 	return ON;
+}
+
+// What a segment acknowledges of a request that was corrected here its receiver
+// has, also when the segment goes up and is lost with the engine.
+static __always_inline void credit(struct session *s, __u32 to_client, struct segment *g)
+{
+	struct stream *r = &s->dir[(to_client & 1) ^ 1];
+	__u32 ack = bpf_ntohl(g->h.ack) - r->delta;
+
+	if (r->cut_len && (__s32)(ack - r->edge) >= 0 && (__s32)(ack - r->top) <= 0 && (__s32)(ack - r->una) > 0)
+		r->una = ack;
+}
+
+// Has the scratch say what is to be taken out.
+static __always_inline int put_cut(struct finding *d)
+{
+	struct scan *c = scratch();
+
+	if (!c)
+		return -1;
+	c->cut = d->cut;
+	c->cut_len = d->cut_len;
+	return 0;
 }
 
 // Follows a segment of a protected service. UP: it is the engine's to handle.
@@ -463,7 +570,9 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 {
 	struct session *s;
 	struct segment g;
-	struct finding d = {};
+	struct finding *d;
+	struct head *kept = 0;
+	__u32 zero = 0;
 	enum verdict out = UP;
 	__u64 now;
 	int made, over = 0;
@@ -471,6 +580,10 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 	s = bpf_map_lookup_elem(&wp_sessions, k);
 	if (s && (*(volatile __u8 *)&s->state != SESSION_BELOW))
 		return UP;
+	d = bpf_map_lookup_elem(&wp_finding, &zero);
+	if (!d)
+		return UP;
+	__builtin_memset(d, 0, sizeof(*d));
 	if (load_segment(f, v, &g))
 		goto up;
 	if (!sound(f, v, &g))
@@ -496,22 +609,30 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 	if (g.h.flags & TCP_RST) {
 		struct stream *h = &s->dir[v->to_client & 1];
 
-		if (g.n)
+		if (g.n || h->edged || s->dir[(v->to_client & 1) ^ 1].edged)
 			goto up;
 		if (g.from == h->top || g.from == h->next)
 			s->flags |= SESSION_RESET;
 		return ON;
 	}
+	d->acks = 1;
+	if (s->flags & SESSION_EDITED) {
+		struct stream *r = &s->dir[(v->to_client & 1) ^ 1];
+
+		d->sack = find_sack(f, v->l4);
+		if (d->sack < 0 || (d->sack && !sack_behind(f, d->sack, r->edge + r->delta)))
+			goto up;
+	}
 	if (s->dir[v->to_client & 1].options & OPT_STAMPS && !stamped(&g))
 		goto up;
 	if (g.n) {
-		look_at(f, v, k, &g, s, below, &d);
-		if (d.is == UNCLEAR)
+		look_at(f, v, k, &g, s, below, d, &kept);
+		if (d->is == UNCLEAR)
 			goto up;
 	}
 	now = bpf_ktime_get_coarse_ns();
 	bpf_spin_lock(&s->lock);
-	out = commit(s, v->to_client & 1, &g, &d);
+	out = commit(s, v->to_client & 1, &g, d);
 	if (out == ON) {
 		struct stream *h = &s->dir[v->to_client & 1], *r = &s->dir[(v->to_client & 1) ^ 1];
 
@@ -519,39 +640,37 @@ static __always_inline enum verdict follow(frame *f, struct view *v, struct flow
 		if (stamped(&g) && (__s32)(stamp_of(&g) - h->stamp) > 0)
 			h->stamp = stamp_of(&g);
 		over = h->fin && r->fin && h->una == h->top && r->una == r->top;
-	} else {
-		s->state = SESSION_ABOVE;
+		if (over && s->flags & SESSION_EDITED) { // what its ends still repeat needs translation, too
+			s->flags |= SESSION_RESET;
+			over = 0;
+		}
 	}
 	bpf_spin_unlock(&s->lock);
-	if (d.kept)
-		settle_head(d.kept);
+	if (kept)
+		settle_head(kept);
+	if (out == UP)
+		goto up;
 	if (over && !bpf_map_delete_elem(&wp_sessions, k))
 		c->closed++;
-	return out;
+	if (out != ON || (!d->dseq && !d->dack && !d->cut_len))
+		return out;
+	// What is lost here its sender sends again.
+	if (d->cut_len) {
+		if (d->is == REQUEST) {
+			c->struck++;
+			tell_strike(f, k, &g, d);
+		}
+		if (put_cut(d) || strike(f, v, g.head, g.n))
+			return LOST;
+	}
+	return shift(f, v->l4, d->sack, d->dseq, d->dack) ? LOST : MOVED;
 up:
 	if (s) {
 		bpf_spin_lock(&s->lock);
+		if (d->acks)
+			credit(s, v->to_client, &g);
 		s->state = SESSION_ABOVE;
 		bpf_spin_unlock(&s->lock);
 	}
 	return UP;
-}
-
-// Whether the entry only says that the session is the engine's.
-static __always_inline int is_mark(struct session *s)
-{
-	return *(volatile __u8 *)&s->state == SESSION_ABOVE && !s->used && !s->dir[0].isn && !s->dir[1].isn;
-}
-
-// A frame goes past while the engine is gone: what was noted of its session is
-// no longer true. That goes for one that was handed up, too: the frame may wait
-// for the engine, which is not to take the session by these notes any more. Of
-// one that it has taken there are none.
-static __always_inline void lose(struct flow_key *k, struct counts *c)
-{
-	struct session *s = bpf_map_lookup_elem(&wp_sessions, k);
-
-	bpf_map_delete_elem(&wp_openings, k);
-	if (s && !is_mark(s) && !bpf_map_delete_elem(&wp_sessions, k))
-		c->closed++;
 }

@@ -15,6 +15,10 @@
 //	frame_load, frame_store    copy bytes out and in; 0: done
 //	frame_fix_sum(f, off, d)   adds a difference of bpf_csum_diff to the TCP
 //	                           checksum at off; 0: done
+//	frame_fix_length(f, off, was, is)
+//	                           the same for a new length in the pseudo-header
+//	frame_may_shrink(f)        may its last bytes be taken away?
+//	frame_shrink(f, n)         takes the last n bytes away; 0: done
 //	frame_checked(f)           was the TCP checksum verified on the way in?
 //	to_peer(port)              the verdict that sends it out of the other port
 //	to_engine(f, port)         the verdict that hands it up, or NOBODY: nobody

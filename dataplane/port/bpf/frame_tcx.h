@@ -46,6 +46,17 @@ static __always_inline long frame_store(frame *f, __u32 off, const void *from, _
 // partial one.
 static __always_inline long frame_fix_sum(frame *f, __u32 off, __s64 diff) { return bpf_l4_csum_replace(f, off, 0, diff, 0); }
 
+static __always_inline long frame_fix_length(frame *f, __u32 off, __be16 was, __be16 is)
+{
+	return bpf_l4_csum_replace(f, off, was, is, BPF_F_PSEUDO_HDR | sizeof(was));
+}
+
+// Not of several packets, nor one whose sum the NIC has told (bpf_csum_update
+// takes no other): the kernel would keep that while the bytes change.
+static __always_inline int frame_may_shrink(frame *f) { return !f->gso_size && bpf_csum_update(f, 0) < 0; }
+
+static __always_inline long frame_shrink(frame *f, __u32 n) { return bpf_skb_change_tail(f, f->len - n, 0); }
+
 // Whether the TCP checksum was verified on the way in.
 static __always_inline int frame_checked(frame *f) { return bpf_csum_level(f, BPF_CSUM_LEVEL_QUERY) >= 0; }
 

@@ -78,6 +78,19 @@ static __always_inline long frame_fix_sum(frame *f, __u32 off, __s64 diff)
 	return frame_store(f, off, &field, sizeof(field));
 }
 
+static __always_inline long frame_fix_length(frame *f, __u32 off, __be16 was, __be16 is)
+{
+	return frame_fix_sum(f, off, (__u32)is + (__u16)~was);
+}
+
+static __always_inline int frame_may_shrink(frame *f)
+{
+	(void)f;
+	return 1;
+}
+
+static __always_inline long frame_shrink(frame *f, __u32 n) { return bpf_xdp_adjust_tail(f, -(int)n); }
+
 static __always_inline int frame_checked(frame *f)
 {
 	(void)f;

@@ -2,12 +2,13 @@
 //
 // Requests that are not answered yet, kept while a rule on responses may ask
 // what the request was: then the engine, should it take the session over for
-// the response's sake, can tell. A place is found by the session's ends; while
-// another session's request lies there, a request goes up.
+// the response's sake, can tell. So are requests that are corrected here
+// (strike.h): the engine may have to repeat them. A place is found by the
+// session's ends; while another session's request lies there, a request goes up.
 //
 // A place is taken in three steps: it becomes ours, the request is written, and
 // it is settled. What lies in it is needed as long as the session that it names
-// waits for an answer, so nobody need give it back.
+// waits for an answer, or for it to be acknowledged, so nobody need give it back.
 
 #pragma once
 
@@ -60,7 +61,7 @@ static __always_inline struct head *keep_head(frame *f, struct flow_key *k, __u3
 		if (was != HEAD_SETTLED)
 			return 0;
 		s = bpf_map_lookup_elem(&wp_sessions, &p->key);
-		if (s && *(volatile __u8 *)&s->pending)
+		if (s && (*(volatile __u8 *)&s->pending || !settled(&s->dir[0])))
 			goto no;
 	} else if (was != HEAD_NONE) {
 		return 0;

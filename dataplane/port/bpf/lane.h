@@ -21,36 +21,21 @@ struct sack_block {
 	__be32 from, to;
 };
 
-// Adds delta to the n blocks at offset off and their change to *diff.
-static __always_inline int shift_sack(frame *f, __u32 off, __u32 n, __u32 delta, __s64 *diff)
+// Functions that are not static are verified once, whatever the ways that lead
+// to them.
+
+// Finds the selective acknowledgement of the TCP header at l4 (RFC 2018) in the
+// two layouts that systems send: alone, or behind timestamps. Returns the
+// number of its blocks, and above that the offset of the first one; -1 if the
+// options are laid out otherwise, so that there could be one elsewhere.
+__noinline int find_sack(frame *f, __u32 l4)
 {
-	struct sack_block was, is;
-	__u32 i;
+	__u8 o[4], off;
+	__u32 len, at = l4 + 20;
 
-	for (i = 0; i < 4; i++) {
-		if (i >= n)
-			break;
-		if (frame_load(f, off, &was, sizeof(was)))
-			return -1;
-		is.from = bpf_htonl(bpf_ntohl(was.from) + delta);
-		is.to = bpf_htonl(bpf_ntohl(was.to) + delta);
-		*diff = bpf_csum_diff((__be32 *)&was, sizeof(was), (__be32 *)&is, sizeof(is), *diff);
-		if (frame_store(f, off, &is, sizeof(is)))
-			return -1;
-		off += sizeof(is);
-	}
-	return 0;
-}
-
-// Finds the selective acknowledgement among the options (RFC 2018) in the two
-// layouts that systems send: alone, or behind timestamps. Sets *off to the
-// first block and returns their number; -1 if the options are laid out
-// otherwise, so that there could be one elsewhere.
-static __always_inline int find_sack(frame *f, struct view *v, struct tcp *h, __u32 *off)
-{
-	__u8 o[16];
-	__u32 len = (h->off >> 4) * 4, at = v->l4 + 20;
-
+	if (frame_load(f, l4 + 12, &off, 1))
+		return -1;
+	len = (off >> 4) * 4;
 	if (len == 20)
 		return 0;
 	if (len < 24 || frame_load(f, at, o, 4))
@@ -65,39 +50,56 @@ static __always_inline int find_sack(frame *f, struct view *v, struct tcp *h, __
 	}
 	if (o[0] != 1 || o[1] != 1 || o[2] != 5 || len != 22u + o[3])
 		return -1;
-	*off = at + 4;
-	switch (o[3]) {
-	case 10: return 1;
-	case 18: return 2;
-	case 26: return 3;
-	case 34: return 4;
-	}
-	return -1;
+	if (o[3] != 10 && o[3] != 18 && o[3] != 26 && o[3] != 34)
+		return -1;
+	return (at + 4) << 3 | o[3] >> 3;
 }
 
-// Adds a direction's deltas to a segment. 0: done; other: it was left as it was.
-static __always_inline int shift(frame *f, struct view *v, struct tcp *h, __u32 dseq, __u32 dack)
+// Whether all blocks that find_sack has found begin at edge or behind it.
+__noinline int sack_behind(frame *f, __u32 sack, __u32 edge)
 {
-	struct sack_block was = { h->seq, h->ack }, is = was;
-	__u32 off = 0;
+	__u32 i, off = sack >> 3;
+	__be32 from;
+
+	for (i = 0; i < 4; i++, off += sizeof(struct sack_block)) {
+		if (i >= (sack & 7))
+			break;
+		if (frame_load(f, off, &from, sizeof(from)) || (__s32)(bpf_ntohl(from) - edge) < 0)
+			return 0;
+	}
+	return 1;
+}
+
+// Adds a direction's deltas to the segment at l4, with the blocks that
+// find_sack has found. 0: done; other: it is not to be used.
+__noinline int shift(frame *f, __u32 l4, __u32 sack, __u32 dseq, __u32 dack)
+{
+	struct sack_block was, is;
+	__u32 i, off = sack >> 3;
 	__s64 diff = 0;
-	int n = 0;
+	__u8 flags;
 
 	if (!dseq && !dack)
 		return 0;
-	if (dack && h->flags & TCP_ACK) {
-		n = find_sack(f, v, h, &off);
-		if (n < 0)
-			return -1;
-		is.to = bpf_htonl(bpf_ntohl(h->ack) + dack);
-	}
-	is.from = bpf_htonl(bpf_ntohl(h->seq) + dseq);
-	if (n && shift_sack(f, off, n, dack, &diff))
+	if (frame_load(f, l4 + 4, &was, sizeof(was)) || frame_load(f, l4 + 13, &flags, 1))
 		return -1;
+	is.from = bpf_htonl(bpf_ntohl(was.from) + dseq);
+	is.to = flags & TCP_ACK ? bpf_htonl(bpf_ntohl(was.to) + dack) : was.to;
 	diff = bpf_csum_diff((__be32 *)&was, sizeof(was), (__be32 *)&is, sizeof(is), diff);
-	if (frame_store(f, v->l4 + 4, &is, sizeof(is)))
+	if (frame_store(f, l4 + 4, &is, sizeof(is)))
 		return -1;
-	return frame_fix_sum(f, v->l4 + 16, diff);
+	for (i = 0; i < 4; i++, off += sizeof(was)) {
+		if (i >= (sack & 7))
+			break;
+		if (frame_load(f, off, &was, sizeof(was)))
+			return -1;
+		is.from = bpf_htonl(bpf_ntohl(was.from) + dack);
+		is.to = bpf_htonl(bpf_ntohl(was.to) + dack);
+		diff = bpf_csum_diff((__be32 *)&was, sizeof(was), (__be32 *)&is, sizeof(is), diff);
+		if (frame_store(f, off, &is, sizeof(is)))
+			return -1;
+	}
+	return frame_fix_sum(f, l4 + 16, diff);
 }
 
 // Carries a segment for the engine, if the slot allows it. 1: it may go on.
@@ -106,6 +108,7 @@ static __always_inline int carry(frame *f, struct view *v, struct flow_slot *s, 
 	struct flow_dir *d = &s->dir[v->to_client & 1];
 	__u32 flags = *(volatile __u32 *)&d->flags, head;
 	struct tcp h;
+	int sack = 0;
 
 	if (!(flags & FLOW_HASTE) && *(volatile __u64 *)&e->drained < *(volatile __u64 *)&d->mark)
 		return 0;
@@ -118,7 +121,9 @@ static __always_inline int carry(frame *f, struct view *v, struct flow_slot *s, 
 		return 0;
 	if (flags & FLOW_BOUNDED && v->end > head && (__s32)(bpf_ntohl(h.seq) + (v->end - head) - d->limit) > 0)
 		return 0;
-	if (shift(f, v, &h, d->seq, d->ack))
+	if (d->ack && (sack = find_sack(f, v->l4)) < 0)
+		return 0;
+	if (shift(f, v->l4, sack, d->seq, d->ack))
 		return 0;
 	__sync_fetch_and_add(&d->packets, n);
 	__sync_fetch_and_add(&d->bytes, frame_len(f));
@@ -127,12 +132,18 @@ static __always_inline int carry(frame *f, struct view *v, struct flow_slot *s, 
 
 // Carries a segment of a settled session while the engine is gone. 1: it may
 // go on.
-static __always_inline int translate(frame *f, struct view *v, struct flow_slot *s)
+__noinline int translate(frame *f, struct view *v, struct flow_slot *s)
 {
-	struct flow_dir *d = &s->dir[v->to_client & 1];
+	struct flow_dir *d;
 	struct tcp h;
+	int sack = 0;
 
+	if (!v || !s)
+		return 0;
+	d = &s->dir[v->to_client & 1];
 	if (!(*(volatile __u32 *)&s->state & SETTLED) || frame_load(f, v->l4, &h, sizeof(h)))
 		return 0;
-	return !shift(f, v, &h, d->seq, d->ack);
+	if (d->ack && h.flags & TCP_ACK && (sack = find_sack(f, v->l4)) < 0)
+		return 0;
+	return !shift(f, v->l4, sack, d->seq, d->ack);
 }

@@ -7,6 +7,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "ticks.h"
+
 struct ports_entry {
 	__u32 ifindex, peer, tap, side;
 };
@@ -17,6 +19,9 @@ struct engine_state {
 	__u64 tx_packets[2], tx_bytes[2], tx_failed[2];
 	__u64 handed;  // written here: frames handed up, both ports
 	__u64 drained; // the engine has read what was handed up before handed had this value
+	// At the heartbeat: the processor that the engine ran on, counted from 1, and its
+	// clock (wp_ticks). 0: there are no such clocks.
+	__u64 cpu, tick;
 };
 
 struct service_key {
@@ -73,6 +78,7 @@ enum { SETTLED = 1 }; // every edit is acknowledged: the deltas hold for all tha
 struct flow_slot {
 	struct flow_dir dir[2];
 	__u32 state;
+	__u32 lent; // the session is followed below: its entry in wp_sessions says how it stands
 	__u32 at[2]; // for the engine: sequence numbers sent in each direction,
 	__u8 server, link_len, link[30]; // the server's port, and the link header of frames to it, with its tags
 };
@@ -81,8 +87,11 @@ struct counts {
 	__u64 rx_packets, rx_bytes, forwarded, handed_up;
 	__u64 bypassed; // of forwarded: those of protected services, while the engine was gone
 	__u64 drop_closed, drop_edited, drop_tags, drop_config;
+	__u64 drop_shift; // whose numbers could not be translated
 	__u64 carried; // of forwarded: those of protected sessions, on behalf of the engine
+	__u64 struck; // requests that were corrected here
 	__u64 opened, closed; // sessions that began, and ended, without the engine
+	__u64 translated; // of carried: those of edited sessions, whose numbers differ
 };
 
 struct {

@@ -31,6 +31,7 @@ struct view {
 	__u8 proto;     // 0: not told (KIND_ADDRESS, KIND_QUOTE)
 	__u8 to_client; // set by by_service
 	__u32 vlan;     // identifiers of the tags, 12 bits each
+	__u32 l3;       // offset of the IP header
 	__u32 l4;       // offset of the TCP or UDP header
 	__u32 end;      // offset behind the IP datagram
 	__be16 port[2]; // source, destination: set by by_service
@@ -89,6 +90,7 @@ static __always_inline enum kind parse_ipv4(frame *f, __u32 off, struct view *v)
 		return KIND_OTHER;
 	v->family = 4;
 	v->proto = h.proto;
+	v->l3 = off;
 	v->l4 = off + (h.ver_ihl & 15) * 4;
 	v->end = off + bpf_ntohs(h.len);
 	map_ipv4(v->src, h.src);
@@ -135,6 +137,7 @@ static __always_inline enum kind parse_ipv6(frame *f, __u32 off, struct view *v)
 	__builtin_memcpy(v->src, h.src, 16);
 	__builtin_memcpy(v->dst, h.dst, 16);
 	next = h.next;
+	v->l3 = off;
 	off += sizeof(h);
 	v->end = off + bpf_ntohs(h.len);
 	for (i = 0; i < MAX_EXTENSIONS; i++) {

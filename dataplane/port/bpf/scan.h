@@ -38,6 +38,18 @@ struct needles {
 	__u64 ends[1 << 8];   // the pairs that any of all these ends with: small, and seldom hit
 };
 
+// Fields of requests that one rule takes away, whatever their value: each lies
+// where the hash of its name says.
+#define STRIKES 64
+#define STRIKE_NAME 40
+
+struct strike {
+	__u64 hash; // NAME_HASH
+	__u32 len;  // of the name, in lower case; 0: there is none here
+	__u32 pad;
+	__u8 name[STRIKE_NAME];
+};
+
 enum { VET_REQUESTS = 1, VET_RESPONSES = 2, VET_KEEP = 4 };
 
 // Written by the engine through mmap.
@@ -48,6 +60,7 @@ struct vetting {
 	__u16 longest[2]; // heads of so many bytes go up, 0: none for that
 	__u16 bytes[256]; // BYTE_...
 	__u64 keys[LOOK / 4 + 1];
+	struct strike strikes[2][STRIKES]; // as needles, one in force and one to be written
 };
 
 struct {
@@ -87,9 +100,12 @@ struct scan {
 	__u32 needles;   // index in wp_needles
 	__u32 to_client;
 	__u32 digits, value;
+	__u32 struck; // fields that a strike takes away
+	__u32 strike, colon; // the last one's place in vetting.strikes, and where its name ends
+	__u32 cut, cut_len; // bytes to take out
 	__u32 pad;
 	__u8 fresh[256]; // room for a struct session, or a struct opening
-	__u8 b[LOOK + SLACK] __attribute__((aligned(8)));
+	__u8 b[2 * LOOK + SLACK] __attribute__((aligned(8))); // of the latter half nothing is used but by bounds
 };
 
 struct {
@@ -123,8 +139,15 @@ static __always_inline struct scan *scratch(void)
 
 // Takes note of a field by its name's hash; the colon is at at. Not 0: a head
 // with such a field is not simple.
-static __always_inline __u64 named(struct scan *s, __u64 name, __u64 at)
+static __always_inline __u64 named(struct scan *s, struct vetting *t, __u64 name, __u64 at)
 {
+	struct strike *k = &t->strikes[s->needles >> 1 & 1][name >> 58];
+
+	if (!s->to_client && k->len && k->hash == name) {
+		s->struck++;
+		s->strike = name >> 58;
+		s->colon = at;
+	}
 	if (name == NAME_TRANSFER_ENCODING || name == NAME_UPGRADE)
 		return 1;
 	if (name == NAME_CONTENT_LENGTH) {
@@ -184,7 +207,7 @@ static long look(__u32 turn __attribute__((unused)), void *ctx __attribute__((un
 		bad |= live & (is | (was >> 2 ^ lf) | (in_name & (is >> 1 ^ 1) & (colon ^ 1) & (empty ^ 1)) | (ends & after_lf));
 		name &= after_lf - 1;
 		if (ends & live)
-			bad |= named(s, name, at + i);
+			bad |= named(s, t, name, at + i);
 		in_name &= (ends | empty) ^ 1;
 		name = NAME_HASH(name, low);
 		runs = runs << 8 | low;
@@ -281,7 +304,7 @@ __noinline int simple_head(__u32 n, __u32 to_client, __u32 pair)
 		return 0;
 	s->at = s->runs = s->name = s->was = s->in_name = s->head = s->bad = 0;
 	s->open = 1;
-	s->lengths = s->length = 0;
+	s->lengths = s->length = s->struck = 0;
 	s->size = n;
 	s->to_client = to_client;
 	s->needles = (pair & 1) * 2 + (to_client & 1);
@@ -291,8 +314,8 @@ __noinline int simple_head(__u32 n, __u32 to_client, __u32 pair)
 	return s->head;
 }
 
-// Counts the spaces up to the LF.
-static long spaces(__u32 turn __attribute__((unused)), void *ctx __attribute__((unused)))
+// Goes on to the LF, and counts the spaces up to it.
+static long to_line_end(__u32 turn __attribute__((unused)), void *ctx __attribute__((unused)))
 {
 	struct scan *s = scratch();
 	__u64 at, i;
@@ -327,7 +350,7 @@ __noinline int request_line(void)
 		return 0;
 	s->at = s->value = 0;
 	s->bad = 1;
-	bpf_loop(LOOK / STEP, spaces, 0, 0);
+	bpf_loop(LOOK / STEP, to_line_end, 0, 0);
 	lf = s->at;
 	PLAIN(lf);
 	if (s->bad || s->value != 2 || lf < 15 || lf >= LOOK)

@@ -8,7 +8,7 @@
 
 #include "follow.h"
 
-// struct session as it was, but for its lock.
+// struct session as it was, but for its lock and mark.
 struct taken {
 	__u8 session[sizeof(struct session)];
 };
@@ -41,8 +41,8 @@ int take(struct __sk_buff *f)
 	to->used = s->used;
 	to->dir[0] = s->dir[0];
 	to->dir[1] = s->dir[1];
+	to->state = s->state;
 	s->state = SESSION_ABOVE;
 	bpf_spin_unlock(&s->lock);
-	to->state = SESSION_ABOVE;
 	return 1;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The program on both wire ports. It decides for every frame: on to the other
-// port, up to the engine, or nowhere. It changes no byte, but for the numbers
-// of sessions whose ends count differently after an edit and whose segments
-// the engine has asked it to carry. How it is attached, and how it therefore
+// port, up to the engine, or nowhere. It changes the numbers of sessions whose
+// ends count differently after an edit, and takes a line out of a request where
+// that is all there is to correct. How it is attached, and how it therefore
 // gets at a frame's bytes, is frame.h's matter.
 
 #include "follow.h"
@@ -12,13 +12,20 @@
 #include "lane.h"
 #include "maps.h"
 #include "parse.h"
+#include "past.h"
+#include "strike.h"
 #include "take.h"
 #ifdef WIRE_XDP
 #include "watch.h"
 #endif
 
-// The engine is given up when its heartbeat is older than this.
+// The engine is given up when its heartbeat is older than this,
 #define STALE_NS 400000000ULL
+// unless its processor has stood still itself (its clock, of 25 ms, has not ticked
+// so often since): a virtual machine whose host had no time for it. Even then it
+// is after so long.
+#define STALE_TICKS 14
+#define STARVED_NS 2000000000ULL
 
 static __always_inline struct policy *by_service(frame *f, struct view *v)
 {
@@ -69,12 +76,24 @@ static __always_inline struct flow_slot *slot_of(struct flow_key *k)
 	return index ? bpf_map_lookup_elem(&wp_slots, index) : 0;
 }
 
-// A SYN begins another session between the same ends.
+// A SYN begins another session between the same ends; so does its answer, if the
+// engine has seen the SYN and is gone.
 static __always_inline int opens(frame *f, struct view *v)
 {
 	__u8 flags;
 
-	return v->proto == PROTO_TCP && !frame_load(f, v->l4 + 13, &flags, 1) && (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return v->proto == PROTO_TCP && !frame_load(f, v->l4 + 13, &flags, 1) && flags & TCP_SYN;
+}
+
+// Says whether the processor of the engine has not run since its heartbeat for as
+// long as would have shown it dead.
+static __always_inline int stood_still(struct engine_state *e)
+{
+	__u64 cpu = *(volatile __u64 *)&e->cpu;
+	__u32 i = cpu - 1;
+	__u64 *t = cpu ? bpf_map_lookup_elem(&wp_ticks, &i) : 0;
+
+	return t && *(volatile __u64 *)t - *(volatile __u64 *)&e->tick < STALE_TICKS;
 }
 
 // Returns the engine's state if it lives.
@@ -82,12 +101,15 @@ static __always_inline struct engine_state *engine_alive(void)
 {
 	__u32 zero = 0;
 	struct engine_state *e = bpf_map_lookup_elem(&wp_engine, &zero);
-	__u64 beat;
+	__u64 beat, age;
 
 	if (!e)
 		return 0;
 	beat = *(volatile __u64 *)&e->heartbeat;
-	return beat && bpf_ktime_get_ns() - beat < STALE_NS ? e : 0;
+	if (!beat)
+		return 0;
+	age = bpf_ktime_get_ns() - beat;
+	return age < STALE_NS || (age < STARVED_NS && stood_still(e)) ? e : 0;
 }
 
 ATTACHED
@@ -102,8 +124,9 @@ int wire(frame *f)
 	struct flow_key k;
 	struct counts *c;
 	struct view v = {};
+	enum verdict out;
 	enum kind kind;
-	int action;
+	int action, lent = 0;
 
 	if (port && port->ifindex != ifindex) {
 		index = 1;
@@ -144,16 +167,34 @@ int wire(frame *f)
 	}
 	engine = p ? engine_alive() : 0;
 	if (engine && kind == KIND_L4 && v.proto == PROTO_TCP && p->below) {
-		if (follow(f, &v, &k, engine, p->below, index, c) == ON) {
+		out = follow(f, &v, &k, engine, p->below, index, c);
+		if (out == LOST) {
+			c->drop_shift += n;
+			return DROP;
+		}
+		if (out != UP) {
 			c->carried += n;
+			c->translated += out == MOVED ? n : 0;
 			c->forwarded += n;
 			return to_peer(port);
 		}
 	}
 	if (p && kind == KIND_L4 && v.proto == PROTO_TCP)
 		slot = slot_of(&k);
+	if (slot)
+		lent = *(volatile __u32 *)&slot->lent;
+	if (engine && !slot && kind == KIND_L4 && v.proto == PROTO_TCP && !p->below && leftover(&k)) {
+		out = pass(f, &v, &k);
+		if (out == LOST) {
+			c->drop_edited += n;
+			return DROP;
+		}
+		c->carried += n;
+		c->forwarded += n;
+		return to_peer(port);
+	}
 	if (engine) {
-		if (slot && carry(f, &v, slot, engine, n)) {
+		if (slot && !lent && carry(f, &v, slot, engine, n)) {
 			c->carried += n;
 			c->forwarded += n;
 			return to_peer(port);
@@ -172,18 +213,25 @@ int wire(frame *f)
 		__sync_fetch_and_add(&p->dropped, n);
 		return DROP;
 	}
-	if (slot && opens(f, &v)) {
-		bpf_map_delete_elem(&wp_flows, &k);
-		slot = 0;
-	}
-	if (slot && !translate(f, &v, slot)) {
-		c->drop_edited += n;
-		if (p)
+	if (p && kind == KIND_L4 && v.proto == PROTO_TCP) {
+		if (opens(f, &v)) {
+			bpf_map_delete_elem(&wp_flows, &k);
+			replace(&k, c);
+			out = ON;
+		} else if (slot && !lent) {
+			out = translate(f, &v, slot) ? ON : LOST;
+			if (out == ON)
+				c->closed += outdate(&k);
+		} else {
+			out = pass(f, &v, &k);
+			c->closed += out == CLOSED;
+		}
+		if (out == LOST) {
+			c->drop_edited += n;
 			__sync_fetch_and_add(&p->dropped, n);
-		return DROP;
+			return DROP;
+		}
 	}
-	if (p && kind == KIND_L4 && v.proto == PROTO_TCP)
-		lose(&k, c);
 	if (p) {
 		c->bypassed += n;
 		__sync_fetch_and_add(&p->bypassed, n);

@@ -53,7 +53,11 @@ type Config struct {
 	Inject  float64 // forged segments from outside the window
 	Held    int     // limit, 0: the default
 	Total   int
-	Carry   int // 0: the ports carry nothing past the engine
+	Carry   int     // 0: the ports carry nothing past the engine
+	Lend    bool    // the ports follow the session where they can
+	Simple  float64 // messages that they let go on by themselves
+	Strike  float64 // requests of these that they take something out of
+	Turns   bool    // the ends write in turns, once the other has all
 	Policy  session.Policy
 	Shrink  int64 // when the path gets narrower; 0: never
 	Path    int   // the size it then carries, IP header included
@@ -148,6 +152,16 @@ func FromSeed(seed uint64) Config {
 	}
 	c.drawHalts(r)
 	c.bound(c.Reload.Then)
+	if chance(.6) {
+		c.Lend = true
+		if c.Hostile == 0 { // a changed repetition of what only the ports saw resets the session
+			c.Simple = float64(pick(0, 8, 10)) / 10
+		}
+		c.Turns = chance(.7)
+		if c.Simple > 0 {
+			c.Strike = float64(pick(0, 5, 10)) / 10
+		}
+	}
 	return c
 }
 

@@ -35,6 +35,7 @@ type endpoint struct {
 
 	script   []byte // all that the application will ever write
 	written  int64
+	turns    int  // how often it has written in turn
 	finished bool // the application has closed
 	una, nxt int64
 	maxSent  int64

@@ -35,6 +35,7 @@ type halts struct {
 	beat     int64 // the last one
 	waiting  []func()
 	bypassed bool // a frame has gone past the engine
+	doomed   bool // frames of the session are refused
 }
 
 func (c *Config) drawHalts(r *rand.Rand) {
@@ -131,6 +132,7 @@ func (s *run) goOn() {
 func (s *run) restart() {
 	s.newEngine()
 	s.engine.Tick(s.now) // it knows the time
+	s.disown()
 	p := s.slot
 	switch {
 	case p == nil:
@@ -146,6 +148,8 @@ func (s *run) restart() {
 func (s *run) doom() {
 	s.trace("doomed")
 	s.slot = nil
+	s.books.forget()
+	s.halts.doomed = true
 	s.insp.killed = true
 	for _, e := range s.ends {
 		e.state = reset
@@ -160,7 +164,7 @@ func (s *run) stopped(d session.Direction, seen *view, f []byte, v packet.VNet, 
 	case !h.on:
 		return false
 	case s.now-h.beat < fresh:
-		if !s.ride(d, seen, f, v) && len(h.waiting) < backlog {
+		if !s.follow(d, seen, f, v) && !s.ride(d, seen, f, v) && len(h.waiting) < backlog {
 			h.waiting = append(h.waiting, handle)
 		}
 		return true
@@ -176,16 +180,23 @@ func (s *run) bypass(d session.Direction, seen *view, f []byte, v packet.VNet) {
 	if s.cfg.Closed || p.Parse(f) != nil {
 		return
 	}
-	if s.slot != nil && p.Flags&(packet.SYN|packet.ACK) == packet.SYN {
-		s.slot = nil // another session
+	if p.Flags&(packet.SYN|packet.ACK) == packet.SYN { // another session
+		s.slot = nil
+		s.books.forget()
 	}
 	isPartial := v.Flags&packet.VNetNeedsCsum != 0
 	damaged := !isPartial && !p.ValidChecksum()
-	if s.slot != nil {
+	if s.slot != nil && !s.slot.lent {
 		if !s.slot.c.Settled {
 			return
 		}
 		shift(&p, s.slot.c.Lanes[d], isPartial)
+	} else if s.cfg.Lend {
+		l, ok := s.books.pass(d, &p, damaged)
+		if !ok {
+			return
+		}
+		shift(&p, l, isPartial)
 	}
 	s.trace("                       past the engine")
 	s.note(d, seen)

@@ -53,6 +53,25 @@ func (p *inspector) Inspect(dir session.Direction, data []byte, eof bool) sessio
 	return v
 }
 
+// Stands implements session.Rester: what is decided stays so.
+func (p *inspector) Stands() (pending, ok bool) {
+	if p.end != session.Continue || p.passed || p.killed || p.dirs[0].forever || p.dirs[1].forever {
+		return false, false
+	}
+	return p.rng.IntN(4) > 0, p.dirs[0].shown == 0 && p.dirs[1].shown == 0 && p.rng.IntN(8) > 0
+}
+
+// Answered implements session.Rester.
+func (p *inspector) Answered() {}
+
+// Resume implements session.Rester: the end of a body is to be seen.
+func (p *inspector) Resume(_ []byte, left int64) {
+	d := &p.dirs[session.ToClient]
+	d.pos -= int(left)
+	d.expected = d.expected[:len(d.expected)-int(left)]
+	d.need = 0
+}
+
 func spans(e []session.Edit) (out [][3]int) {
 	for _, x := range e {
 		out = append(out, [3]int{x.Start, x.End, len(x.With)})

@@ -38,6 +38,10 @@ func TestFailedOnce(t *testing.T) {
 		8046781: "a reset never named the byte that the receiver waited for, where an insertion stood before it",
 		8054425: "the model took bytes that waited for the engine for arrived, and replied in the middle of what passes unseen",
 		8061086: "acknowledgements at an edit of which the receiver had a part lay before its window, and both ends answered for ever",
+		909707:  "what the engine had inserted took the window that a response's head was sent for: the client got a part, and the ports had let the head on",
+		911833:  "what was reset gave its slot up, and frames of it passed without the engine",
+		915559:  "the model's ports followed a frame with a wrong checksum while the engine stood still",
+		916862:  "keep-alive probes of an end whose last bytes were held were never answered",
 		9013251: "two ends whose full windows were lost took acknowledgements at the window's edge for stray, and answered for ever",
 	} {
 		if failure, _ := Run(FromSeed(seed), false); failure != "" {

@@ -15,19 +15,23 @@ type slot struct {
 	vlan uint32
 	c    session.Carriage
 	n    uint64
+
+	lent bool
 }
 
 // New implements session.Slots.
-func (s *run) New(c session.Conn, vlan uint32) session.Slot {
+func (s *run) New(c session.Conn, vlan uint32, stands session.Carriage) session.Slot {
 	if s.slot != nil {
 		s.fail("a second slot is asked for")
 	}
-	s.slot = &slot{s: s, conn: c, vlan: vlan}
+	s.slot = &slot{s: s, conn: c, vlan: vlan, c: stands}
 	return s.slot
 }
 
 func (p *slot) Set(c session.Carriage) { p.c = c }
 func (p *slot) Mark(session.Mark)      {}
+func (p *slot) Stands() bool           { return p.s.slot == p }
+func (p *slot) Lend(on bool)           { p.lent = on }
 func (p *slot) Carried() uint64        { return p.n }
 func (p *slot) Free() {
 	if p.s.slot != p {
@@ -40,7 +44,7 @@ func (p *slot) Free() {
 // them. It says whether they did.
 func (s *run) ride(d session.Direction, seen *view, f []byte, v packet.VNet) bool {
 	var p packet.Frame
-	if s.slot == nil || p.Parse(f) != nil {
+	if s.slot == nil || s.slot.lent || p.Parse(f) != nil {
 		return false
 	}
 	l := s.slot.c.Lanes[d]

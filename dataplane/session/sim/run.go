@@ -36,6 +36,7 @@ type run struct {
 	strict  bool
 	slot    *slot
 	halts   halts
+	books   books
 
 	shrinkAt int64
 	shrinkTo int
@@ -137,7 +138,7 @@ func newRun(c Config, trace bool) *run {
 	server, _ := netip.AddrFromSlice(s.ends[1].addr.ip)
 	s.service = &session.Service{Name: "toy", Address: netip.PrefixFrom(server, server.BitLen()), Port: 80, Exceed: c.Policy,
 		New: func(_ session.Conn, midStream bool) session.Inspector {
-			if !midStream && (!c.halting() || !s.insp.begun()) {
+			if !midStream && (!c.halting() || !s.insp.begun() || s.books.holds && !s.insp.passed) {
 				return s.insp
 			}
 			if c.halting() { // else it is what is left of a session that was reset and forgotten
@@ -145,6 +146,7 @@ func newRun(c Config, trace bool) *run {
 			}
 			return idle{}
 		}}
+	s.books.s = s
 	s.newEngine()
 	return s
 }
@@ -164,6 +166,9 @@ func (s *run) newEngine() {
 	}
 	if c.Carry == 0 {
 		cfg.Limits.Carry = 1 << 30
+	}
+	if c.Lend {
+		cfg.Below = &s.books
 	}
 	s.engine = session.NewEngine(cfg)
 }
@@ -201,6 +206,22 @@ func (s *run) progress() string {
 
 // schedule plans what e's application does.
 func (s *run) schedule(e *endpoint) {
+	switch {
+	case !s.cfg.Turns:
+		s.writes(e)
+	case e.dir == session.ToServer:
+		s.turn(e)
+	}
+	if e.c.AbortAt > 0 {
+		s.after(e.c.AbortAt, e.abort)
+	}
+	if e.c.ReadEvery > 0 {
+		s.reading(e)
+	}
+}
+
+// writes plans what e writes, whatever the other end does.
+func (s *run) writes(e *endpoint) {
 	at, left := int64(0), len(e.script)
 	for i := e.c.Writes; i > 0 && left > 0; i-- {
 		n := left
@@ -222,12 +243,38 @@ func (s *run) schedule(e *endpoint) {
 		}
 		e.c.AfterPeer = false
 	})
-	if e.c.AbortAt > 0 {
-		s.after(e.c.AbortAt, e.abort)
+}
+
+// turn has e write, and the other end once all of that has arrived.
+func (s *run) turn(e *endpoint) {
+	o := s.ends[e.dir.Other()]
+	left := len(e.script) - int(e.written)
+	if left > 0 {
+		n := left
+		if e.turns++; e.turns < max(e.c.Writes, 6) {
+			n = 1 + s.rng.IntN(min(left, 8000))
+		}
+		e.written += int64(n)
+		e.send()
 	}
-	if e.c.ReadEvery > 0 {
-		s.reading(e)
+	var wait func()
+	wait = func() {
+		switch {
+		case e.gotFIN || o.gotFIN || e.state == reset || o.state == reset: // nothing is answered any more
+			for _, e := range s.ends {
+				e.written = int64(len(e.script))
+				s.finish(e)
+			}
+		case e.una <= e.written:
+			s.after(ms, wait)
+		case int(e.written) < len(e.script) || int(o.written) < len(o.script):
+			s.turn(o)
+		default:
+			s.finish(e)
+			s.finish(o)
+		}
 	}
+	s.after(ms, wait)
 }
 
 func (s *run) reading(e *endpoint) {
@@ -346,7 +393,7 @@ func (s *run) emit(e *endpoint, f []byte, gso int) {
 			s.engine.Handle(from, v, f, s.now)
 			s.tick()
 		}
-		if s.stopped(d, p, f, v, handle) || s.ride(d, p, f, v) {
+		if s.halts.doomed || s.stopped(d, p, f, v, handle) || s.follow(d, p, f, v) || s.ride(d, p, f, v) {
 			return
 		}
 		handle()

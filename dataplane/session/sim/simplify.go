@@ -22,6 +22,7 @@ var simpler = func() []func(*Config) {
 	out := []func(*Config){
 		func(c *Config) { c.Hostile = 0 }, func(c *Config) { c.Inject = 0 }, func(c *Config) { c.V6 = false },
 		func(c *Config) { c.VLAN = 0 }, func(c *Config) { c.Shrink = 0 }, func(c *Config) { c.Held = 0 }, func(c *Config) { c.Total = 0 }, func(c *Config) { c.Carry = 0 },
+		func(c *Config) { c.Simple, c.Strike = 0, 0 }, func(c *Config) { c.Turns = false }, func(c *Config) { c.Lend, c.Simple, c.Strike = false, 0, 0 }, func(c *Config) { c.Strike = 0 },
 		func(c *Config) { c.Choices.Reply = 0 }, func(c *Config) { c.Choices.Close = 0 }, func(c *Config) { c.Choices.Reset = 0 },
 		func(c *Config) { c.Choices.Part = 0 }, func(c *Config) { c.Choices.Unseen = 0 }, func(c *Config) { c.Choices.Forever = 0 },
 		func(c *Config) { c.Choices.Delete = 0 }, func(c *Config) { c.Choices.Edit = 0 }, func(c *Config) { c.Choices.Hold = 0 },
