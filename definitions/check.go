@@ -17,7 +17,7 @@ func check(paths []string, out io.Writer, tests bool) error {
 	if err != nil {
 		return err
 	}
-	decs := allDecoders()
+	decs := allDecoders(paths...)
 	schemas := map[string]protocol.Schema{}
 	for name, d := range decs {
 		schemas[name] = d.Schema

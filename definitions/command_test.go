@@ -34,6 +34,10 @@ func TestCommand(t *testing.T) {
 	}
 	must(`before "X-Example: a trigger\r\n"`, "explain", file, "--request", "req")
 
+	must(`before "X-Example: a trigger\r\n"`, "explain", filepath.Dir(file), "--request", "req")
+	must("usage:", "explain", "--help")
+	must("usage:", "test", "-h")
+
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -48,5 +52,54 @@ func TestCommand(t *testing.T) {
 	}
 	if want := file + ":21:11: undeclared reference to 'nam'"; !strings.Contains(out.String(), want) {
 		t.Errorf("check says\n%s\nwant it to say %q", &out, want)
+	}
+}
+
+// Definitions in a folder of their own are read with the protocols described
+// beside them, by whatever path they are named.
+func TestOwnProtocols(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join("mine", "WP-2099-5")
+	file := filepath.Join(dir, "patch.yaml")
+	write(file, `id: WP-2099-5
+revision: 1
+title: a
+vulnerabilities: [CVE-2099-0005]
+product: {name: a, affected: ["<1"]}
+behaviour: a
+sources: [https://example.org/]
+protocol: pingpong
+proof: vectors only
+rules:
+  - at: command
+    when: name == "ping" && argument == "evil"
+    do: {reject: {raw: "ERR no\r\n"}}
+tests:
+  - name: refused
+    client: "PING evil\r\n"
+    server: ""
+    client_gets: "ERR no\r\n"
+  - name: harmless
+    client: "PING fine\r\n"
+`)
+	var out strings.Builder
+	if err := run([]string{"test", "mine"}, &out); !errors.Is(err, errFound) || !strings.Contains(out.String(), "protocols") {
+		t.Errorf("test without the protocol = %v\n%s\nwant it to say where its description belongs", err, &out)
+	}
+	write(filepath.Join("mine", "protocols", "pingpong.yaml"), "protocol: pingpong\ntitle: a\nsources: [https://example.org/]\nlines: {}\n")
+	for _, path := range []string{"mine", dir, file} {
+		out.Reset()
+		if err := run([]string{"test", path}, &out); err != nil {
+			t.Errorf("test %s = %v\n%s", path, err, &out)
+		}
 	}
 }

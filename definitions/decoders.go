@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"wirepatch/dataplane/decoders"
 	"wirepatch/dataplane/patch"
@@ -17,11 +18,26 @@ func definitionsFolder() string {
 	return folder
 }
 
+// describedIn is the folder whose protocols go with the definitions that paths
+// name: the first of them, or what it lies in, that has some; else the
+// repository's own.
+func describedIn(paths []string) string {
+	for _, p := range paths {
+		of := filepath.Dir(filepath.Clean(p))
+		for _, dir := range []string{p, of, filepath.Dir(of)} {
+			if info, err := os.Stat(filepath.Join(dir, patch.ProtocolFolder)); err == nil && info.IsDir() {
+				return dir
+			}
+		}
+	}
+	return definitionsFolder()
+}
+
 // allDecoders are the firmware's and those that are described beside the
-// definitions. Faults of descriptions are told at once: definitions for them then
+// definitions that paths name. Faults of descriptions are told at once: definitions for them then
 // lack their protocol.
-func allDecoders() map[string]patch.Decoder {
-	set, errs := decoders.Load(definitionsFolder())
+func allDecoders(paths ...string) map[string]patch.Decoder {
+	set, errs := decoders.Load(describedIn(paths))
 	for _, err := range errs {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -20,12 +20,19 @@ func explain(args []string, out io.Writer) error {
 	request := flags.String("request", "", "")
 	response := flags.String("response", "", "")
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return errors.New("explain: no definition; want explain FILE --request FILE")
+		return errors.New("explain: no definition; want explain DIR|FILE --request FILE [--response FILE]")
 	}
 	if err := flags.Parse(args[1:]); err != nil || *request == "" || flags.NArg() > 0 {
-		return errors.New("explain: want explain FILE --request FILE [--response FILE]")
+		return errors.New("explain: want explain DIR|FILE --request FILE [--response FILE]")
 	}
-	d, err := patch.ReadFile(args[0])
+	files, err := find(args[:1])
+	if err != nil {
+		return fmt.Errorf("explain: %w", err)
+	}
+	if len(files) > 1 {
+		return fmt.Errorf("explain: %s holds %d definitions; want one", args[0], len(files))
+	}
+	d, err := patch.ReadFile(files[0])
 	if err != nil {
 		return err
 	}
@@ -39,7 +46,7 @@ func explain(args []string, out io.Writer) error {
 			return fmt.Errorf("explain: %w", err)
 		}
 	}
-	dec, ok := allDecoders()[d.Protocol]
+	dec, ok := allDecoders(files...)[d.Protocol]
 	if !ok {
 		return fmt.Errorf("explain: no decoder for %q", d.Protocol)
 	}

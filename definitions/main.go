@@ -3,7 +3,7 @@
 //	go run ./definitions check DIR|FILE…
 //	go run ./definitions test DIR|FILE…
 //	go run ./definitions new ID [PROTOCOL]
-//	go run ./definitions explain FILE --request FILE [--response FILE]
+//	go run ./definitions explain DIR|FILE --request FILE [--response FILE]
 //	go run ./definitions replay FILE.pcap [--protocol NAME] [--port N] [DIR|FILE…]
 //	go run ./definitions pack -revision N -o FILE [DIR]
 //	go run ./definitions schema
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"wirepatch/dataplane/patch"
 )
@@ -27,7 +28,7 @@ const usage = `usage: go run ./definitions COMMAND
   check DIR|FILE...   parse and compile definitions, say every fault with its place
   test DIR|FILE...    check them, then run their tests through the real decoder
   new ID [PROTOCOL]   write definitions/ID/patch.yaml, a working template to start from
-  explain FILE --request FILE [--response FILE]
+  explain DIR|FILE --request FILE [--response FILE]
                       show what a definition does with the bytes of a request,
                       and of the server's response to it
   replay FILE [--protocol NAME] [--port N] [DIR|FILE...]
@@ -71,6 +72,10 @@ func run(args []string, out io.Writer) error {
 		return fmt.Errorf("no command given; want one of check, test, new, explain, replay, pack, schema, prove")
 	}
 	rest := args[1:]
+	if asksHelp(rest) {
+		fmt.Fprint(out, usage)
+		return nil
+	}
 	switch args[0] {
 	case "check":
 		return check(rest, out, false)
@@ -97,4 +102,9 @@ func run(args []string, out io.Writer) error {
 		return nil
 	}
 	return fmt.Errorf("no command %q; want one of check, test, new, explain, replay, pack, schema, prove, help", args[0])
+}
+
+// asksHelp says whether somebody asks a command what it wants.
+func asksHelp(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0])
 }

@@ -59,7 +59,7 @@ type player struct {
 }
 
 func newPlayer(name string, paths []string, out io.Writer) (*player, error) {
-	all, errs := decoders.Load(definitionsFolder())
+	all, errs := decoders.Load(describedIn(paths))
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

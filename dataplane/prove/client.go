@@ -19,6 +19,14 @@ var httpClients = []struct {
 	args func(*request) ([]string, bool)
 }{{"curl", (*request).curlArgs}, {"wget", (*request).wgetArgs}, {"Node.js", (*request).nodeArgs}}
 
+const browserName = "Chromium"
+
+// reFetched tells what a page has got an answer to, whatever the status.
+var reFetched = regexp.MustCompile(`^fetch: [1-9]`)
+
+// asker has a real client at a world's end of the wire say something.
+type asker func(*world) (answer, error)
+
 // withClients has real clients say a harmless request, each in its own words.
 func (j *judge) withClients(name string, e *entry) error {
 	if len(e.requests) != 1 || e.why != "" {
@@ -28,24 +36,35 @@ func (j *judge) withClients(name string, e *entry) error {
 	if !r.plainEnough() {
 		return nil
 	}
+	t := &trial{name: name, steps: []step{{send: r.bytes()}}}
+	turn := j.done % (len(httpClients) + 1) // in a quick proof each by one of them
 	for i, c := range httpClients {
 		args, ok := c.args(r)
-		if !ok || j.quick && i != j.done%len(httpClients) { // each by one of them, then
+		if !ok || j.quick && i != turn {
 			continue
 		}
-		t := &trial{name: name, steps: []step{{send: r.bytes()}}}
-		if err := j.withClient(t, c.name, args, r.body, false); err != nil {
+		if err := j.withClient(t, c.name, func(w *world) (answer, error) { return w.run(args, r.body) }, false); err != nil {
 			return err
 		}
 	}
-	return nil
+	script := r.browserScript()
+	if script == "" || j.quick && turn != len(httpClients) {
+		return nil
+	}
+	return j.withClient(t, browserName, func(w *world) (answer, error) { return w.runScript(script) }, false)
 }
 
-// ownClients has the command lines of the proof run.
+// ownClients has the command lines and the browser's scripts of the proof run.
 func (j *judge) ownClients() error {
 	for i, line := range j.p.Clients {
 		t := &trial{name: fmt.Sprintf("client %d", i+1), steps: []step{{send: []byte(line)}}}
-		if err := j.withClient(t, "its client", []string{"sh", "-c", line}, "", true); err != nil {
+		if err := j.withClient(t, "its client", func(w *world) (answer, error) { return w.run([]string{"sh", "-c", line}, "") }, true); err != nil {
+			return err
+		}
+	}
+	for i, script := range j.p.Browser {
+		t := &trial{name: fmt.Sprintf("script %d", i+1), steps: []step{{send: []byte(script)}}}
+		if err := j.withClient(t, browserName, func(w *world) (answer, error) { return w.runScript(script) }, true); err != nil {
 			return err
 		}
 	}
@@ -54,17 +73,24 @@ func (j *judge) ownClients() error {
 
 // withClient has a program talk to all three servers, and compares what it prints.
 // The measure is the fixed one. must: it has to work, and alike with both versions.
-func (j *judge) withClient(t *trial, client string, args []string, body string, must bool) error {
+// A client that prints nothing and is well cannot say it.
+func (j *judge) withClient(t *trial, client string, ask asker, must bool) error {
 	var bad failure
 	differ := false
 	for i := 0; i < 2; i++ { // what fails twice in a row is no accident of the server's
 		var got [3]answer
 		for n, w := range []*world{j.fixed, j.alone, j.through} {
-			a, err := w.run(args, body)
+			a, err := ask(w)
 			if err != nil {
 				return err
 			}
 			got[n] = a
+		}
+		if !must && len(got[0].got)+len(got[1].got)+len(got[2].got)+len(got[0].end)+len(got[1].end)+len(got[2].end) == 0 {
+			return nil
+		}
+		if client == browserName && reFetched.Match(got[0].got) {
+			j.shown++
 		}
 		differ = !j.p.alike(&got[0], &got[1])
 		if must && i > 0 && (differ || got[0].end != "") {

@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"wirepatch/dataplane/internal/netns"
@@ -18,15 +20,17 @@ import (
 
 // world is one server with the way to it.
 type world struct {
-	ctx    context.Context
-	name   string
-	bed    *netns.Bed
-	server *server
-	own    *ownHost
-	proof  *proof
-	limit  time.Duration // what does not come within it has not come
+	ctx      context.Context
+	name     string
+	bed      *netns.Bed
+	server   *server
+	own      *ownHost
+	host     *netns.Host // for what must be cleared away
+	chromium *chromium   // nil before it is needed
+	proof    *proof
+	limit    time.Duration // what does not come within it has not come
 
-	exchanges, repeated int // over UDP: how many there were, and how many of them were tried again
+	exchanges, repeated int // how many there were, and how many of them were tried again for what was lost
 }
 
 // trial is one exchange, in one form.
@@ -42,6 +46,7 @@ type answer struct {
 	end    string // how the session stood behind what came: see the constants
 	dead   bool   // the server answers nobody any more
 	exited bool   // its process has ended
+	reset  bool   // the server has reset the session: what it had said before may be lost with that
 }
 
 const (
@@ -54,8 +59,8 @@ const (
 // exchange has one trial with the server, and sees to it that the server lives
 // behind it.
 func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err error) {
+	w.exchanges++
 	if w.proof.Over == "udp" {
-		w.exchanges++
 		return w.datagrams(t, how, seed)
 	}
 	well := false
@@ -102,7 +107,7 @@ func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) 
 		case s.wait != nil:
 			enough = func() bool { return s.wait.Match(a.got[begin:]) }
 		}
-		if a.end = w.read(l, &a.got, enough); a.end != kept {
+		if a.end = w.read(l, a, enough); a.end != kept {
 			return false
 		}
 	}
@@ -111,7 +116,7 @@ func (w *world) talk(l link, t *trial, how delivery, rng *rand.Rand, a *answer) 
 	}
 	before := len(a.got)
 	l.deliver(w.probe(), min(how, cuts), rng)
-	a.end = w.read(l, &a.got, func() bool { return false })
+	a.end = w.read(l, a, func() bool { return false })
 	return a.end == closed && len(a.got) > before
 }
 
@@ -121,17 +126,18 @@ func (w *world) probe() []byte {
 }
 
 // read reads until it is enough, the session ends, or the limit is over.
-func (w *world) read(l link, got *[]byte, enough func() bool) string {
+func (w *world) read(l link, a *answer, enough func() bool) string {
 	l.SetReadDeadline(time.Now().Add(w.limit))
 	buf := make([]byte, 64<<10)
 	for !enough() {
 		n, err := l.Read(buf)
-		*got = append(*got, buf[:n]...)
+		a.got = append(a.got, buf[:n]...)
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return waiting
 		default:
+			a.reset = errors.Is(err, errReset) || errors.Is(err, syscall.ECONNRESET)
 			return closed
 		}
 	}
@@ -223,4 +229,9 @@ func quote(b []byte) string { return part(string(b), "") }
 func (p *proof) alike(a, b *answer) bool {
 	return a.end == b.end && a.dead == b.dead && a.exited == b.exited &&
 		p.same(a.got) == p.same(b.got)
+}
+
+// alikeAny says whether an answer is one of several.
+func (p *proof) alikeAny(a *answer, of []answer) bool {
+	return slices.ContainsFunc(of, func(b answer) bool { return p.alike(a, &b) })
 }

@@ -41,6 +41,7 @@ type judge struct {
 	r                     *Result
 	told                  int
 	done, total           int // exchanges of the proof
+	shown                 int // how often the browser has got an answer
 	noted                 time.Time
 	costly                bool // the entry makes the vulnerable server stall or end: its variants are not tried with it alone
 }
@@ -66,9 +67,15 @@ func (j *judge) run() error {
 	if err := j.ownClients(); err != nil {
 		return err
 	}
-	if w := j.through; w.repeated > 5+w.exchanges/20 {
-		return fmt.Errorf("%d of %d exchanges through the appliance had to be tried again (%d of %d with the fixed server): datagrams are lost",
-			w.repeated, w.exchanges, j.fixed.repeated, j.fixed.exchanges)
+	if j.fixed.chromium != nil && j.shown == 0 && len(j.p.Browser) == 0 {
+		if err := j.fixed.shows(j.p.Probe); err != nil {
+			return err
+		}
+	}
+	for _, w := range []*world{j.fixed, j.alone, j.through} {
+		if w.repeated > 5+w.exchanges/20 {
+			return fmt.Errorf("%d of %d exchanges with the %s server had to be tried again: too much is lost to judge by", w.repeated, w.exchanges, w.name)
+		}
 	}
 	return nil
 }
@@ -137,7 +144,7 @@ func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
 	if err != nil {
 		return err
 	}
-	differ := true
+	wants, differ := []answer{want}, true
 	if written || !j.costly {
 		j.alone.limit = stallLimit
 		if want.end == waiting {
@@ -147,13 +154,18 @@ func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
 		if err != nil {
 			return err
 		}
-		differ = !j.p.alike(&alone, &want)
+		alones := []answer{alone}
+		same, err := j.again(t, whole, seed, j.alone, &alones, j.fixed, &wants)
+		if err != nil {
+			return err
+		}
+		differ = !same
 		j.costly = written && trigger && (alone.dead || alone.exited || alone.end == waiting)
 		if written && differ != trigger && e.why == "" && !e.anyway {
 			j.fault(t, trigger, &alone, &want)
 		}
 		if e.why != "" {
-			want, differ = alone, false
+			wants, differ = alones, false
 		}
 	}
 	if written {
@@ -161,7 +173,7 @@ func (j *judge) try(t *trial, e *entry, trigger bool, ways []delivery) error {
 	}
 	var bad failure
 	for _, how := range ways {
-		if err := j.behind(t, e, how, seed, &want, differ, &bad); err != nil {
+		if err := j.behind(t, e, how, seed, wants, differ, &bad); err != nil {
 			return err
 		}
 	}
@@ -180,41 +192,70 @@ type failure struct {
 // behind has the trial with the server behind the appliance and compares. Where
 // the answer is another one, it may be because of the delivery: the measure
 // is asked again in that way.
-func (j *judge) behind(t *trial, e *entry, how delivery, seed uint64, want *answer, trigger bool, bad *failure) error {
+func (j *judge) behind(t *trial, e *entry, how delivery, seed uint64, wants []answer, trigger bool, bad *failure) error {
 	j.through.limit = patience / 4
-	if want.end == waiting {
+	if wants[0].end == waiting {
 		j.through.limit = j.fixed.limit
 	}
 	got, err := j.through.exchange(t, how, seed)
 	if err != nil {
 		return err
 	}
-	same := j.p.alike(&got, want)
+	same := j.p.alikeAny(&got, wants)
 	if !same {
 		measure := j.fixed
 		if e.why != "" {
 			measure = j.alone
 		}
-		again, err := measure.exchange(t, how, seed)
+		want, err := measure.exchange(t, how, seed)
 		if err != nil {
 			return err
 		}
-		same = j.p.alike(&got, &again)
-		for i := 1; !same && j.p.Over == "udp" && i < attempts; i++ { // one may have been lost
-			j.through.repeated++
-			if got, err = j.through.exchange(t, how, seed); err != nil {
-				return err
-			}
-			same = j.p.alike(&got, &again) || j.p.alike(&got, want)
+		gots, wants := []answer{got}, append(slices.Clone(wants), want)
+		if same, err = j.again(t, how, seed, j.through, &gots, measure, &wants); err != nil {
+			return err
 		}
 		if !same {
 			if bad.how = append(bad.how, how.String()); len(bad.how) == 1 {
-				bad.got, bad.want = got, again
+				bad.got, bad.want = got, want
 			}
 		}
 	}
 	j.r.count(trigger, same)
 	return nil
+}
+
+// retries is how often servers are asked that do not answer alike, where that may be
+// for something that was lost: on a computer that has much to do it often is.
+const retries = 5
+
+// again says whether two servers answer alike, by the answers that they have
+// given. Over UDP one that differs may be for a datagram that was lost, of either
+// of them, and over TCP for a reset, which takes along what the server had said just
+// before: both are asked again, and what they answer is added. A server that has
+// ended did so for no loss.
+func (j *judge) again(t *trial, how delivery, seed uint64, x *world, xs *[]answer, y *world, ys *[]answer) (bool, error) {
+	alike := func() bool {
+		return slices.ContainsFunc(*xs, func(a answer) bool { return j.p.alikeAny(&a, *ys) })
+	}
+	all := slices.Concat(*xs, *ys)
+	lossy := j.p.Over == "udp" || slices.ContainsFunc(all, func(a answer) bool { return a.reset })
+	if !lossy || slices.ContainsFunc(all, func(a answer) bool { return a.exited }) {
+		return alike(), nil
+	}
+	for i := 1; i < retries && !alike(); i++ {
+		for w, all := range map[*world]*[]answer{x: xs, y: ys} {
+			a, err := w.exchange(t, how, seed)
+			if err != nil {
+				return false, err
+			}
+			if i == 1 {
+				w.repeated++ // exchanges count, not tries
+			}
+			*all = append(*all, a)
+		}
+	}
+	return alike(), nil
 }
 
 func (r *Result) count(trigger, same bool) {

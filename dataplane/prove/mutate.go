@@ -101,6 +101,9 @@ var mutations = append([]mutation{
 	one("chunked with extensions and trailers", func(r *request, rng *rand.Rand) bool {
 		return r.chunk(rng, ";a=b", "X-Trailer: 1\r\n")
 	}),
+	one("compressed", func(r *request, _ *rand.Rand) bool { return r.encode("gzip", gzipped(r.body)) }),
+	one("compressed with Brotli", func(r *request, _ *rand.Rand) bool { return r.encode("br", brotlied(r.body)) }),
+	one("said to be compressed", func(r *request, _ *rand.Rand) bool { return r.encode("deflate", r.body) }),
 	one("with expectation", func(r *request, _ *rand.Rand) bool { return r.body != "" && r.add("Expect", "100-continue") }),
 	{"behind another", func(r request, _ *rand.Rand) []request { return []request{plain, r} }},
 	{"before another", func(r request, _ *rand.Rand) []request { return []request{r, plain} }},

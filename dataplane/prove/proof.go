@@ -1,11 +1,13 @@
 package prove
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -32,6 +34,7 @@ type proof struct {
 	Before     []step            `yaml:"before"`     // what goes before every exchange of lines or packets
 	After      []step            `yaml:"after"`      // and behind, once the server has come to rest
 	Clients    []string          `yaml:"clients"`    // command lines of real clients, which say harmless things
+	Browser    []string          `yaml:"browser"`    // scripts for a page of the browser's, each promises a text
 	Harmless   []entry           `yaml:"harmless"`
 	Triggers   []entry           `yaml:"triggers"`
 
@@ -110,17 +113,23 @@ func (p *proof) check() error {
 		errs = append(errs, fmt.Errorf("over: found %q; want tcp or udp", p.Over))
 	}
 	for _, w := range p.Without {
-		if !known(p.definition.Protocol, w) {
-			errs = append(errs, fmt.Errorf("without: no mutation %q", w))
+		if names := variantNames(p.definition.Protocol); !slices.Contains(names, w) {
+			errs = append(errs, fmt.Errorf("without: no variant %q; want one of %s", w, strings.Join(names, ", ")))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// same takes out of an answer what differs from one to the next.
+// same takes out of an answer what differs from one to the next. Lines stay lines,
+// so that what is to be taken out of the next one is found.
 func (p *proof) same(b []byte) string {
 	for _, r := range p.volatile {
-		b = r.ReplaceAll(b, []byte("~"))
+		b = r.ReplaceAllFunc(b, func(m []byte) []byte {
+			if bytes.HasSuffix(m, []byte("\r\n")) {
+				return []byte("~\r\n")
+			}
+			return []byte("~")
+		})
 	}
 	return string(b)
 }

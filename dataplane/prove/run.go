@@ -169,7 +169,7 @@ func (r *runner) one(ctx context.Context, p *proof, res *Result) error {
 			if err != nil {
 				return err
 			}
-			*w.to = &world{ctx: ctx, name: w.name, bed: w.bed, server: s, proof: p, own: newOwnHost(h, w.bed), limit: quiet}
+			*w.to = &world{ctx: ctx, host: h, name: w.name, bed: w.bed, server: s, proof: p, own: newOwnHost(h, w.bed), limit: quiet}
 			h.Cleanup(s.down)
 			if err := s.up(ctx); err != nil {
 				return err

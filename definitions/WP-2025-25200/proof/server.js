@@ -4,6 +4,7 @@ const app = new Koa()
 
 app.proxy = true
 app.use((ctx) => {
-  ctx.body = `${ctx.protocol} ${ctx.host} ${ctx.hostname} ${ctx.ips.join(' ')} ${ctx.secure} ${ctx.method}\n`
+  ctx.body = `${ctx.protocol} ${ctx.host} ${ctx.hostname} ${ctx.ips.join(' ')} ${ctx.secure} ${ctx.method}
+${ctx.origin} ${ctx.href}\n`
 })
 app.listen(+process.env.PORT, process.env.HOST)
