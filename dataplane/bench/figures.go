@@ -62,21 +62,22 @@ func (l *lab) figures() []figure {
 		}
 	}
 	for _, m := range l.chosen {
+		pair := m.compared()
 		switch m.name {
 		case "unprotected.rtt":
-			add(figure{name: m.name + "_p50", Ratio: l.samples.paired(m.name, viaBridge, via100, quotient)})
+			add(figure{name: m.name + "_p50", Ratio: l.samples.paired(m.name, pair[1], pair[0], quotient)})
 		case "inspected.rtt":
-			add(figure{name: "inspected.added_rtt_p50_us", Value: l.samples.paired(m.name, via100, viaBridge, difference)})
+			add(figure{name: "inspected.added_rtt_p50_us", Value: l.samples.paired(m.name, pair[0], pair[1], difference)})
 		case "update":
-			add(figure{name: "update.stall_ms", Value: l.samples.paired(m.name, via100, viaBridge, difference)})
+			add(figure{name: "update.stall_ms", Value: l.samples.paired(m.name, pair[0], pair[1], difference)})
 		case "definitions":
 			lost := func(few, many float64) float64 { return 1 - many/few }
-			add(figure{name: "definitions.slowdown_10_10000", Value: l.samples.paired(m.name, via10, via10000, lost)})
+			add(figure{name: "definitions.slowdown_10_10000", Value: l.samples.paired(m.name, pair[0], pair[1], lost)})
 		case "sessions":
 			lost := func(few, many float64) float64 { return 1 - many/few }
-			add(figure{name: "sessions.slowdown_1k_1m", Value: l.samples.paired(m.name, via1k, via1m, lost)})
+			add(figure{name: "sessions.slowdown_1k_1m", Value: l.samples.paired(m.name, pair[0], pair[1], lost)})
 		default:
-			add(figure{name: m.name, Ratio: l.samples.paired(m.name, m.ways[1], viaBridge, quotient)})
+			add(figure{name: m.name, Ratio: l.samples.paired(m.name, pair[0], pair[1], quotient)})
 		}
 	}
 	return out

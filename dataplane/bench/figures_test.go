@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,15 @@ func TestPaired(t *testing.T) {
 	}
 	if got := s.paired("m", via10, viaBridge, quotient); got != nil {
 		t.Errorf("paired with a way that was not measured = %v; want none", *got)
+	}
+}
+
+func TestTurns(t *testing.T) {
+	ways := []string{via100, via1k, via100k, via1m}
+	for round, want := range [][]string{{via1k, via1m, via100, via100k}, {via100k, via100, via1m, via1k}} {
+		if got := turns(ways, measurement{name: "sessions", ways: ways}.compared(), round); !slices.Equal(got, want) {
+			t.Errorf("turns in round %d = %q; want %q", round, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"wirepatch/dataplane/bench/load"
@@ -161,13 +162,39 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 	return l, nil
 }
 
+// compared are the two ways whose difference or ratio is a figure.
+func (m measurement) compared() [2]string {
+	switch m.name {
+	case "definitions":
+		return [2]string{via10, via10000}
+	case "sessions":
+		return [2]string{via1k, via1m}
+	}
+	return [2]string{m.ways[1], viaBridge}
+}
+
+// turns are ways in the order in which a round takes them. The two that are
+// compared follow each other directly, by turns the one or the other first.
+func turns(ways []string, compared [2]string, round int) []string {
+	out := slices.Clone(compared[:])
+	for _, w := range ways {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	if round%2 == 1 {
+		slices.Reverse(out)
+	}
+	return out
+}
+
 // rounds takes every chosen measurement once a round, across its ways in turns.
 func (l *lab) rounds() error {
 	for round := range l.options.rounds {
 		fmt.Fprintf(l.log, "round %d of %d\n", round+1, l.options.rounds)
 		for _, m := range l.chosen {
-			for i := range m.ways {
-				w := l.ways[m.ways[(i+round)%len(m.ways)]]
+			for _, name := range turns(m.ways, m.compared(), round) {
+				w := l.ways[name]
 				s, err := l.take(m, w)
 				if err != nil {
 					return fmt.Errorf("%s across %s: %w", m.name, w.name, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"wirepatch/dataplane/bench/load"
 	"wirepatch/dataplane/internal/netns"
@@ -31,11 +32,13 @@ func run(ctx context.Context, o options) error {
 		}
 		figures := l.figures()
 		if o.idle > 0 {
-			f, err := l.memory()
-			if err != nil {
-				return err
+			for i, name := range []string{"memory.bytes_per_session", "memory.bytes_per_edited_session"} {
+				f, err := l.memory(name, i == 1)
+				if err != nil {
+					return err
+				}
+				figures = append(figures, f)
 			}
-			figures = append(figures, f)
 		}
 		if err := l.honest(); err != nil {
 			return err
@@ -47,33 +50,46 @@ func run(ctx context.Context, o options) error {
 	})
 }
 
-// memory measures what an idle session costs, one over which a request has gone.
-func (l *lab) memory() (figure, error) {
-	fmt.Fprintf(l.log, "%d idle sessions\n", l.idle)
+// memory measures what an idle session costs, one over which a request has gone;
+// marked: which was changed.
+func (l *lab) memory(name string, marked bool) (figure, error) {
+	fmt.Fprintf(l.log, "%d idle sessions, changed: %t\n", l.idle, marked)
 	w := l.ways[via100]
 	before, err := memoryOf(w.engine.pid)
 	if err != nil {
 		return figure{}, err
 	}
-	order := load.Order{Kind: load.Idle, Address: netns.Server4, Port: load.HTTPPort, Connections: l.idle}
+	order := load.Order{Kind: load.Idle, Address: netns.Server4, Port: load.HTTPPort, Connections: l.idle, Marked: marked}
 	if _, err := w.client.do(order); err != nil {
 		return figure{}, fmt.Errorf("idle sessions: %w", err)
+	}
+	if err := l.atRest(w); err != nil {
+		return figure{}, err
 	}
 	after, err := memoryOf(w.engine.pid)
 	if err != nil {
 		return figure{}, err
 	}
-	s, err := w.engine.control.Status(l.ctx)
-	if err != nil {
-		return figure{}, err
-	}
-	if s.Sessions.Open < uint64(l.idle) {
-		return figure{}, fmt.Errorf("the dataplane has %d sessions; want %d", s.Sessions.Open, l.idle)
-	}
 	order.Connections = 0
 	_, err = w.client.do(order)
-	return figure{name: "memory.bytes_per_session", Value: number(float64(after-before) / float64(l.idle))}, err
+	return figure{name: name, Value: number(float64(after-before) / float64(l.idle))}, err
 }
+
+// atRest waits until the kernel follows the idle sessions.
+func (l *lab) atRest(w *way) error {
+	for end := time.Now().Add(restTime); ; time.Sleep(10 * time.Millisecond) {
+		s, err := w.engine.control.Status(l.ctx)
+		if err != nil || s.Kernel.Sessions >= uint64(l.idle) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the kernel follows %d sessions; want %d", s.Kernel.Sessions, l.idle)
+		}
+	}
+}
+
+// restTime is how long the dataplane may take to give sessions up that rest.
+const restTime = 10 * time.Second
 
 // honest fails when the dataplane stopped inspecting sessions, or let the
 // kernel go past it: then the figures would be those of another work.

@@ -30,7 +30,9 @@ func testSettledSessionGoesOn(t *testing.T, attach string) {
 
 	b.process.end(t, syscall.SIGKILL)
 	stale(t, b, l)
-	c.exchange(t, server, "GET /second HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n", "GET /second HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n")
+	// One line would yet be taken out by the ports, until they miss the heartbeat.
+	const second = "GET /second HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\nX-Removed: c\r\n\r\n"
+	c.exchange(t, server, second, second)
 
 	b.start(t)
 	c.exchange(t, server, "GET /third HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n", "GET /third HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -166,6 +168,51 @@ func stale(t *testing.T, b *box, l net.Listener) {
 	}
 }
 
+// TestReplacedWhileStopped: while the process is held up, a session that it has
+// edited ends, and another one begins between the same ends. That has its own
+// numbers.
+func TestReplacedWhileStopped(t *testing.T) { eachWay(t, testReplacedWhileStopped) }
+
+func testReplacedWhileStopped(t *testing.T, attach string) {
+	b := newBoxBy(t, attach)
+	l := listen(t, b)
+	old, server := pair(t, b, l)
+	for range 3 {
+		old.exchange(t, server, "GET /old HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n", "GET /old HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	b.process.pause(t)
+	stale(t, b, l)
+	old.Conn.(*net.TCPConn).SetLinger(0)
+	old.Close()
+	if _, err := io.Copy(io.Discard, server); !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("the server's end of a session that was reset: %v; want the reset", err)
+	}
+	var c net.Conn
+	b.Client.Must(t, func() (err error) {
+		d := net.Dialer{LocalAddr: old.LocalAddr(), Timeout: patience}
+		c, err = d.Dial("tcp", "10.77.0.2:80")
+		return err
+	})
+	t.Cleanup(func() { c.Close() })
+	again := newConn(c)
+	if server, err := l.Accept(); err != nil {
+		t.Fatal(err)
+	} else {
+		defer server.Close()
+		again.SetDeadline(time.Now().Add(4 * patience))
+		server.SetDeadline(time.Now().Add(4 * patience))
+		const past = "GET /past HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n"
+		again.exchange(t, server, past, past)
+		b.process.Process.Signal(syscall.SIGCONT)
+		b.event(t, "wire", "went past")
+		again.exchange(t, server, "GET /new HTTP/1.1\r\nHost: a\r\nX-Removed: b\r\n\r\n", "GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+		again.exchange(t, server, "GET /last HTTP/1.1\r\nHost: a\r\n\r\n", "GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	if s := b.status(t).Sessions; s.Reset != 0 || s.Lost != 0 {
+		t.Errorf("sessions = %+v; want none reset", s)
+	}
+}
+
 // TestStoppedAndContinued holds the process up without ending it: what its
 // sessions did meanwhile it has not seen, so it starts over.
 func TestStoppedAndContinued(t *testing.T) { eachWay(t, testStoppedAndContinued) }
@@ -244,6 +291,44 @@ func TestSilentSessionIsReset(t *testing.T) {
 		for name, end := range map[string]net.Conn{"client": c, "server": server} {
 			if n, err := end.Read(make([]byte, 100)); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("%s: the %s's read after the restart = %d bytes, %v; want a reset", address, name, n, err)
+			}
+		}
+	}
+}
+
+// TestGoneSessionIsForgotten has ends give up a session that is held back while the
+// engine is gone, which the other end does not hear of. The next process finds out
+// that nobody is there any more, or resets who is.
+func TestGoneSessionIsForgotten(t *testing.T) {
+	for name, gone := range map[string][2]bool{"both": {true, true}, "the client": {true, false}, "the server": {false, true}} {
+		b := newBox(t)
+		l := listen(t, b)
+		c, server := pair(t, b, l)
+		fmt.Fprint(c, "GET /held HTTP/1.1\r\nX-Removed: b\r\nHo")
+		acknowledged(t, c)
+		b.process.end(t, syscall.SIGKILL)
+		for i, end := range []net.Conn{c.Conn, server} {
+			if gone[i] {
+				end.(*net.TCPConn).SetLinger(0)
+				end.Close()
+			}
+		}
+		b.start(t)
+		for i, end := range []net.Conn{c.Conn, server} {
+			if gone[i] {
+				continue
+			}
+			if n, err := end.Read(make([]byte, 100)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("%s gone: a read of the other after the restart = %d bytes, %v; want a reset", name, n, err)
+			}
+		}
+		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			s := b.status(t).Sessions
+			if s.Doomed == 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s gone: sessions = %+v; want none that is yet to be reset", name, s)
 			}
 		}
 	}

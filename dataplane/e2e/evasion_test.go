@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"wirepatch/dataplane/internal/netns"
@@ -21,6 +19,7 @@ import (
 const (
 	evilRequest     = "GET / HTTP/1.1\r\nHost: a\r\nX-Removed: evil\r\nX-Kept: 1\r\n\r\n"
 	goodRequest     = "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\n\r\n"
+	otherRequest    = "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\nX-Removed: evil\r\n\r\n"
 	harmlessRequest = "GET / HTTP/1.1\r\nHost: a\r\nX-Renamed: none\r\nX-Kept: 1\r\n\r\n"
 )
 
@@ -119,6 +118,37 @@ var evasions = []evasion{
 		r.send(crafted{off: 5000, flags: tcpRST})
 		r.data(25, evilRequest[25:])
 	}, goodRequest},
+	{"RST within the window, not at its beginning", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 30, flags: tcpRST})
+		r.data(25, evilRequest[25:])
+	}, goodRequest},
+	{"RST with a bad checksum", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 25, flags: tcpRST, spoil: true})
+		r.data(25, evilRequest[25:])
+	}, goodRequest},
+	{"RST with a TTL that dies before the server", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 25, flags: tcpRST, ttl: 3})
+		r.data(25, evilRequest[25:])
+		r.data(0, evilRequest)
+	}, goodRequest},
+	{"SYN within the session", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 24, flags: tcpSYN, syn: true})
+		r.data(25, evilRequest[25:])
+	}, goodRequest},
+	{"FIN with a TTL that dies before the server", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 25, flags: tcpACK | tcpFIN, ttl: 3})
+		r.data(25, evilRequest[25:])
+	}, "-"},
+	{"FIN with a bad checksum", "", func(r *raw) {
+		r.data(0, evilRequest[:25])
+		r.send(crafted{off: 25, flags: tcpACK | tcpFIN, spoil: true})
+		r.data(25, evilRequest[25:])
+	}, goodRequest},
 	{"data in the SYN", evilRequest, func(r *raw) { r.data(0, evilRequest) }, goodRequest},
 	{"urgent pointer", "", func(r *raw) { r.send(crafted{data: evilRequest, flags: tcpACK | tcpURG, urgent: 26}) }, goodRequest},
 	{"urgent pointer beyond the segment", "", func(r *raw) {
@@ -155,6 +185,41 @@ var evasions = []evasion{
 		r.send(crafted{off: 10, data: evilRequest[10:28], flags: tcpACK | tcpFIN})
 		r.data(28, evilRequest[28:])
 	}, "-"},
+	// The ports take the line out themselves where that is all there is to do.
+	{"a corrected request again with other content", "", func(r *raw) { r.data(0, evilRequest); r.data(0, otherRequest) }, goodRequest},
+	{"a corrected request with a TTL that dies before the server, again with other content", "", func(r *raw) {
+		r.send(crafted{data: evilRequest, ttl: 3})
+		r.data(0, otherRequest)
+	}, "-"},
+	{"a corrected request with an old timestamp (PAWS), again with other content", "", func(r *raw) {
+		r.send(crafted{data: evilRequest, stamp: 5})
+		r.data(0, otherRequest)
+	}, "-"},
+	{"a part of a corrected request again", "", func(r *raw) { r.data(0, evilRequest); r.data(20, evilRequest[20:]) }, goodRequest},
+	{"a corrected request again, and one byte more", "", func(r *raw) {
+		r.data(0, evilRequest)
+		r.data(0, evilRequest+evilRequest[:1])
+		r.data(len(evilRequest)+1, evilRequest[1:])
+	}, goodRequest + goodRequest},
+	{"two requests in one segment", "", func(r *raw) { r.data(0, evilRequest+evilRequest) }, goodRequest + goodRequest},
+	{"one request behind the other", "", func(r *raw) {
+		r.data(0, evilRequest)
+		r.data(len(evilRequest), evilRequest)
+		r.data(2*len(evilRequest), evilRequest)
+	}, goodRequest + goodRequest + goodRequest},
+	{"the second request first", "", func(r *raw) { r.data(len(evilRequest), evilRequest); r.data(0, evilRequest) }, goodRequest + goodRequest},
+	{"a FIN with it", "", func(r *raw) { r.send(crafted{data: evilRequest, flags: tcpACK | tcpFIN}) }, goodRequest},
+	{"twice in a request", "", func(r *raw) {
+		r.data(0, strings.Replace(evilRequest, "X-Kept: 1\r\n", "x-removed: 1\r\nX-Kept: 1\r\n", 1))
+	}, goodRequest},
+	{"in a folded line", "", func(r *raw) { r.data(0, strings.Replace(evilRequest, "evil", "\r\n evil", 1)) }, "-"},
+	{"with line feeds alone", "", func(r *raw) { r.data(0, strings.ReplaceAll(evilRequest, "\r\n", "\n")) }, "-"},
+	{"one line with a line feed alone", "", func(r *raw) { r.data(0, strings.Replace(evilRequest, "evil\r\n", "evil\n", 1)) }, "-"},
+	{"the line before with a line feed alone", "", func(r *raw) { r.data(0, strings.Replace(evilRequest, "Host: a\r\n", "Host: a\n", 1)) }, "-"},
+	{"in HTTP/1.0", "", func(r *raw) { r.data(0, strings.Replace(evilRequest, "HTTP/1.1", "HTTP/1.0", 1)) }, "-"},
+	{"with a body", "", func(r *raw) {
+		r.data(0, strings.Replace(evilRequest, "X-Kept: 1\r\n\r\n", "Content-Length: 1\r\nX-Kept: 1\r\n\r\nb", 1))
+	}, strings.Replace(goodRequest, "X-Kept: 1\r\n\r\n", "Content-Length: 1\r\nX-Kept: 1\r\n\r\nb", 1)},
 }
 
 // evasions6 are those that only IPv6 has.
@@ -189,23 +254,13 @@ func TestEvasions(t *testing.T) { eachWay(t, testEvasions) }
 
 func testEvasions(t *testing.T, attach string) {
 	b := newBoxBy(t, attach)
-	b.Server.Must(t, func() error {
-		mac, err := net.ParseMAC(netns.ClientMAC)
-		if err != nil {
-			return err
-		}
-		l, err := netlink.LinkByName("s0")
-		if err != nil {
-			return err
-		}
-		for _, client := range rawClients {
-			err = errors.Join(err, netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(client), HardwareAddr: mac}))
-		}
-		return err
-	})
+	neighbours(t, b.Server, "s0", netns.ClientMAC, rawClients[false], rawClients[true])
 	wire := netns.NewCapture(t, b.Client, "c0")
 	t.Run("IPv4", func(t *testing.T) { evade(t, b, wire, false, evasions) })
 	t.Run("IPv6", func(t *testing.T) { evade(t, b, wire, true, slices.Concat(evasions, evasions6)) })
+	if n := b.status(t).Kernel.Struck; n == 0 {
+		t.Error("no request was corrected by the ports; want the ordinary ones")
+	}
 }
 
 func evade(t *testing.T, b *box, wire *netns.Capture, v6 bool, all []evasion) {

@@ -70,13 +70,13 @@ func (k *talkers) end() {
 func TestPolicyWithinHalfASecond(t *testing.T) { eachWay(t, testPolicyWithinHalfASecond) }
 
 func testPolicyWithinHalfASecond(t *testing.T, attach string) {
-	const tries, most = 3, 500 * time.Millisecond
+	const tries, most = 10, 500 * time.Millisecond
 	b := newBoxBy(t, attach)
 	startNginx(t, b.Server)
 	k := talk(t, b, 8, 0)
 	for name, sig := range map[string]syscall.Signal{"kill": syscall.SIGKILL, "stop": syscall.SIGSTOP} {
-		fastest := time.Hour
-		for i := range tries {
+		fastest := time.Hour // of several: one may have waited for a processor
+		for i := 0; i < tries && fastest > most; i++ {
 			k.goOn(t, 200)
 			fastest = min(fastest, b.untilPast(t, uint16(30000+100*i+int(sig)), func() {
 				if sig == syscall.SIGKILL {
@@ -97,7 +97,7 @@ func testPolicyWithinHalfASecond(t *testing.T, attach string) {
 			}
 		}
 		t.Logf("%s: the policy is in force after %v", name, fastest)
-		if fastest > most { // the fastest: the others may have waited for a processor
+		if fastest > most {
 			t.Errorf("%s: the policy is in force after %v; want %v at most", name, fastest, most)
 		}
 	}

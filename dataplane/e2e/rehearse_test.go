@@ -40,8 +40,8 @@ func testRehearsal(t *testing.T, attach string) {
 		t.Errorf("fail-open request during a rehearsal = %q; want it to reach the server", got)
 	}
 	refused := make(chan error, 1)
-	go b.Client.Do(func() error { // the engine has been given up by now
-		c, err := net.DialTimeout("tcp", "10.77.0.2:81", 2000*time.Millisecond)
+	go b.Client.Do(func() error { // the engine has been given up by now; one SYN, long before it goes on
+		c, err := net.DialTimeout("tcp", "10.77.0.2:81", 900*time.Millisecond)
 		if err == nil {
 			c.Close()
 		}
@@ -70,8 +70,8 @@ func testRehearsal(t *testing.T, attach string) {
 			t.Errorf("service %s = %+v; want packets passed %t, dropped %t", s.Name, s, passed, dropped)
 		}
 	}
-	if s := r.Sessions; !s.StartOver || s.Adopted != 1 || s.Doomed != 0 || s.Open < 2 || s.PickedUp < 1 {
-		t.Errorf("sessions = %+v; want two open, one adopted, none doomed, the adopted one picked up", s)
+	if s := r.Sessions; !s.StartOver || s.Adopted != 1 || s.Doomed != 0 || s.Open < 2 {
+		t.Errorf("sessions = %+v; want two open, one of them edited, none doomed", s)
 	}
 }
 

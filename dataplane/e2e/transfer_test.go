@@ -157,7 +157,7 @@ func refused(t *testing.T, b *box, url string) {
 	t.Helper()
 	var err error
 	for began := time.Now(); time.Since(began) < patience; {
-		c := exec.Command("curl", "-sS", "--noproxy", "*", "--connect-timeout", "2", url)
+		c := exec.Command("curl", "-sS", "--noproxy", "*", "--connect-timeout", "2", "--max-time", "4", url)
 		if err := b.Client.Start(c); err != nil {
 			t.Fatal(err)
 		}

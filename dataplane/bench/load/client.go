@@ -36,7 +36,7 @@ func (c *client) do(o Order) (Result, error) {
 	case Packets:
 		return c.packets(to, o)
 	case Idle:
-		return c.hold(to, o.Connections)
+		return c.hold(to, o.Connections, o.Marked)
 	}
 	return Result{}, fmt.Errorf("unknown kind of load %q", o.Kind)
 }
@@ -91,7 +91,7 @@ func (c *client) exchange(fd int, request []byte, want int) error {
 
 // hold opens n connections, has one request answered on each and keeps them; 0
 // closes them all.
-func (c *client) hold(to netip.AddrPort, n int) (Result, error) {
+func (c *client) hold(to netip.AddrPort, n int, marked bool) (Result, error) {
 	if n == 0 {
 		for _, fd := range c.idle {
 			unix.Close(fd)
@@ -108,7 +108,7 @@ func (c *client) hold(to netip.AddrPort, n int) (Result, error) {
 		if err := unix.SetNonblock(fd, false); err != nil {
 			return Result{}, err
 		}
-		if err := c.exchange(fd, request(false, false), len(answerGone)); err != nil {
+		if err := c.exchange(fd, request(marked, false), len(answerGone)); err != nil {
 			return Result{}, err
 		}
 	}

@@ -17,7 +17,8 @@ import (
 	"wirepatch/dataplane/internal/netns"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for what must happen, a session for its next
+// bytes.
 const patience = 40 * time.Second
 
 const settingsText = `
@@ -36,6 +37,7 @@ type box struct {
 	*netns.Bed
 	control *control.Client
 	args    []string
+	pins    string
 	cmd     *exec.Cmd
 	ended   chan struct{}
 
@@ -54,6 +56,7 @@ func newBox(t *testing.T, bed *netns.Bed, definitions, fail string) *box {
 		t.Fatal(err)
 	}
 	pins := filepath.Join(netns.MountBPF(t), "wirepatch")
+	b.pins = pins
 	b.args = []string{"-wire-a", "b0", "-wire-b", "b1", "-settings", settings, "-definitions", filepath.Join("testdata", definitions), "-socket", socket, "-pin", pins, "-attach", bed.Attach}
 	b.control = control.Dial(socket)
 	t.Cleanup(b.control.Close)

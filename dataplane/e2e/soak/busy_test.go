@@ -22,6 +22,7 @@ import (
 // all of its messages or in none.
 type busy struct {
 	bed       *netns.Bed
+	known     func(from string) string // what the box's ports know of a session
 	group     sync.WaitGroup
 	stop      atomic.Bool
 	exchanges atomic.Uint64
@@ -33,9 +34,10 @@ type busy struct {
 	corrected [2]int // triggers that arrived as they were, and corrected
 }
 
-func newBusy(t *testing.T, bed *netns.Bed, n int) *busy {
+func newBusy(t *testing.T, box *box, n int) *busy {
 	t.Helper()
-	b := &busy{bed: bed, conns: map[net.Conn]bool{}}
+	bed := box.Bed
+	b := &busy{bed: bed, known: box.known, conns: map[net.Conn]bool{}}
 	var l net.Listener
 	bed.Server.Must(t, func() (err error) {
 		l, err = net.Listen("tcp", "10.77.0.2:80")
@@ -144,7 +146,7 @@ func (b *busy) client(id int) {
 		}
 		from := c.LocalAddr().String()
 		if !ended(err) {
-			b.fail(fmt.Errorf("session %d from %s, exchange %d: client (%s): %w\nserver: %s", id, from, n, kernel(c.(*net.TCPConn)), err, b.serverOf(from)))
+			b.fail(fmt.Errorf("session %d from %s, exchange %d: client (%s): %w\nserver: %s\nports: %s", id, from, n, kernel(c.(*net.TCPConn)), err, b.serverOf(from), b.known(from)))
 		} else {
 			b.mu.Lock()
 			b.resets = append(b.resets, reset{from, id%2 == 1})
@@ -168,8 +170,12 @@ func (b *busy) converse(c net.Conn, rng *rand.Rand, id int) (n int, err error) {
 		}
 		want := pattern(id, n)
 		got := make([]byte, len(want))
-		if _, err := io.ReadFull(r, got); err != nil {
-			return n, err
+		for at := 0; at < len(got); {
+			k, err := r.Read(got[at:])
+			if at += k; err != nil {
+				return n, err
+			}
+			c.SetDeadline(time.Now().Add(patience)) // it has stalled when nothing moves
 		}
 		if !bytes.Equal(got, want) {
 			return n, difference(got, want, 0)

@@ -199,7 +199,7 @@ func (s *session) serve(c *net.TCPConn) error {
 	go func() {
 		select {
 		case <-s.clientDone:
-			c.SetReadDeadline(time.Now().Add(time.Second))
+			e.hurry()
 		case <-stop:
 		}
 	}()

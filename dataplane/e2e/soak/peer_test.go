@@ -116,17 +116,49 @@ func (e *peer) writePieces(rng *rand.Rand, b []byte) error {
 				n = len(b) - 300*e.pieces // a hundred thousand segments show no more than hundreds
 			}
 		}
-		if _, err := e.Write(b[:n]); err != nil {
+		if err := e.writeOut(b[:n]); err != nil {
 			return err
 		}
-		e.mu.Lock()
-		e.written += n
-		e.mu.Unlock()
 		if b = b[n:]; e.pauses && rng.IntN(8) == 0 {
 			time.Sleep(time.Duration(rng.IntN(8000)) * time.Microsecond) // the sender's pace, around the engine's patience
 		}
 	}
 	return nil
+}
+
+// writeOut writes b. A large session may take minutes on a bad network and a busy
+// machine: it has stalled only when nothing moves.
+func (e *peer) writeOut(b []byte) error {
+	for len(b) > 0 {
+		n, err := e.Write(b[:min(len(b), 128<<10)])
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		e.written += n
+		e.mu.Unlock()
+		e.goOn()
+		b = b[n:]
+	}
+	return nil
+}
+
+// goOn gives the session time for its next bytes, unless it is over.
+func (e *peer) goOn() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.over {
+		e.SetDeadline(time.Now().Add(patience))
+	}
+}
+
+// hurry lets the session wait for no more than what is on its way.
+func (e *peer) hurry() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	e.moved.Broadcast()
+	e.SetReadDeadline(time.Now().Add(time.Second))
 }
 
 // readAll reads and compares.
@@ -141,6 +173,9 @@ func (e *peer) readAll(eof bool) error {
 		e.read += n
 		e.moved.Broadcast()
 		e.mu.Unlock()
+		if n > 0 {
+			e.goOn()
+		}
 		if err != nil {
 			return e.explain(err)
 		}
@@ -196,8 +231,9 @@ func kernel(c *net.TCPConn) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("state %d, unacknowledged %d, not sent %d, retransmissions %d, backoff %d, acknowledged %d, received %d, window %d, receives %d",
-		i.State, i.Unacked, i.Notsent_bytes, i.Total_retrans, i.Backoff, i.Bytes_acked, i.Bytes_received, i.Snd_wnd, i.Rcv_wnd)
+	return fmt.Sprintf("state %d, unacknowledged %d, not sent %d, retransmissions %d, backoff %d, acknowledged %d, received %d, window %d, receives %d, out of order %d, last heard %v ago, of bytes %v",
+		i.State, i.Unacked, i.Notsent_bytes, i.Total_retrans, i.Backoff, i.Bytes_acked, i.Bytes_received, i.Snd_wnd, i.Rcv_wnd,
+		i.Rcv_ooopack, time.Duration(i.Last_ack_recv)*time.Millisecond, time.Duration(i.Last_data_recv)*time.Millisecond)
 }
 
 // abort reads some bytes and resets.

@@ -124,6 +124,12 @@ func runRound(t *testing.T, r *round, size int) {
 		}
 		t.Logf("again with: go test ./dataplane/e2e/soak -run '%s$' -seed %d -sessions %d", t.Name(), *seed, *sessions)
 	}
+	if s.Ports[0].Translated == 0 || s.Ports[1].Translated == 0 {
+		t.Errorf("%d and %d packets of edited sessions were translated in the kernel; want some both ways", s.Ports[0].Translated, s.Ports[1].Translated)
+	}
+	if n := s.Ports[0].Untranslated + s.Ports[1].Untranslated; n > 0 {
+		t.Errorf("%d packets of edited sessions could not be translated in the kernel", n)
+	}
 	if n := s.Ports[0].Bypassed + s.Ports[1].Bypassed; n > 0 {
 		t.Errorf("%d packets went past the engine: it stood still", n)
 	}
