@@ -32,12 +32,13 @@ const help = `usage: firmware COMMAND
                              still sign: keep them in KEYS as old-NAME.key
   repo sign ROLE             add the signatures of the keys in KEYS, when a threshold needs more
   repo check                 verify all signatures as a box would
-  repo root                  print the root of trust that images carry (-root of images/build)
+  repo root                  print the root of trust that images carry (-trust of images/build)
   repo bundle FILE [TARGET…] write one file for boxes without a network
   secureboot FOLDER NAME     make a key for Secure Boot (-secureboot of images/build); machines are to
                              trust FOLDER/secureboot.cer
   measure FILE               what a box's TPM holds in PCR 11 after it started this unified kernel image
-  pack REVISION FOLDER FILE  make a definition pack of FOLDER/*/patch.yaml
+  pack REVISION FOLDER FILE  make a definition pack of FOLDER/*/patch.yaml and FOLDER/protocols, untested:
+                             go run ./definitions pack tests what it packs
 
   -dir DIR                   the repository (default repo)
   -keys KEYS                 folder of private keys (default keys)
@@ -45,7 +46,7 @@ const help = `usage: firmware COMMAND
 `
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	if err := run(os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "firmware: %v\n", err)
 		os.Exit(1)
 	}

@@ -52,8 +52,7 @@ func (c commands) FactoryReset(who string) error {
 	if c.onlyInMemory() {
 		return keeper.ErrCannot
 	}
-	c.factoryReset("factory reset asked for by " + who)
-	return nil
+	return c.factoryReset(resetMark, "factory reset asked for by "+who)
 }
 
 // Blink implements command.Box.

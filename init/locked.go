@@ -56,6 +56,5 @@ func (b *box) resetLocked(ctx context.Context, rw io.Writer) error {
 	if err := (commands{b}).Presence(ctx, "a console"); err != nil {
 		return err
 	}
-	b.factoryReset("factory reset asked for on a console")
-	return nil
+	return b.factoryReset(resetMark, "factory reset asked for on a console")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,10 +21,15 @@ const resetMark = "/data/factory-reset"
 // so that nobody gets an old, flawed firmware in by resetting it.
 var keep = map[string]bool{"update": true, "lost+found": true, filepath.Base(resetMark): true}
 
-// factoryReset marks the data partition and restarts.
-func (b *box) factoryReset(why string) {
-	b.step("factory reset", func() error { return atomicfile.Write(resetMark, []byte(why+"\n"), 0o600) })
+// factoryReset marks the data partition and restarts. Where the disk takes no mark the
+// box does not restart either: whoever gives it away would take it for erased.
+func (b *box) factoryReset(mark, why string) error {
+	if err := atomicfile.Write(mark, []byte(why+"\n"), 0o600); err != nil {
+		b.journal.Logf("factory reset: %v", err)
+		return fmt.Errorf("nothing is erased: %w", err)
+	}
 	b.reboot(why)
+	return nil
 }
 
 // wiped bounds the files that are overwritten before they are removed; larger ones

@@ -95,3 +95,37 @@ func lines(sign string, text []string) (out []Line) {
 	}
 	return out
 }
+
+// Differing names the sections of two files that are not the same, in their order.
+func Differing(old, new string) (names []string) {
+	a, _ := sections(old)
+	b, order := sections(new)
+	for _, name := range order {
+		if a[name] != b[name] {
+			names = append(names, name)
+		}
+	}
+	_, order = sections(old)
+	for _, name := range order {
+		if _, ok := b[name]; !ok {
+			names = append(names, name+" (removed)")
+		}
+	}
+	return names
+}
+
+// sections cuts a file at its headings; what stands before the first is "[]".
+func sections(text string) (all map[string]string, order []string) {
+	all = map[string]string{}
+	name := "[]"
+	for line := range strings.Lines(text) {
+		if t := strings.TrimSpace(line); strings.HasPrefix(t, "[") {
+			name = t
+		}
+		if _, ok := all[name]; !ok {
+			order = append(order, name)
+		}
+		all[name] += line
+	}
+	return all, order
+}

@@ -24,6 +24,24 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+func TestDiffering(t *testing.T) {
+	old := "# first\n[service a]\nport = 80\n[wire]\nmtu = 1500\n"
+	for _, tt := range []struct {
+		new  string
+		want []string
+	}{
+		{old, nil},
+		{"# other\n[service a]\nport = 80\n[wire]\nmtu = 1500\n", []string{"[]"}},
+		{"# first\n[service a]\nport = 81\n[wire]\nmtu = 1500\n[patch X]\nmode = off\n", []string{"[service a]", "[patch X]"}},
+		{"# first\n[wire]\nmtu = 1500\n", []string{"[service a] (removed)"}},
+		{"", []string{"[] (removed)", "[service a] (removed)", "[wire] (removed)"}},
+	} {
+		if d := cmp.Diff(tt.want, Differing(old, tt.new)); d != "" {
+			t.Errorf("Differing from %q (-want +got):\n%s", tt.new, d)
+		}
+	}
+}
+
 // FuzzDiff: what is not added is the old text, what is not taken out the new one.
 func FuzzDiff(f *testing.F) {
 	f.Add("a\nb\nc", "a\nc\nb\n")

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,9 +171,15 @@ func (k *Keeper) exchange(ctx context.Context, now State, old, next *settings.Se
 		return err
 	}
 	if err := k.Apply(ctx, old, next); err != nil {
-		back := errors.Join(atomicfile.Write(k.Owner, []byte(now.Text), 0o644), k.Apply(context.WithoutCancel(ctx), next, old), atomicfile.Remove(k.unconfirmed()))
-		return errors.Join(fmt.Errorf("%w: %w", ErrApply, err), back)
+		back := atomicfile.Write(k.Owner, []byte(now.Text), 0o644)
+		if back == nil { // else the next start takes it back
+			back = atomicfile.Remove(k.unconfirmed())
+		}
+		return errors.Join(fmt.Errorf("%w: %w", ErrApply, err), back, k.Apply(context.WithoutCancel(ctx), next, old))
 	}
+	// By whom and why is what the asking program says; this is what was done.
+	differ := Differing(now.Text, c.Text)
+	k.Logf("settings: SHA-256 is now %s; %d sections differ: %s", Sum(c.Text), len(differ), strings.Join(differ, ", "))
 	k.Logf("settings: changed by %s: %s", c.Who, c.Reason)
 	if cutOff {
 		k.await(Sum(c.Text))
@@ -253,7 +260,10 @@ func (k *Keeper) Recover() error {
 		return err
 	}
 	k.Logf("settings: a change of the management port was not confirmed before the restart and is taken back")
-	return errors.Join(atomicfile.Write(k.Owner, text, 0o644), atomicfile.Remove(k.unconfirmed()))
+	if err := atomicfile.Write(k.Owner, text, 0o644); err != nil {
+		return fmt.Errorf("%w; it is taken back at a start at which there is room", err)
+	}
+	return atomicfile.Remove(k.unconfirmed())
 }
 
 func sameManagement(a, b settings.Management) bool {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,10 @@ func TestWrite(t *testing.T) {
 	b.inForce(t, second)
 	if len(b.applied) != 1 || b.applied[0] != "rack7 dhcp" {
 		t.Errorf("applied %q; want the one change, once", b.applied)
+	}
+	// What was done is said by the keeper itself, whatever who asked says of it.
+	if want := []string{"settings: SHA-256 is now " + Sum(second) + "; 2 sections differ: [], [appliance]", "settings: changed by anna: because"}; !slices.Equal(b.logged, want) {
+		t.Errorf("logged %q; want %q", b.logged, want)
 	}
 	h, err := b.History()
 	if err != nil || len(h) != 1 || h[0].Text != first || h[0].Who != "anna" || h[0].Reason != "because" {
@@ -186,6 +191,32 @@ func TestPowerCutWhileUnconfirmed(t *testing.T) {
 	}
 	if now, err := again.Current(); err != nil || now.Text != second {
 		t.Errorf("after the restart %q, %v is in force; want what was confirmed last", now.Text, err)
+	}
+}
+
+// What cannot be taken back, since the disk takes nothing, is so at a later start.
+func TestRecoverOnAFullDisk(t *testing.T) {
+	b := newBench(t)
+	if err := errors.Join(b.write(t, second), b.write(t, moved)); err != nil {
+		t.Fatal(err)
+	}
+	again := newBench(t)
+	again.Owner, again.Folder = b.Owner, b.Folder
+	inTheWay := filepath.Join(b.Owner+".new", "x") // root is not stopped by a mode
+	if err := os.MkdirAll(inTheWay, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Recover(); err == nil {
+		t.Error("Recover = nil where nothing can be written")
+	}
+	if err := os.RemoveAll(b.Owner + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := again.Current(); err != nil || now.Text != second {
+		t.Errorf("in force at the second start: %q, %v; want %q", now.Text, err, second)
 	}
 }
 

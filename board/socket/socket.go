@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +48,20 @@ func Listen(path string, gid int) (net.Listener, error) {
 	return l, nil
 }
 
+// again is how long is waited where the kernel has no room for a connection.
+const again = 100 * time.Millisecond
+
+// passing says whether a connection could not be taken for a reason that goes by: too
+// many files are open, or the client has gone.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // Serve has answer answer each connection, for so long at most, until l is closed.
 func Serve(ctx context.Context, l net.Listener, limit time.Duration, answer func(context.Context, net.Conn)) error {
 	places := make(chan struct{}, atOnce)
@@ -52,6 +69,13 @@ func Serve(ctx context.Context, l net.Listener, limit time.Duration, answer func
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return nil
+		}
+		if passing(err) {
+			select {
+			case <-time.After(again):
+			case <-ctx.Done():
+			}
+			continue
 		}
 		if err != nil {
 			return err
@@ -63,6 +87,11 @@ func Serve(ctx context.Context, l net.Listener, limit time.Duration, answer func
 			c.SetDeadline(time.Now().Add(limit))
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
+			defer func() { // one bad question must not end the program, which may be process 1
+				if p := recover(); p != nil {
+					log.Printf("an answer on %s failed: %v\n%s", l.Addr(), p, debug.Stack())
+				}
+			}()
 			answer(ctx, c)
 		}()
 	}

@@ -25,7 +25,8 @@ type Source interface {
 
 // Web is a repository on a web server.
 type Web struct {
-	base   string
+	base   string        // without name and password: errors say it, and so do logs
+	user   *url.Userinfo // nil: none
 	client *http.Client
 }
 
@@ -40,11 +41,28 @@ func NewWeb(address, proxy string) (*Web, error) {
 	if proxy != "" {
 		u, err := url.Parse(proxy)
 		if err != nil {
-			return nil, fmt.Errorf("proxy: %w", err)
+			return nil, errors.New("the address of the proxy cannot be read; correct [firmware] proxy")
 		}
 		t.Proxy = http.ProxyURL(u)
 	}
-	return &Web{strings.TrimSuffix(address, "/"), &http.Client{Transport: t}}, nil
+	base, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("the address of the update repository cannot be read; correct [firmware] repository")
+	}
+	user := base.User
+	base.User = nil
+	return &Web{strings.TrimSuffix(base.String(), "/"), user, &http.Client{Transport: t, CheckRedirect: redirect}}, nil
+}
+
+// redirect takes name and password along to the same server only.
+func redirect(r *http.Request, via []*http.Request) error {
+	if r.URL.Scheme != via[0].URL.Scheme || r.URL.Host != via[0].URL.Host {
+		r.Header.Del("Authorization")
+	}
+	if len(via) >= 10 {
+		return errors.New("it leads on and on")
+	}
+	return nil
 }
 
 // Open implements Source. A server that does not know ranges sends the file from
@@ -53,6 +71,10 @@ func (w *Web) Open(ctx context.Context, path string, offset int64) (io.ReadClose
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/"+path, nil)
 	if err != nil {
 		return nil, err
+	}
+	if w.user != nil {
+		password, _ := w.user.Password()
+		req.SetBasicAuth(w.user.Username(), password)
 	}
 	if offset > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))

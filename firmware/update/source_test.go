@@ -67,6 +67,57 @@ func TestProxyTunnel(t *testing.T) {
 	}
 }
 
+// TestCredentials: name and password of a repository are for that alone, and stand in
+// no error, which goes to the log and to everybody who looks at the page.
+func TestCredentials(t *testing.T) {
+	a := newAuthor(t)
+	a.firmware("box", "2.0.0")
+	files := http.FileServer(http.Dir(a.Dir))
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			elsewhere.Add(1)
+		}
+	}))
+	defer other.Close()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, password, _ := r.BasicAuth()
+		switch {
+		case r.URL.Path == "/away":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case name != "customer-7" || password != "s3cr@t":
+			http.Error(w, "who are you", http.StatusUnauthorized)
+		default:
+			files.ServeHTTP(w, r)
+		}
+	}))
+	defer s.Close()
+	from := func(who string) *Web {
+		t.Helper()
+		w, err := NewWeb(strings.Replace(s.URL, "//", "//"+who+"@", 1), "")
+		a.must("", err)
+		return w
+	}
+	w := from("customer-7:s3cr%40t")
+	if o, err := a.box().Check(t.Context(), w); err != nil || o.Firmware == nil {
+		t.Errorf("Check with name and password = %v, %v; want the firmware", o, err)
+	}
+	r, err := w.Open(t.Context(), "away", 0)
+	a.must("", err)
+	r.Close()
+	if elsewhere.Load() > 0 {
+		t.Error("another server got name and password")
+	}
+	_, refused := a.box().Check(t.Context(), from("customer-7:wrong-s3cr3t"))
+	s.Close()
+	_, away := a.box().Check(t.Context(), w)
+	for _, err := range []error{refused, away} {
+		if code(err) != Unreachable || strings.Contains(err.Error(), "customer-7") || strings.Contains(err.Error(), "s3cr") {
+			t.Errorf("Check = %v; want %s, without name and password", err, Unreachable)
+		}
+	}
+}
+
 // TestNoRanges: a server that sends every file from its beginning is good enough
 // to go on from.
 func TestNoRanges(t *testing.T) {

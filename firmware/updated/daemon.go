@@ -33,6 +33,7 @@ type daemon struct {
 	mu      sync.Mutex
 	status  update.Status
 	planned *time.Timer // puts the offered firmware in; nil: nobody has asked
+	plans   int         // how many such timers there were: the last one counts
 }
 
 func (d *daemon) note(change func(*update.Status)) {
@@ -213,7 +214,9 @@ func (d *daemon) takeDefinitions(ctx context.Context, s update.Source, i *update
 		return err
 	}
 	if err := d.live(ctx, dir); err != nil {
-		return &update.Refusal{Code: update.Failed, Text: fmt.Sprintf("definitions %d: %v; those before stay in force", i.Revision, errors.Join(err, d.lead(before), d.wire.Reload(ctx)))}
+		// Who asked may have gone, and ctx with it: the wire goes back all the same.
+		back := errors.Join(d.lead(before), d.wire.Reload(context.WithoutCancel(ctx)))
+		return &update.Refusal{Code: update.Failed, Text: fmt.Sprintf("definitions %d: %v; those before stay in force", i.Revision, errors.Join(err, back))}
 	}
 	if err := d.client.Use(i.Revision, d.client.Revision); err != nil {
 		return err

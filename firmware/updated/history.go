@@ -80,17 +80,31 @@ func (d *daemon) resumePlan() {
 	}
 }
 
+// askClock is how often a plan looks at the clock: a box that has just started may
+// have had none when the plan was taken up again.
+const askClock = time.Minute
+
 // arm sets the clock to the next window. A plan is for one window: what fails in
 // it is not tried again by itself.
 func (d *daemon) arm() {
-	wait := d.settings.Window.Until(now())
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.setPlan()
+}
+
+// setPlan does so; d.mu is held.
+func (d *daemon) setPlan() {
 	if d.planned != nil {
 		d.planned.Stop()
 	}
+	wait := d.settings.Window.Until(now())
 	d.status.Planned = now().Add(wait).UTC()
-	d.planned = time.AfterFunc(wait, func() {
+	d.plans++
+	mine := d.plans
+	d.planned = time.AfterFunc(min(wait, askClock), func() {
+		if !d.planDue(mine) {
+			return
+		}
 		if err := d.unplan(); err != nil {
 			d.logf("plan: %v", err)
 			return
@@ -99,6 +113,22 @@ func (d *daemon) arm() {
 			d.logf("update in its window: %v", err)
 		}
 	})
+}
+
+// planDue says whether the window of the plan with this timer is open. Where it is
+// not, the timer is set anew, unless the plan was given up.
+func (d *daemon) planDue(timer int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.planned == nil || d.plans != timer {
+		return false
+	}
+	// A window without length is open at no time, and has come all the same.
+	if t := now(); d.settings.Window.Open(t) || !t.Before(d.status.Planned) && t.Before(d.status.Planned.Add(askClock)) {
+		return true
+	}
+	d.setPlan()
+	return false
 }
 
 // unplan gives the plan up.

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wirepatch/board/settings"
+	"wirepatch/firmware/release"
 	"wirepatch/firmware/update"
 )
 
@@ -78,5 +80,47 @@ func TestPlan(t *testing.T) {
 	last.resumePlan()
 	if !last.status.Planned.IsZero() {
 		t.Error("what was given up is planned after a restart")
+	}
+}
+
+// The window is by the clock that the box has when it comes, not by the one that it
+// had at its start: without a battery that says when the firmware was made.
+func TestPlanWhileTheClockIsNotSet(t *testing.T) {
+	made := release.Released
+	defer func() { release.Released = made }()
+	for _, end := range []time.Duration{13 * time.Hour, 12 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) { planWhileTheClockIsNotSet(t, settings.Window{From: 12 * time.Hour, To: end}) })
+	}
+}
+
+func planWhileTheClockIsNotSet(t *testing.T, w settings.Window) {
+	d := newDaemon(t, t.TempDir())
+	d.settings.Window = w
+	d.status.Offer = &update.Offer{Firmware: &update.Item{Version: "0.2.0"}}
+	planned := func() bool {
+		_, err := os.Stat(filepath.Join(d.data, planFile))
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return err == nil && !d.status.Planned.IsZero()
+	}
+	// It is midnight, and the box takes it for eleven.
+	release.Released = time.Now().Truncate(24 * time.Hour).Add(48*time.Hour - 13*time.Hour)
+	if err := d.plan(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(90 * time.Minute)
+	if synctest.Wait(); !planned() {
+		t.Fatal("put in at half past one, by the clock from before it was set; want noon")
+	}
+	d.mu.Lock()
+	release.Released = time.Time{}
+	d.mu.Unlock()
+	time.Sleep(10*time.Hour + 25*time.Minute)
+	if synctest.Wait(); !planned() {
+		t.Error("put in before noon")
+	}
+	time.Sleep(10 * time.Minute)
+	if synctest.Wait(); planned() {
+		t.Error("the window has come, and the plan still waits")
 	}
 }

@@ -58,7 +58,7 @@ func run(ctx context.Context, o options) error {
 	}
 	root, err := os.ReadFile(o.root)
 	if err != nil {
-		return fmt.Errorf("%w; this image carries no root of trust and takes no updates; build it with -root", err)
+		return fmt.Errorf("%w; this image carries no root of trust and takes no updates; build it with make image TRUST=root.json", err)
 	}
 	s, err := settings.Read(o.settings)
 	if err != nil {

@@ -22,9 +22,13 @@ func (i *image) bill(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find Go's module cache: %w", err)
 	}
+	scripts, err := spdx.Scripts(filepath.Join(i.root, "mgmt", "web", "libraries.json"))
+	if err != nil {
+		return "", err
+	}
 	license, unknown := spdx.FromCache(strings.TrimSpace(string(cache))), []string(nil)
 	text, err := spdx.JSON(spdx.Source{Name: "wirepatch-" + i.board.Name, Version: release.Version, SHA256: sum(i.firmware), Build: info,
-		Packages: i.packages, License: func(module, version string) string {
+		Packages: i.packages, Scripts: scripts, License: func(module, version string) string {
 			l := license(module, version)
 			if l == "" {
 				unknown = append(unknown, module)
@@ -37,6 +41,6 @@ func (i *image) bill(ctx context.Context) (string, error) {
 	if len(unknown) > 0 {
 		return "", fmt.Errorf("the licences of %s are not known to images/spdx; look at them and add their words there, or do without", strings.Join(unknown, ", "))
 	}
-	return fmt.Sprintf("%d Go modules, %d Debian packages", len(info.Deps), len(i.packages)),
+	return fmt.Sprintf("%d Go modules, %d Debian packages, %d scripts", len(info.Deps), len(i.packages), len(scripts)),
 		writeChanged(filepath.Join(i.out, "wirepatch.spdx.json"), text)
 }

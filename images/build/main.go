@@ -55,6 +55,10 @@ func main() {
 	flag.IntVar(&o.revision, "definitions", 0, "revision of the definitions in this image; packs with a higher one take their place")
 	programs := flag.String("programs", "init,dataplane,mgmt,firmware/updated", "our programs to put in; fewer only while one of them does not compile")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "build: unexpected argument %q; see -help\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	o.programs = strings.Split(*programs, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

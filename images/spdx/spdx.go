@@ -1,6 +1,6 @@
 // Package spdx writes an image's bill of materials as SPDX 2.3 JSON: the Go
-// modules that are linked in, the Debian packages that files were taken from,
-// with versions, checksums and licences. The same input gives the same text.
+// modules that are linked in, the Debian packages that files were taken from, the
+// scripts from npm that pages load, with versions, checksums and licences. The same input gives the same text.
 package spdx
 
 import (
@@ -20,6 +20,7 @@ type Source struct {
 	SHA256   string // of the unified kernel image
 	Build    *debug.BuildInfo
 	Packages []*deb.Package
+	Scripts  []Script
 	// License returns the SPDX identifier of a Go module's licence.
 	License func(module, version string) string
 }
@@ -95,6 +96,10 @@ func JSON(s Source) ([]byte, error) {
 	for _, p := range s.Packages {
 		d.add(element{ID: "SPDXRef-deb-" + id(p.Name), Name: p.Name, Version: p.Version, Declared: debian(p.Name),
 			Checksums: sha256(p.SHA256), Refs: purl("pkg:deb/debian/" + p.Name + "@" + p.Version + "?arch=amd64")}, image, "CONTAINS")
+	}
+	for _, c := range s.Scripts {
+		d.add(element{ID: "SPDXRef-npm-" + id(c.Name), Name: c.Name, Version: c.Version, Declared: c.License,
+			Refs: purl("pkg:npm/" + c.Name + "@" + c.Version)}, image, "CONTAINS")
 	}
 	text, err := json.MarshalIndent(d, "", "\t")
 	return append(text, '\n'), err

@@ -2,6 +2,8 @@ package spdx
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -14,8 +16,13 @@ func TestJSON(t *testing.T) {
 	if !ok {
 		t.Fatal("no build information")
 	}
+	scripts, err := Scripts("../../mgmt/web/libraries.json")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("scripts %v, error %v", scripts, err)
+	}
 	text, err := JSON(Source{Name: "wirepatch-x", Version: "1.2", SHA256: strings.Repeat("a", 64), Build: info,
 		Packages: []*deb.Package{{Name: "linux-image-6.12.1-amd64", Version: "6.12.1-1", SHA256: strings.Repeat("b", 64)}},
+		Scripts:  scripts,
 		License:  func(string, string) string { return "" }})
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +46,32 @@ func TestJSON(t *testing.T) {
 	k := ids["SPDXRef-deb-linux-image-6.12.1-amd64"]
 	if k.Version != "6.12.1-1" || k.Declared != "GPL-2.0-only" || k.Checksums[0].Value != strings.Repeat("b", 64) {
 		t.Errorf("the kernel is %+v; want its version, licence and checksum", k)
+	}
+}
+
+// The versions in the bill are those of the files that pages load.
+func TestScripts(t *testing.T) {
+	const web = "../../mgmt/web/"
+	scripts, err := Scripts(web + "libraries.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"htmx.org": "htmx.min.js", "uplot": "uplot.min.js"}
+	for _, s := range scripts {
+		text, err := os.ReadFile(web + "static/" + files[s.Name])
+		if err != nil {
+			t.Fatalf("%s: %v", s.Name, err)
+		}
+		if !strings.Contains(string(text), s.Version) {
+			t.Errorf("%s is not version %s of %s", files[s.Name], s.Version, s.Name)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "libraries.json")
+	if err := os.WriteFile(file, []byte(`{"dependencies": {"a": "1"}, "licenses": {"b": "MIT"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Scripts(file); err == nil || !strings.Contains(err.Error(), "no licence of a") {
+		t.Errorf("a library without a licence: %v", err)
 	}
 }
 
