@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -44,6 +45,7 @@ import (
 	"wirepatch/mgmt/out"
 	"wirepatch/mgmt/records"
 	"wirepatch/mgmt/report"
+	"wirepatch/mgmt/store"
 	"wirepatch/mgmt/system"
 	"wirepatch/mgmt/upkeep"
 	"wirepatch/mgmt/web"
@@ -85,6 +87,10 @@ func main() {
 	carried := flag.String("carry", "", "`export` what was set up here to standard output, import or check what comes in from standard input, and end")
 	who := flag.String("who", "wirepatch", "with -carry import: who asked for it")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "mgmt: unexpected argument %q; see -help\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	if *verify != "" {
 		os.Exit(verifyAudit(os.Stdout, *verify, *head))
 	}
@@ -123,9 +129,19 @@ func carryOver(how, data, who string) error {
 	return fmt.Errorf("-carry %s: want export, import or check", how)
 }
 
-// verifyAudit checks a log and says what it found; 1 when it was tampered with.
+// verifyAudit checks a log and says what it found; 1 when it was tampered with,
+// 2 when it could not be looked at, which says nothing about the log.
 func verifyAudit(w io.Writer, path, head string) int {
+	if _, err := audit.NewChain(head); err != nil {
+		fmt.Fprintf(w, "%s: not checked: -head: %v\n", path, err)
+		return 2
+	}
 	end, err := audit.Verify(path, head)
+	var unread *fs.PathError
+	if errors.As(err, &unread) {
+		fmt.Fprintf(w, "%s: not checked: %v\n", path, err)
+		return 2
+	}
 	if err != nil {
 		fmt.Fprintf(w, "%s: NOT intact: %v\n", path, err)
 		return 1
@@ -163,7 +179,8 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	trail := audit.New(db, time.Now, log, func(audit.Record) {})
 	trail.Add(audit.Entry{Who: "wirepatch", Action: "start", Object: "management program " + release.Version, Outcome: "done"})
 	go trail.Watch(ctx, spool(o.data))
-	go trail.Keep(ctx, audit.MostOn(partition(o.data)))
+	ran := store.NewRan()
+	go trail.Keep(ctx, audit.MostOn(partition(o.data)), ran)
 	changes := &change.Manager{DB: db, Audit: trail, Keeper: keeper.Client{Path: o.keeper}, Wire: control.Dial(o.control).Status, Now: time.Now}
 	outputs := &out.Sender{DB: db, Events: kept, Audit: trail, Host: hostname, Now: time.Now, Log: log}
 	servers := &inventory.Store{DB: db, Now: time.Now}
@@ -205,6 +222,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	go exposures.Run(ctx, func(err error) { log.Warn("exposures are not worked out", "cause", err) })
 	go keepFound(ctx, o.control, servers, log)
 	go serveSSH(ctx, o, users, trail, changes, log)
+	go changes.Keep(ctx, change.LimitsOn(partition(o.data)), ran, func(err error) { log.Warn("changes are not bounded", "cause", err) })
 	go changes.Run(ctx, func(err error) { log.Warn("change in its window", "cause", err) })
 	err = serve(ctx, site, connlimit.New(l, maxConnections, maxOfOne))
 	end()

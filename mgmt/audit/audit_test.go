@@ -142,13 +142,37 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// Records that the box has run with for their life go, whatever the clock says.
+func TestLife(t *testing.T) {
+	l, path := open(t, t.TempDir())
+	var ran time.Duration
+	clock := &store.Ran{Elapsed: func() time.Duration { return ran }}
+	for _, tt := range []struct {
+		ran   time.Duration
+		first uint64
+	}{{0, 1}, {Life, 1}, {Life + 49*time.Hour, 41}, {Life + 60*time.Hour, 41}} {
+		fill(l, 40)
+		ran = tt.ran
+		old, err := l.older(clock)
+		if err == nil {
+			err = l.Bound(1000, old)
+		}
+		if first, err2 := l.First(); err != nil || err2 != nil || first != tt.first {
+			t.Errorf("after %v the first record is %d, %v, %v; want %d", tt.ran, first, err, err2, tt.first)
+		}
+	}
+	if _, err := Verify(path, ""); err != nil {
+		t.Error(err)
+	}
+}
+
 // A log that has become too long loses its oldest records, and says so in the
 // chain; what is left can still be verified, and joined with what was exported.
 func TestBound(t *testing.T) {
 	l, path := open(t, t.TempDir())
 	for _, n := range []int{40, 60, 35, 35} { // three times over the bound of 100
 		fill(l, n)
-		if err := l.Bound(100); err != nil {
+		if err := l.Bound(100, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,14 +2,18 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"wirepatch/mgmt/store"
 )
 
-// The log is bounded by the number of its records, not by their age: times are the
-// box's clock's, and whoever led that astray could have evidence thrown away. The
+// The log is bounded by the number of its records, and by for how long the box has
+// run since they were written; not by their times, which are the box's clock's:
+// whoever led that astray could have evidence thrown away. The
 // oldest records are removed in one transaction with a new record that says which
 // they were, and the hash of the last of them. So the chain begins behind that
 // hash, and whoever exported the removed part in time can show that it ended there.
@@ -27,13 +31,17 @@ const recordSize = 1 << 10
 // eighth of it is for them.
 func MostOn(bytes int64) uint64 { return uint64(min(Most, max(1000, bytes/8/recordSize))) }
 
-// Keep removes the oldest records whenever there are more than most, until ctx
-// ends.
-func (l *Log) Keep(ctx context.Context, most uint64) {
+// Life is for how long the box runs with a record before it is given up.
+const Life = 10 * 365 * 24 * time.Hour
+
+// Keep removes the oldest records whenever there are more than most, or some have
+// reached the end of their life, until ctx ends.
+func (l *Log) Keep(ctx context.Context, most uint64, ran *store.Ran) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := l.Bound(most); err != nil {
+		old, err := l.older(ran)
+		if err = errors.Join(err, l.Bound(most, old)); err != nil {
 			l.log.Warn("the audit log is not bounded", "cause", err)
 		}
 		select {
@@ -44,9 +52,21 @@ func (l *Log) Keep(ctx context.Context, most uint64) {
 	}
 }
 
+// older is the last record that has reached the end of its life.
+func (l *Log) older(ran *store.Ran) (uint64, error) {
+	end, err := l.Head()
+	if err == nil {
+		err = ran.Note(l.db, "audit", end.Seq)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return ran.Older(l.db, "audit", Life)
+}
+
 // Bound removes the oldest records where there are more than most, and some more,
-// so that it need not do so at each record.
-func (l *Log) Bound(most uint64) error {
+// so that it need not do so at each record; and those up to old.
+func (l *Log) Bound(most, old uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	tx, err := l.db.Write.Begin()
@@ -59,10 +79,18 @@ func (l *Log) Bound(most uint64) error {
 	if err == nil && end.Seq > 0 {
 		err = tx.QueryRow("SELECT seq FROM audit ORDER BY seq LIMIT 1").Scan(&first)
 	}
-	if err != nil || first == 0 || end.Seq-first+1 <= most {
+	if err != nil || first == 0 {
 		return err
 	}
-	upto := Head{Seq: end.Seq - most*9/10}
+	upto, why := Head{Seq: min(old, end.Seq-1)}, fmt.Sprintf("the box has run for %d days since", Life/(24*time.Hour))
+	if end.Seq-first+1 > most {
+		if n := end.Seq - most*9/10; n > upto.Seq {
+			upto.Seq, why = n, fmt.Sprintf("there were more than %d", most)
+		}
+	}
+	if upto.Seq < first {
+		return nil
+	}
 	if err := tx.QueryRow("SELECT hash FROM audit WHERE seq = ?", upto.Seq).Scan(&upto.Hash); err != nil {
 		return fmt.Errorf("audit record %d: %w", upto.Seq, err)
 	}
@@ -71,7 +99,7 @@ func (l *Log) Bound(most uint64) error {
 			return fmt.Errorf("remove audit records %d to %d: %w", first, upto.Seq, err)
 		}
 	}
-	r, err := AddTo(tx, Entry{Time: l.now().UTC(), Who: "wirepatch", Action: cutAction, Object: fmt.Sprintf("records %d to %d were removed, since there were more than %d", first, upto.Seq, most), Detail: upto.String(), Outcome: "done"})
+	r, err := AddTo(tx, Entry{Time: l.now().UTC(), Who: "wirepatch", Action: cutAction, Object: fmt.Sprintf("records %d to %d were removed: %s", first, upto.Seq, why), Detail: upto.String(), Outcome: "done"})
 	if err == nil {
 		err = tx.Commit()
 	}

@@ -41,8 +41,9 @@ type User struct {
 	Recovery []string  `json:"recovery,omitempty"`  // SHA-256 of codes not used yet
 	Reset    time.Time `json:"reset,omitzero"`      // when another set the password: sessions begun before are over
 	Keys     []Key     `json:"keys,omitempty"`      // for SSH
-	GivenBy  string    `json:"given_by,omitempty"`  // who last gave the account, role or password, when it was another
+	GivenBy  string    `json:"given_by,omitempty"`  // who last gave the account, role, password or a key, when it was another
 	Given    time.Time `json:"given,omitzero"`
+	Through  []Hand    `json:"through,omitempty"` // who did before, and whose hands GivenBy was in
 }
 
 // Token is what a program signs in with.
@@ -53,6 +54,7 @@ type Token struct {
 	By      string    `json:"by"`  // user who made it
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
+	Hands   []Hand    `json:"hands,omitempty"` // of who made it, then
 }
 
 // file is users.json.

@@ -29,14 +29,6 @@ func (u *Users) Add(ctx context.Context, name string, role Role, password string
 	})
 }
 
-// Gave notes who gave a user the account, a role, a password or the right to sign in.
-func (u *Users) Gave(name, by string) error {
-	if name == by {
-		return nil
-	}
-	return u.alter(name, func(v *User) { v.GivenBy, v.Given = by, u.now().UTC() })
-}
-
 // SetRole gives a user another role.
 func (u *Users) SetRole(name string, role Role) error {
 	return u.alter(name, func(v *User) { v.Role = role })

@@ -24,7 +24,13 @@ type Session struct {
 	Begun   time.Time // the sign-in
 	Token   string    // to be sent back in every form, against cross-site requests
 	Expires time.Time // at the latest
+	Reset   time.Time // of the user, at the sign-in
 }
+
+// Of says whether the session is of the user as they are now: nobody else has set the
+// password since. The times are not put in order: between them the clock may have
+// been set.
+func (s Session) Of(u User) bool { return s.User == u.Name && s.Reset.Equal(u.Reset) }
 
 // CheckToken compares a form's token in constant time.
 func (s Session) CheckToken(got string) bool {
@@ -59,13 +65,13 @@ func NewID() string {
 }
 
 // Create opens a session of a user and returns its ID, which is not kept.
-func (s *Sessions) Create(user, from string) (id string, _ Session) {
+func (s *Sessions) Create(user User, from string) (id string, _ Session) {
 	id = NewID()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	s.sweep(now)
-	e := &entry{Session{User: user, From: from, Begun: now, Token: NewID(), Expires: now.Add(AbsoluteTimeout)}, now}
+	e := &entry{Session{User: user.Name, From: from, Begun: now, Token: NewID(), Expires: now.Add(AbsoluteTimeout), Reset: user.Reset}, now}
 	s.open[sha256.Sum256([]byte(id))] = e
 	return id, e.Session
 }

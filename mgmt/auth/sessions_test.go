@@ -23,7 +23,7 @@ func TestSessionTimes(t *testing.T) {
 	for _, tt := range tests {
 		c := newClock()
 		s := NewSessions(c.now)
-		id, _ := s.Create("anna", "192.0.2.9")
+		id, _ := s.Create(User{Name: "anna"}, "192.0.2.9")
 		var got bool
 		for range tt.n {
 			c.advance(tt.every)
@@ -40,8 +40,8 @@ func TestSessionTimes(t *testing.T) {
 
 func TestSessionEnds(t *testing.T) {
 	s := NewSessions(newClock().now)
-	id, sess := s.Create("anna", "192.0.2.9")
-	other, _ := s.Create("anna", "192.0.2.9")
+	id, sess := s.Create(User{Name: "anna"}, "192.0.2.9")
+	other, _ := s.Create(User{Name: "anna"}, "192.0.2.9")
 	if id == other || len(id) < 43 {
 		t.Errorf("IDs %q, %q; want different ones of 256 bits", id, other)
 	}
@@ -63,11 +63,11 @@ func TestSessionEnds(t *testing.T) {
 func TestSessionsBounded(t *testing.T) {
 	c := newClock()
 	s := NewSessions(c.now)
-	first, _ := s.Create("anna", "192.0.2.9")
+	first, _ := s.Create(User{Name: "anna"}, "192.0.2.9")
 	var used string
 	for i := range 10 * maxSessions {
 		c.advance(time.Second)
-		if id, _ := s.Create("anna", "192.0.2.9"); i == 0 {
+		if id, _ := s.Create(User{Name: "anna"}, "192.0.2.9"); i == 0 {
 			used = id
 		}
 		if _, ok := s.Get(used, true); !ok {
@@ -84,9 +84,9 @@ func TestSessionsBounded(t *testing.T) {
 
 func TestSessionsOfAUser(t *testing.T) {
 	s := NewSessions(newClock().now)
-	mine, _ := s.Create("anna", "192.0.2.9")
-	s.Create("anna", "192.0.2.10")
-	other, _ := s.Create("bert", "192.0.2.9")
+	mine, _ := s.Create(User{Name: "anna"}, "192.0.2.9")
+	s.Create(User{Name: "anna"}, "192.0.2.10")
+	other, _ := s.Create(User{Name: "bert"}, "192.0.2.9")
 	if got := s.Of("anna"); len(got) != 2 {
 		t.Errorf("Of(anna) = %v; want two", got)
 	}

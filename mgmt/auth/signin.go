@@ -41,7 +41,7 @@ func (u *Users) SignIn(ctx context.Context, name, password, code string) (User, 
 		}
 	}
 	got, ok := u.Get(name)
-	if !ok {
+	if !ok || !got.Reset.Equal(v.Reset) { // another has set the password meanwhile
 		return User{}, ErrRefused
 	}
 	return got, nil
@@ -148,7 +148,11 @@ func (u *Users) NewToken(name string, role Role, by string, valid time.Duration)
 			return ErrMany
 		}
 		now := u.now().UTC()
-		f.Tokens = append(f.Tokens, Token{name, role, sum(text), by, now, now.Add(valid)})
+		t := Token{Name: name, Role: role, Sum: sum(text), By: by, Created: now, Expires: now.Add(valid)}
+		if maker := f.user(by); maker != nil {
+			t.Hands = maker.Hands()
+		}
+		f.Tokens = append(f.Tokens, t)
 		return nil
 	})
 }
@@ -162,7 +166,7 @@ func (u *Users) Tokens() []Token {
 	defer u.mu.Unlock()
 	all := slices.Clone(u.file.Tokens)
 	for i := range all {
-		all[i].Sum = ""
+		all[i].Sum, all[i].Hands = "", nil
 	}
 	return all
 }

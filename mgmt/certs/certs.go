@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"math/big"
 	"net"
 	"net/netip"
@@ -50,8 +51,10 @@ type Certificate struct {
 // belong together (a power cut between the two writes), it makes new ones for
 // what names returns.
 func Load(dir string, names func() Names) (*Certificate, error) {
-	if err := finish(dir); err != nil {
+	if pair, err := finish(dir); err != nil {
 		return nil, err
+	} else if pair != nil {
+		return &Certificate{TLS: *pair, Fingerprint: fingerprint(pair.Certificate[0])}, nil
 	}
 	certPEM, err1 := os.ReadFile(filepath.Join(dir, certName))
 	keyPEM, err2 := os.ReadFile(filepath.Join(dir, keyName))
@@ -85,28 +88,37 @@ const (
 )
 
 // save writes two files so that a power cut leaves either pair: what stands in
-// the third is finished at the next start.
+// the third is finished at the next start. Where the disk has no room, the pair
+// before stays.
 func save(dir string, certPEM, keyPEM []byte) error {
 	next := append(append([]byte{}, certPEM...), keyPEM...)
 	if err := atomicfile.Write(filepath.Join(dir, nextName), next, 0o600); err != nil {
 		return err
 	}
-	if err := errors.Join(
-		atomicfile.Write(filepath.Join(dir, keyName), keyPEM, 0o600),
-		atomicfile.Write(filepath.Join(dir, certName), certPEM, 0o644)); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, keyName), keyPEM, 0o600); err != nil {
+		return errors.Join(err, atomicfile.Remove(filepath.Join(dir, nextName)))
+	}
+	return saveCert(dir, certPEM)
+}
+
+// saveCert writes the second file, which ends what save has begun.
+func saveCert(dir string, certPEM []byte) error {
+	if err := atomicfile.Write(filepath.Join(dir, certName), certPEM, 0o644); err != nil {
 		return err
 	}
 	return atomicfile.Remove(filepath.Join(dir, nextName))
 }
 
-// finish does what a power cut has interrupted.
-func finish(dir string) error {
+// finish does what a power cut has interrupted, and returns the pair that it was
+// about. A disk without room keeps that for the next start, not the page from
+// starting.
+func finish(dir string) (*tls.Certificate, error) {
 	next, err := os.ReadFile(filepath.Join(dir, nextName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var certPEM, keyPEM []byte
 	for p, rest := pem.Decode(next); p != nil; p, rest = pem.Decode(rest) {
@@ -116,10 +128,17 @@ func finish(dir string) error {
 			keyPEM = append(keyPEM, pem.EncodeToMemory(p)...)
 		}
 	}
-	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
-		return atomicfile.Remove(filepath.Join(dir, nextName))
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, atomicfile.Remove(filepath.Join(dir, nextName))
 	}
-	return save(dir, certPEM, keyPEM)
+	if err = atomicfile.Write(filepath.Join(dir, keyName), keyPEM, 0o600); err == nil {
+		err = saveCert(dir, certPEM)
+	}
+	if err != nil {
+		log.Printf("the certificate is put in place at the next start: %v", err)
+	}
+	return &pair, nil
 }
 
 func generate(n Names) (certPEM, keyPEM []byte, _ error) {

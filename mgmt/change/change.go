@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"wirepatch/board/keeper"
+	"wirepatch/mgmt/auth"
 )
 
 // State of a change. Each arrow is a method:
@@ -57,8 +58,10 @@ type Change struct {
 	Requester string `json:"requester"`
 	// Authors are all whose work it is: who edited, who asked, and the people behind
 	// their tokens. None of them can approve it.
-	Authors   []string  `json:"authors,omitempty"`
-	Requested time.Time `json:"requested"`
+	Authors []string `json:"authors,omitempty"`
+	// Hands are those who may have acted in their names.
+	Hands     []auth.Hand `json:"hands,omitempty"`
+	Requested time.Time   `json:"requested"`
 	// The plan: from this text to that one. Plan is its hash; what was approved
 	// is that and nothing else.
 	// Kind is what the change is of: "" the settings; else Value is what is to be,
@@ -68,7 +71,7 @@ type Change struct {
 	Base   string `json:"base"`
 	Text   string `json:"text"`
 	Plan   string `json:"plan"`
-	Needed int    `json:"needed"` // approvals by others, as the policy was
+	Needed int    `json:"needed"` // approvals by others, as the policy was, and not fewer than it came to want meanwhile
 	// From and To are the window; zero: at once.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
@@ -97,10 +100,11 @@ type Step struct {
 // Draft is what is being edited: one for the whole box, so that nobody works
 // against another unseen.
 type Draft struct {
-	Base    string    `json:"base"` // text that it began from
-	Text    string    `json:"text"`
-	Authors []string  `json:"authors"` // those behind tokens, too
-	Since   time.Time `json:"since"`
+	Base    string      `json:"base"` // text that it began from
+	Text    string      `json:"text"`
+	Authors []string    `json:"authors"` // those behind tokens, too
+	Hands   []auth.Hand `json:"hands,omitempty"`
+	Since   time.Time   `json:"since"`
 }
 
 // What may stand in the way. The text is shown to the user.
@@ -109,7 +113,7 @@ var (
 	ErrNoDraft  = errors.New("nothing is pending")
 	ErrState    = errors.New("the change is not in a state in which that can be done")
 	ErrOwn      = errors.New("whoever asked for a change or edited it, also by a token, cannot approve it; another must")
-	ErrGiven    = errors.New("your account, role or password was given to you by who asked for this change or edited it, since or less than a day before; another must approve it")
+	ErrGiven    = errors.New("since this change, or less than a day before, who asked for it or edited it gave you your account, role, password or key, or you gave them theirs, or one person gave both; another must approve it")
 	ErrTwice    = errors.New("you have approved this change already")
 	ErrOutdated = errors.New("the settings have been changed since; discard this and begin anew")
 	ErrPlan     = errors.New("the change is not the one that you looked at; look again")

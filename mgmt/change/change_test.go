@@ -28,6 +28,39 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// Who raises how many must approve, raises it for what waits, too: else the change
+// that lowers it again would still go through with the few.
+func TestMoreApprovals(t *testing.T) {
+	m := aged(t, 0)
+	ask := func(n int) *Change {
+		t.Helper()
+		c, err := m.SetApprovals(t.Context(), Who{Name: "boss"}, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ask(1)
+	c := ask(0)
+	if c == nil || c.State != Submitted || c.Needed != 1 {
+		t.Fatalf("fewer approvals: %+v; want a change that needs one", c)
+	}
+	ask(2)
+	c, err := m.Approve(t.Context(), Who{Name: "one"}, c.ID, c.Plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.State != Submitted || c.Needed != 2 {
+		t.Errorf("after one approval: %s, needs %d; want that it waits for the other of two", c.State, c.Needed)
+	}
+	if c, err = m.Approve(t.Context(), Who{Name: "other"}, c.ID, c.Plan); err != nil || c.State != Done {
+		t.Errorf("after two approvals: %+v, %v; want it done", c, err)
+	}
+	if n, err := m.Approvals(); n != 0 || err != nil {
+		t.Errorf("%d must approve, %v; want none", n, err)
+	}
+}
+
 func TestDifferences(t *testing.T) {
 	want, err := settings.Parse([]byte("[service web]\naddress=10.0.0.1\nport=80\n[service mail]\naddress=10.0.0.2\nport=80\n[patch A]\nmode=shadow\nmode.web=correct\n"))
 	if err != nil {

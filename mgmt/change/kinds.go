@@ -14,7 +14,7 @@ func (m *Manager) applyApprovals(who Who, c *Change) error {
 		return m.end(who, c, Failed, fmt.Sprintf("%.20q is no number of approvals", c.Value))
 	}
 	return m.step(who, "policy.approvals", fmt.Sprintf("change %d", c.ID), func(tx *sql.Tx) (string, error) {
-		note, err := setApprovals(tx, n, m.Now())
+		note, err := m.setApprovals(tx, n)
 		if err != nil {
 			return "", err
 		}

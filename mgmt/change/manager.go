@@ -16,6 +16,7 @@ import (
 	"wirepatch/board/settings"
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/audit"
+	"wirepatch/mgmt/auth"
 	"wirepatch/mgmt/store"
 )
 
@@ -52,9 +53,8 @@ type Who struct {
 	Name, Role, From string
 	// Person is who made the token that takes the step; "" when a person does.
 	Person string
-	// GivenBy is who gave a person their account, role or password, at Given.
-	GivenBy string
-	Given   time.Time
+	// Hands are those who may act in the name of a person, or of who made the token.
+	Hands []auth.Hand
 }
 
 // join adds who takes a step, and the person behind a token, to those who did.
@@ -162,7 +162,7 @@ func (m *Manager) Edit(ctx context.Context, who Who, what string, edit func(text
 			_, err := tx.Exec("DELETE FROM draft")
 			return "nothing is pending any more", err
 		}
-		d.Authors = who.join(d.Authors)
+		d.Authors, d.Hands = who.join(d.Authors), auth.JoinHands(d.Hands, who.Hands)
 		body, err := json.Marshal(d)
 		if err != nil {
 			return "", err
@@ -208,8 +208,8 @@ func approvals(row *sql.Row) (int, error) {
 }
 
 // SetApprovals changes how many must approve. Fewer than now is itself a change
-// that as many as now must approve, and is returned. Changes under way keep what
-// was in force when they were submitted.
+// that as many as now must approve, and is returned. More are wanted of the changes
+// that wait, too.
 func (m *Manager) SetApprovals(ctx context.Context, who Who, n int) (*Change, error) {
 	if n < 0 || n > MaxApprovals {
 		return nil, fmt.Errorf("%w: 0 to %d others may have to approve", ErrInput, MaxApprovals)
@@ -223,18 +223,34 @@ func (m *Manager) SetApprovals(ctx context.Context, who Who, n int) (*Change, er
 	if n < old {
 		return m.propose(ctx, who, OfApprovals, strconv.Itoa(n), fmt.Sprintf("others who must approve: %d → %d", old, n))
 	}
-	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return setApprovals(tx, n, m.Now()) })
+	return nil, m.step(who, "policy.approvals", "", func(tx *sql.Tx) (string, error) { return m.setApprovals(tx, n) })
 }
 
-func setApprovals(tx *sql.Tx, n int, now time.Time) (string, error) {
+// setApprovals does so; m.mu is held.
+func (m *Manager) setApprovals(tx *sql.Tx, n int) (string, error) {
 	old, err := approvals(tx.QueryRow(selectApprovals))
 	if err == nil {
 		err = putPolicy(tx, "approvals", strconv.Itoa(n))
 	}
 	if err == nil && old == 0 {
-		err = putPolicy(tx, wantedSince, now.UTC().Format(time.RFC3339Nano))
+		err = putPolicy(tx, wantedSince, m.Now().UTC().Format(time.RFC3339Nano))
 	}
-	return fmt.Sprintf("%d → %d", old, n), err
+	if err != nil {
+		return "", err
+	}
+	open, err := m.Open()
+	if err != nil {
+		return "", err
+	}
+	for _, c := range open {
+		if c.State == Submitted && c.Needed < n {
+			c.Needed = n
+			if err := save(tx, c); err != nil {
+				return "", err
+			}
+		}
+	}
+	return fmt.Sprintf("%d → %d", old, n), nil
 }
 
 // wantedSince is since when approvals are wanted: who was made an approver before
@@ -246,9 +262,9 @@ func putPolicy(tx *sql.Tx, key, value string) error {
 	return err
 }
 
-// givenBefore is how long before a change its approver must have had the account, if
-// one of its authors gave it: nobody makes an approver for a change of their own
-// without a day in which others can see it.
+// givenBefore is how long before a change accounts must have been given for who gave
+// them, and who got them, to be different people: nobody makes an approver for a change
+// of their own, or somebody to ask for it, without a day in which others can see it.
 const givenBefore = 24 * time.Hour
 
 // Approvable says why somebody cannot approve a change that waits for it; nil: they can.
@@ -265,7 +281,13 @@ func (m *Manager) Approvable(who Who, c *Change) error {
 		return err
 	}
 	since, _ := time.Parse(time.RFC3339, text) // one that cannot be read excuses nobody
-	if c.Of(who.GivenBy) && !who.Given.Before(since) && who.Given.After(c.Requested.Add(-givenBefore)) {
+	counts := func(h auth.Hand) bool {
+		return !h.At.Before(since) && h.At.After(c.Requested.Add(-givenBefore))
+	}
+	of := func(name string) bool {
+		return name == "" || c.Of(name) || slices.ContainsFunc(c.Hands, func(h auth.Hand) bool { return counts(h) && (h.Name == name || h.Name == "") })
+	}
+	if of(who.Name) || slices.ContainsFunc(who.Hands, func(h auth.Hand) bool { return counts(h) && of(h.Name) }) {
 		return ErrGiven
 	}
 	return nil

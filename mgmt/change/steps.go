@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wirepatch/board/keeper"
+	"wirepatch/mgmt/auth"
 )
 
 // Request is what somebody wants done with the draft.
@@ -44,7 +45,7 @@ func (m *Manager) Submit(ctx context.Context, who Who, r Request) (*Change, erro
 		case !from.IsZero() && to.Sub(from) < applyTime:
 			return "", fmt.Errorf("%w: a change may take %s, so its window must be as long", ErrInput, applyTime)
 		}
-		c.Base, c.Text, c.Authors = d.Base, d.Text, who.join(d.Authors)
+		c.Base, c.Text, c.Authors, c.Hands = d.Base, d.Text, who.join(d.Authors), auth.JoinHands(d.Hands, who.Hands)
 		if err := enter(tx, c); err != nil {
 			return "", err
 		}
@@ -86,7 +87,7 @@ func (m *Manager) Propose(ctx context.Context, who Who, kind Kind, value, reason
 
 // propose does so; m.mu is held.
 func (m *Manager) propose(ctx context.Context, who Who, kind Kind, value, reason string) (*Change, error) {
-	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Authors: who.join(nil), Requested: m.Now().UTC()}
+	c := &Change{State: Submitted, Kind: kind, Value: value, Reason: strings.TrimSpace(reason), Requester: who.Name, Authors: who.join(nil), Hands: who.Hands, Requested: m.Now().UTC()}
 	if c.Reason == "" || len(c.Reason) > 2000 || len(value) > 500 {
 		return nil, fmt.Errorf("%w: say why, in up to 2000 characters", ErrInput)
 	}

@@ -34,7 +34,7 @@ func (m *Menu) people(ctx context.Context) error {
 		return err
 	}
 	what, err := m.changeUser(ctx, n, name)
-	if err == nil && slices.Contains([]string{"user.password", "user.enable", "user.add"}, what) {
+	if err == nil && slices.Contains([]string{"user.password", "user.enable", "user.add", "user.key.add"}, what) {
 		err = m.box.Users.Gave(name, m.user.Name)
 	}
 	if errors.Is(err, errStop) || ends(err) {

@@ -111,7 +111,7 @@ func (m *Menu) still() error {
 		return nil
 	}
 	now, ok := m.box.Users.Get(m.user.Name)
-	if !ok || now.Reset.After(m.user.Reset) {
+	if !ok || !now.Reset.Equal(m.user.Reset) {
 		return errOut
 	}
 	m.user = now

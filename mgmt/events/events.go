@@ -18,7 +18,7 @@ import (
 type Limits struct {
 	Records uint64
 	Bytes   int64
-	Age     time.Duration
+	Age     time.Duration // for which the box has run since
 }
 
 // DefaultLimits hold a year of a busy wire.
@@ -59,6 +59,8 @@ type Store struct {
 	queue  chan entry
 	done   chan struct{} // closed once Run has ended
 	lost   atomic.Uint64 // records that were never written
+	ran    *store.Ran
+	looked time.Duration // of ran, when it was last noted
 
 	mu      sync.RWMutex // held for reading while db is used
 	db      *store.DB
@@ -75,7 +77,7 @@ type entry struct {
 
 // Open opens the store in path. It always gives one; Health says how good.
 func Open(path string, limits Limits, log *slog.Logger) (*Store, error) {
-	s := &Store{path: path, limits: limits, log: log, queue: make(chan entry, queueLength), done: make(chan struct{})}
+	s := &Store{path: path, limits: limits, log: log, queue: make(chan entry, queueLength), done: make(chan struct{}), ran: store.NewRan(), looked: -noteEvery}
 	return s, s.open()
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"wirepatch/dataplane/control"
 	"wirepatch/dataplane/session"
+	"wirepatch/mgmt/store"
 	"wirepatch/mgmt/wire"
 )
 
@@ -145,7 +146,14 @@ func TestBounded(t *testing.T) {
 	} {
 		s := open(t, filepath.Join(t.TempDir(), "e.db"), limits)
 		fill(t, s, 1, 9_000)
-		if err := s.prune(start.Add(9_000*time.Second + 23*time.Hour)); err != nil {
+		var ran time.Duration
+		s.ran, s.looked = &store.Ran{Elapsed: func() time.Duration { return ran }}, -noteEvery
+		if err := s.prune(); err != nil {
+			t.Fatal(err)
+		}
+		ran = 2*limits.Age + 24*time.Hour
+		fill(t, s, 9_001, 9_100)
+		if err := s.prune(); err != nil {
 			t.Fatal(err)
 		}
 		h := s.Health()
@@ -158,6 +166,78 @@ func TestBounded(t *testing.T) {
 		}
 		if got, _ := s.Tallies(t.Context(), start, start.Add(time.Hour)); len(got) == 0 {
 			t.Errorf("%s: the tallies are given up too; want them kept", name)
+		}
+	}
+}
+
+// A clock that jumps ahead by years makes nothing old; time that the box runs does.
+func TestClockMakesNothingOld(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "e.db"), Limits{Records: 1 << 40, Bytes: 1 << 40, Age: 24 * time.Hour})
+	var ran time.Duration
+	s.ran = &store.Ran{Elapsed: func() time.Duration { return ran }}
+	oldest := func(when string, want uint64) {
+		t.Helper()
+		if err := s.prune(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Health().Oldest; got != want {
+			t.Errorf("%s: the oldest is %d; want %d", when, got, want)
+		}
+	}
+	fill(t, s, 1, 3_000)
+	ahead := start
+	start = start.AddDate(30, 0, 0) // as a forged answer of a time server has it
+	fill(t, s, 3_001, 9_000)
+	start = ahead
+	oldest("the clock was thirty years ahead", 1)
+	ran += 47 * time.Hour
+	oldest("not yet two days", 1)
+	ran += 2 * time.Hour
+	oldest("more than a day, in whole days", 8_000)
+}
+
+// Room is made also while it cannot be noted for how long the box has run.
+func TestRoomWithoutNote(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "e.db"), Limits{Records: 4_000, Bytes: 1 << 40, Age: 24 * time.Hour})
+	if _, err := s.db.Write.Exec("CREATE TABLE ran(no INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 1, 9_000)
+	if err := s.prune(); err == nil {
+		t.Error("prune = nil; want it said that nothing was noted")
+	}
+	if h := s.Health(); h.Records > 4_000 {
+		t.Errorf("%d records are kept; want 4000 at most", h.Records)
+	}
+}
+
+func TestTalliesBounded(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "e.db"), DefaultLimits)
+	for hour := range 24 * 20 {
+		if _, err := s.db.Write.Exec("INSERT INTO tally VALUES (?, 'WP-1', 'a', 'correct', 'set', 3)", start.Unix()/3600/24*24+int64(hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := func() (n, rows uint64) {
+		t.Helper()
+		list, err := s.Hours(t.Context(), start.AddDate(-1, 0, 0), start.AddDate(1, 0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range list {
+			n += h.Count
+		}
+		return n, uint64(len(list))
+	}
+	for _, tt := range []struct {
+		most      int
+		sum, rows uint64
+	}{{480, 1440, 480}, {479, 1440, 250}, {100, 270, 90}} { // ten days by the day; then what is newest
+		if err := s.boundTallies(tt.most); err != nil {
+			t.Fatal(err)
+		}
+		if n, rows := sum(); n != tt.sum || rows != tt.rows {
+			t.Errorf("at most %d: %d corrections in %d rows; want %d in %d", tt.most, n, rows, tt.sum, tt.rows)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (s *Store) Run(ctx context.Context) {
 		case e := <-s.queue:
 			s.write(s.fill(ctx, e))
 		case <-tidy.C:
-			s.report(s.prune(time.Now()))
+			s.report(s.prune())
 		case <-ctx.Done():
 			s.flush()
 			s.mu.Lock()
@@ -180,18 +180,22 @@ func host(s string) string {
 	return s
 }
 
-// prune gives up the oldest blocks while a limit is passed.
-func (s *Store) prune(now time.Time) error {
+// noteEvery is how often it is noted for how long the box has run.
+const noteEvery = 10 * time.Minute
+
+// prune gives up the oldest blocks while a limit is passed. A block's age is what the
+// box has run for since its last record, not what the box's clock says of it.
+func (s *Store) prune() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	limit := s.limits.Bytes
 	if s.db.Path == "" {
 		limit = min(limit, memoryBytes)
 	}
+	old, noted := s.older() // a full disk takes no note; making room is then all the more needed
 	for range 100 {
 		var first, last uint64
-		var newest int64
-		err := s.db.Read.QueryRow("SELECT min(seq), (SELECT max(seq) FROM record), (SELECT last FROM block ORDER BY id LIMIT 1) FROM record HAVING min(seq) IS NOT NULL").Scan(&first, &last, &newest)
+		err := s.db.Read.QueryRow("SELECT min(seq), (SELECT max(seq) FROM record) FROM record HAVING min(seq) IS NOT NULL").Scan(&first, &last)
 		if err != nil {
 			return noRows(err)
 		}
@@ -199,15 +203,34 @@ func (s *Store) prune(now time.Time) error {
 		if err != nil {
 			return err
 		}
-		old := now.Sub(time.UnixMicro(newest)) > s.limits.Age && last/blockSize > first/blockSize
-		if last-first < s.limits.Records && bytes <= limit && !old {
-			return nil
+		next := (first/blockSize + 1) * blockSize
+		if last-first < s.limits.Records && bytes <= limit && next > old {
+			break
 		}
-		if err := s.drop((first/blockSize + 1) * blockSize); err != nil {
+		if err := s.drop(next); err != nil {
 			return err
 		}
 	}
-	return nil
+	return noted
+}
+
+// older is the number of the last record that has reached the limit of age. From time
+// to time it notes for how long the box has run, and bounds the tallies.
+func (s *Store) older() (uint64, error) {
+	if now := s.ran.Elapsed(); now-s.looked >= noteEvery {
+		var last uint64
+		if err := s.db.Read.QueryRow("SELECT coalesce(max(seq), 0) FROM record").Scan(&last); err != nil {
+			return 0, err
+		}
+		if err := s.ran.Note(s.db, "event", last); err != nil {
+			return 0, err
+		}
+		if err := s.boundTallies(mostTallies); err != nil {
+			return 0, err
+		}
+		s.looked = now
+	}
+	return s.ran.Older(s.db, "event", s.limits.Age)
 }
 
 // drop deletes the records below seq.

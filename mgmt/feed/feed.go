@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -154,6 +156,7 @@ func (p *Puller) Soon(name string) error {
 
 // Run fetches what is due until ctx ends.
 func (p *Puller) Run(ctx context.Context) {
+	p.sweep()
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for {
@@ -163,6 +166,14 @@ func (p *Puller) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// sweep removes what a fetch left that a power cut ended.
+func (p *Puller) sweep() {
+	left, _ := filepath.Glob(filepath.Join(p.Folder, unfinished)) // the pattern is a good one
+	for _, path := range left {
+		_ = os.Remove(path) // what stays is tried again at the next start
 	}
 }
 

@@ -3,6 +3,7 @@ package feed
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -207,6 +208,39 @@ func TestCSAFFolder(t *testing.T) {
 	b.put("/one.json", csaf(9))
 	if f = b.pull(Feed{Kind: "csaf", URL: b.server.URL + "/one.json"}); f.Error != "" || f.Got != 1 {
 		t.Errorf("a single document: %+v", f)
+	}
+}
+
+// A document that was taken back keeps those behind it from nobody; one that is not
+// there yet is waited for.
+func TestCSAFDocumentGone(t *testing.T) {
+	b := newBench(t)
+	recent := b.now.Add(-time.Hour).Format(time.RFC3339)
+	b.put("/csaf/changes.csv", "\"2026/d.json\",\""+recent+"\"\n\"2026/b.json\",\"2026-01-02T00:00:00Z\"\n\"2026/a.json\",\"2026-01-01T00:00:00Z\"\n")
+	b.put("/csaf/2026/b.json", csaf(2))
+	f := b.pull(Feed{Kind: "csaf", URL: b.server.URL + "/csaf/"})
+	if !strings.Contains(f.Error, "404") || b.known() != 1 || f.Upto.Month() != time.January {
+		t.Errorf("%+v, %d known; want what stands behind the one that is gone", f, b.known())
+	}
+	b.put("/csaf/2026/d.json", csaf(4))
+	b.now = b.now.Add(2 * time.Hour)
+	if f = b.again(); f.Error != "" || b.known() != 2 {
+		t.Errorf("%+v, %d known; want the one that came late", f, b.known())
+	}
+}
+
+// What a power cut leaves of a fetch is removed.
+func TestUnfinishedIsRemoved(t *testing.T) {
+	b := newBench(t)
+	left := filepath.Join(b.puller.Folder, "feed-123.tmp")
+	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	b.puller.Run(ctx)
+	if _, err := os.Stat(left); err == nil {
+		t.Error("half a file takes room for good")
 	}
 }
 

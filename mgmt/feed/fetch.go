@@ -38,6 +38,16 @@ const (
 	batch        = 500 // advisories in one transaction
 )
 
+// unfinished is the name of what is being fetched.
+const unfinished = "feed-*.tmp"
+
+// errGone says that there is no such file.
+var errGone = errors.New("it is not there")
+
+// settled is after how long a document that its folder names and that is not there
+// will not be: before, the folder may be about to be filled.
+const settled = 7 * 24 * time.Hour
+
 // errSame says that nothing has changed since.
 var errSame = errors.New("the same as before")
 
@@ -53,7 +63,7 @@ func (p *Puller) fetch(ctx context.Context, f *Feed) (int, error) {
 	if f.Kind == "csaf" && strings.HasSuffix(f.URL, "/") {
 		return p.fetchFolder(ctx, c, f)
 	}
-	file, err := os.CreateTemp(p.Folder, "feed-*.tmp")
+	file, err := os.CreateTemp(p.Folder, unfinished)
 	if err != nil {
 		return 0, fmt.Errorf("no room for what is fetched: %w", err)
 	}
@@ -112,6 +122,8 @@ func download(ctx context.Context, c *http.Client, address, tag string, limit in
 	switch {
 	case resp.StatusCode == http.StatusNotModified && tag != "":
 		return tag, errSame
+	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
+		return "", fmt.Errorf("%s answers %s: %w", Shown(address), resp.Status, errGone)
 	case resp.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("%s answers %s", Shown(address), resp.Status)
 	}
@@ -246,15 +258,16 @@ func (p *Puller) fetchFolder(ctx context.Context, c *http.Client, f *Feed) (n in
 		}
 		fetched++
 		var text bytes.Buffer
-		if _, err := download(ctx, c, f.URL+d.name, "", maxDocument, &text); err != nil {
-			return n, err
+		var list []inventory.Advisory
+		_, err := download(ctx, c, f.URL+d.name, "", maxDocument, &text)
+		if err == nil {
+			list, err = inventory.ReadAdvisories(text.Bytes())
 		}
-		list, err := inventory.ReadAdvisories(text.Bytes())
 		if err == nil {
 			err = p.put(list)
 		}
 		switch {
-		case errors.Is(err, inventory.ErrInput): // one that cannot be read keeps nobody from the others
+		case errors.Is(err, inventory.ErrInput), errors.Is(err, errGone) && p.Now().Sub(d.at) > settled: // one that cannot be read, or was taken back, keeps nobody from the others
 			faults = append(faults, fmt.Errorf("%.80s: %w", d.name, err))
 		case err != nil:
 			return n, err

@@ -22,9 +22,10 @@ func Products(folder string) map[string]Definition {
 			continue
 		}
 		var d struct {
-			ID      string
-			Proof   string
-			Product struct {
+			ID       string
+			Proof    string
+			Protocol string
+			Product  struct {
 				Name, CPE string
 				Affected  []string
 			}
@@ -32,7 +33,7 @@ func Products(folder string) map[string]Definition {
 		if yaml.Unmarshal(text, &d) != nil || d.ID == "" {
 			continue
 		}
-		all[d.ID] = Definition{CPE: d.Product.CPE, Product: d.Product.Name, Affected: d.Product.Affected, Proof: d.Proof}
+		all[d.ID] = Definition{CPE: d.Product.CPE, Product: d.Product.Name, Protocol: d.Protocol, Affected: d.Product.Affected, Proof: d.Proof}
 	}
 	return all
 }

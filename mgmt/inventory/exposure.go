@@ -31,6 +31,7 @@ type Definition struct {
 	control.Definition
 	CPE      string
 	Product  string
+	Protocol string
 	Affected []string
 	Proof    string
 }
@@ -235,61 +236,11 @@ func (m matcher) judge(s Server, c Component, cve, title, affected, why string, 
 	return e
 }
 
-// standIn finds the inline patch for a vulnerability in front of a server, by
-// what the running wire says.
-func (m matcher) standIn(e *Exposure, address netip.Addr) {
-	for _, d := range m.definitions {
-		if !slices.Contains(d.Vulnerabilities, e.CVE) {
-			continue
-		}
-		e.Definition, e.Proof = d.ID, d.Proof
-		if d.Error != "" {
-			e.Why = append(e.Why, d.ID+" is set aside: "+d.Error)
-			continue
-		}
-		if m.status == nil {
-			e.Why = append(e.Why, "the dataplane does not answer, so no inline patch counts")
-			continue
-		}
-		for _, v := range m.status.Services {
-			if !Covers(v.Address, address) {
-				continue
-			}
-			mode := d.Mode
-			if own, ok := d.Services[v.Name]; ok {
-				mode = own
-			}
-			if rankMode(mode) > rankMode(e.Mode) {
-				e.Service, e.Mode, e.Fail = v.Name, mode, v.Fail
-			}
-		}
-		if e.Service == "" {
-			e.Why = append(e.Why, "there is "+d.ID+", but no protected service has this server's address")
-		} else {
-			e.Why = append(e.Why, d.ID+" is "+e.Mode+" in service "+e.Service+" on the running wire; proof: "+orNone(d.Proof))
-		}
-	}
-	if e.Definition == "" {
-		e.Why = append(e.Why, "there is no inline patch for it")
-	}
-}
-
-func rankMode(mode string) int { return slices.Index([]string{"", "off", "shadow", "correct"}, mode) }
-
 func orNone(s string) string {
 	if s == "" {
 		return "none"
 	}
 	return s
-}
-
-// Covers says whether a service's address or prefix has the server's.
-func Covers(service string, address netip.Addr) bool {
-	if a, err := netip.ParseAddr(service); err == nil {
-		return a.Unmap() == address
-	}
-	p, err := netip.ParsePrefix(service)
-	return err == nil && p.Contains(address)
 }
 
 var purlTypes = map[string]string{"npm": "npm", "Go": "golang", "PyPI": "pypi", "crates.io": "cargo", "Packagist": "composer", "RubyGems": "gem", "NuGet": "nuget", "Maven": "maven", "Hex": "hex"}
@@ -321,6 +272,8 @@ func (x Affect) affected(c Component) (state, why string) {
 		return "perhaps", "which versions of " + c.Name + " are affected is not said in a form that is known here"
 	case x.Unknown:
 		return "perhaps", "the order of " + x.Ecosystem + "'s versions is not known here, and " + c.Version + " is not listed"
+	case len(x.Versions)+len(x.Ranges) == 0: // as where only what is fixed is listed, or commits
+		return "perhaps", "no version of " + c.Name + " is named as affected, and " + c.Version + " is not listed as fixed"
 	}
 	return "no", c.Name + " " + c.Version + " is neither listed nor in " + strings.Join(x.Ranges, ", ")
 }

@@ -188,7 +188,8 @@ func (s *Store) Servers() ([]Server, error) {
 	return all, rows.Err()
 }
 
-// PutAdvisories adds advisories or replaces older ones of the same source. When
+// PutAdvisories adds advisories or replaces older ones of the same source, and forgets
+// those that were withdrawn. When
 // an advisory became known here is kept: days of exposure count from it.
 func (s *Store) PutAdvisories(list []Advisory) error {
 	tx, err := s.DB.Write.Begin()
@@ -197,6 +198,12 @@ func (s *Store) PutAdvisories(list []Advisory) error {
 	}
 	defer tx.Rollback()
 	for _, a := range list {
+		if a.Withdrawn {
+			if _, err := tx.Exec("DELETE FROM advisory WHERE id = ?", a.Key()); err != nil {
+				return err
+			}
+			continue
+		}
 		body, err := json.Marshal(a)
 		if err != nil {
 			return err

@@ -21,6 +21,8 @@ func TestCompare(t *testing.T) {
 		{"1.0.0-rc1", "1.0.0", -1}, {"1.0.0-rc1", "1.0.0-rc2", -1}, {"1.0.0-alpha", "1.0.0-beta", -1}, {"2.4.57-2+deb12u1", "2.4.57-2", 0},
 		{"1.2-1~deb12u1", "1.2-1", -1}, {"10.0", "9.9", 1}, {"1.1.1w", "1.1.1", 1}, {"1.1.1v", "1.1.1w", -1}, {"0.2.4", "0.2.5", -1},
 		{"9.4.0.v20161208", "9.4.1", -1}, {"", "1", -1}, {"007", "7", 0}, {"1.0.5", "1.1", -1},
+		{"v1.2.4-0.20210101000000-abcdef012345", "v1.2.4", -1}, {"v1.2.4-0.20210101000000-abcdef012345", "v1.2.3", 1}, {"v0.0.0-20220101000000-abcdef012345", "v0.0.0-20210101000000-bcdef0123456", 1},
+		{"6.0.0-preview.3", "6.0.0", -1}, {"15.0.0-experimental.1", "15.0.0", -1}, {"1.2.0-nightly", "1.2.0", -1},
 	} {
 		sign := func(n int) int { return min(1, max(-1, n)) }
 		if got := sign(Compare(tt.a, tt.b)); got != tt.want {
@@ -54,18 +56,24 @@ func TestReadFiles(t *testing.T) {
 		t.Errorf("KEV = %+v, %v", a, err)
 	}
 	a, err = ReadAdvisories([]byte(osv))
-	if err != nil || len(a) != 2 || a[0].Affects[0].Ranges[0] != ">=0 <1.9.0" || a[1].CVEs[0] != "CVE-2020-1111" || !a[1].Affects[0].Unknown {
-		t.Errorf("OSV = %+v, %v; want two, the withdrawn one left out", a, err)
+	if err != nil || len(a) != 3 || !a[2].Withdrawn || a[0].Affects[0].Ranges[0] != ">=0 <1.9.0" || a[1].CVEs[0] != "CVE-2020-1111" || !a[1].Affects[0].Unknown {
+		t.Errorf("OSV = %+v, %v; want three, one of them withdrawn", a, err)
 	}
 	c, err := ReadCycloneDX([]byte(sbom))
 	if err != nil || len(c) != 2 || c[0].Evidence != BySBOM || c[1].Name != "text" {
 		t.Errorf("CycloneDX = %+v, %v; want nested components too", c, err)
 	}
+	for name, text := range map[string]string{"semicolons": "address;name;product\r\n10.77.0.2;\"Büro; Nord\";gin\r\n", "tabs": "address\tgroup\tname\tproduct\n10.77.0.2\t\tBüro; Nord\tgin\n",
+		"UTF-16": "\xff\xfea\x00d\x00d\x00r\x00e\x00s\x00s\x00,\x00n\x00a\x00m\x00e\x00,\x00p\x00r\x00o\x00d\x00u\x00c\x00t\x00\n\x001\x000\x00.\x007\x007\x00.\x000\x00.\x002\x00,\x00B\x00\xfc\x00r\x00o\x00;\x00 \x00N\x00o\x00r\x00d\x00,\x00g\x00i\x00n\x00"} {
+		if s, err := ReadCSV([]byte(text), "x"); err != nil || len(s) != 1 || s[0].Name != "Büro; Nord" || s[0].Components[0].Name != "gin" {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
 	s, err := ReadCSV([]byte("\xef\xbb\xbfAddress,name, product ,version\r\n10.77.0.2,portal,gin,1.8.2\r\n\"fd77::2\",portal6,,\r\n"), "anna")
 	if err != nil || len(s) != 2 || s[0].Components[0].Source != "anna" || len(s[1].Components) != 0 {
 		t.Errorf("CSV = %+v, %v", s, err)
 	}
-	for _, bad := range []string{"", "name\nx\n", "address,colour\n1.2.3.4,red\n", "address\n10.0.0.300\n", "address\n\"1.2.3.4\n"} {
+	for _, bad := range []string{"", "name\nx\n", "address,colour\n1.2.3.4,red\n", "address\n10.0.0.300\n", "address\n\"1.2.3.4\n", "address,name\n10.0.0.1,B\xfcro\n", "\xff\xfe"} {
 		if _, err := ReadCSV([]byte(bad), "x"); !errors.Is(err, ErrInput) {
 			t.Errorf("ReadCSV(%q) = %v; want %v", bad, err, ErrInput)
 		}
@@ -212,4 +220,64 @@ func FuzzCompare(f *testing.F) {
 		}
 		In(a, []string{r})
 	})
+}
+
+// Events stand in any order, and a range that is open is not begun anew.
+func TestEventsInAnyOrder(t *testing.T) {
+	for events, want := range map[string]string{
+		`{"introduced":"0"},{"fixed":"2.2"},{"introduced":"3.0"},{"fixed":"3.1"}`:           ">=0 <2.2, >=3.0 <3.1",
+		`{"introduced":"3.0"},{"introduced":"0"},{"fixed":"3.1"},{"fixed":"2.2"}`:           ">=0 <2.2, >=3.0 <3.1",
+		`{"fixed":"3.1"},{"introduced":"1.0"},{"introduced":"2.0"}`:                         ">=1.0 <3.1",
+		`{"last_affected":"2.9"},{"introduced":"2.0"},{"introduced":"1.0"},{"fixed":"1.5"}`: ">=1.0 <1.5, >=2.0 <=2.9",
+	} {
+		a, err := ReadAdvisories([]byte(`{"id":"CVE-2026-1000","affected":[{"package":{"ecosystem":"PyPI","name":"x"},"ranges":[{"type":"ECOSYSTEM","events":[` + events + `]}]}]}`))
+		if err != nil || strings.Join(a[0].Affects[0].Ranges, ", ") != want {
+			t.Errorf("%s: %+v, %v; want %s", events, a, err, want)
+		}
+	}
+}
+
+// What was taken back says nothing of any server any more.
+func TestWithdrawn(t *testing.T) {
+	s, _ := open(t)
+	record := func(more string) []Advisory {
+		list, err := ReadAdvisories([]byte(`{"id":"CVE-2026-1000"` + more + `,"affected":[{"package":{"ecosystem":"npm","name":"x"},"versions":["1.0"]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	for more, want := range map[string]int{"": 1, `,"withdrawn":"2026-02-01T00:00:00Z"`: 0} {
+		if err := errors.Join(s.PutAdvisories(record("")), s.PutAdvisories(record(more))); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := s.Advisories(); err != nil || len(all) != want {
+			t.Errorf("with %q there are %+v, %v; want %d", more, all, err, want)
+		}
+	}
+}
+
+// An advisory that names no affected version, but only fixed ones or commits, does not
+// say that any other is fixed.
+func TestNothingNamedAsAffected(t *testing.T) {
+	git, err := ReadAdvisories([]byte(`{"id":"CVE-2026-1000","affected":[{"package":{"ecosystem":"npm","name":"x"},"ranges":[{"type":"GIT","repo":"https://example.com/x","events":[{"introduced":"0"},{"fixed":"abcdef"}]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	csaf, err := ReadAdvisories([]byte(`{"document":{"csaf_version":"2.0","title":"x","tracking":{"id":"A-1"}},"product_tree":{"full_product_names":[{"product_id":"p","name":"x","product_identification_helper":{"purl":"pkg:npm/x@2.0"}}]},
+		"vulnerabilities":[{"cve":"CVE-2026-1000","product_status":{"fixed":["p"]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		what    string
+		list    []Advisory
+		version string
+		want    State
+	}{{"commits", git, "1.0", Possible}, {"fixed versions", csaf, "1.0", Possible}, {"fixed versions", csaf, "2.0", Patched}} {
+		s := []Server{{Address: portal, Components: []Component{{Name: "x", Version: tt.version, PURL: "pkg:npm/x", Evidence: BySBOM}}}}
+		if got := Exposures(s, tt.list, nil, nil); len(got) != 1 || got[0].State != tt.want {
+			t.Errorf("%s, of version %s: %+v; want %s", tt.what, tt.version, got, tt.want)
+		}
+	}
 }

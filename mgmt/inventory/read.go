@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -10,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // MaxUpload bounds a file that is read, in bytes.
@@ -21,8 +25,13 @@ var csvColumns = []string{"address", "name", "group", "product", "version", "pur
 // ReadCSV reads a list of servers, one product a line, with a line of column
 // names first. who is named as the source.
 func ReadCSV(text []byte, who string) ([]Server, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
-	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
+	text = plain(text)
+	if !utf8.Valid(text) {
+		return nil, faulty("the text is not UTF-8; save it as CSV UTF-8")
+	}
+	r := csv.NewReader(bytes.NewReader(text))
+	r.FieldsPerRecord, r.Comma = -1, separator(text)
+	r.TrimLeadingSpace = r.Comma != '\t' // an empty field is one
 	head, err := r.Read()
 	if err != nil {
 		return nil, faulty("no line of column names: %v", err)
@@ -69,6 +78,37 @@ func ReadCSV(text []byte, who string) ([]Server, error) {
 	}
 }
 
+// plain is a text without the mark that some programs begin it with, in UTF-8 where
+// that mark says that it is in UTF-16.
+func plain(text []byte) []byte {
+	order := binary.ByteOrder(binary.LittleEndian)
+	switch {
+	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		return text[3:]
+	case bytes.HasPrefix(text, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(text, []byte("\xff\xfe")):
+		return text
+	}
+	units := make([]uint16, 0, len(text)/2)
+	for text = text[2:]; len(text) >= 2; text = text[2:] {
+		units = append(units, order.Uint16(text))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// separator is what stands between the names of the columns: spreadsheets write what
+// is usual in their country.
+func separator(text []byte) rune {
+	head, _, _ := bytes.Cut(text, []byte("\n"))
+	for _, s := range []rune{',', ';', '\t'} {
+		if bytes.ContainsRune(head, s) {
+			return s
+		}
+	}
+	return ','
+}
+
 // ReadCycloneDX reads a bill of materials in CycloneDX JSON.
 func ReadCycloneDX(text []byte) ([]Component, error) {
 	type component struct {
@@ -80,8 +120,8 @@ func ReadCycloneDX(text []byte) ([]Component, error) {
 		Metadata                struct{ Component *component }
 		Components              []component
 	}
-	if err := json.Unmarshal(text, &b); err != nil || b.BOMFormat != "CycloneDX" {
-		return nil, faulty("no bill of materials in CycloneDX JSON")
+	if err := json.Unmarshal(plain(text), &b); err != nil || b.BOMFormat != "CycloneDX" {
+		return nil, faulty("no bill of materials in CycloneDX JSON; CycloneDX XML and SPDX are not read: have it written anew as CycloneDX JSON")
 	}
 	source := "CycloneDX " + b.SerialNumber
 	if len(source) > 100 {
@@ -121,6 +161,8 @@ type Advisory struct {
 	Ransom  bool      `json:"ransom"`  // known to be used by ransomware
 	Affects []Affect  `json:"affects"` // OSV: what is affected
 	Known   time.Time `json:"-"`       // here, since
+	// Withdrawn says that it was taken back: what is known of it is forgotten.
+	Withdrawn bool `json:"-"`
 }
 
 // Affect is one affected package.
@@ -210,10 +252,7 @@ func readOSV(list []osvRecord) ([]Advisory, error) {
 		if o.ID == "" || len(o.ID) > 100 {
 			return nil, faulty("an OSV record without id")
 		}
-		if o.Withdrawn != "" {
-			continue
-		}
-		a := Advisory{ID: o.ID, Source: "OSV", Title: cut(o.Summary), Added: cut(o.Published)}
+		a := Advisory{ID: o.ID, Source: "OSV", Title: cut(o.Summary), Added: cut(o.Published), Withdrawn: o.Withdrawn != ""}
 		// A distribution's record names the CVE under upstream.
 		for _, id := range slices.Concat([]string{o.ID}, o.Aliases, o.Upstream) {
 			if isCVE(id) && !slices.Contains(a.CVEs, id) {
@@ -241,11 +280,15 @@ func (x *Affect) addRange(kind string, events []map[string]string) {
 		x.Unknown = x.Unknown || kind != "GIT"
 		return
 	}
+	// A record may have them in any order.
+	slices.SortStableFunc(events, func(a, b map[string]string) int { return Compare(eventAt(a), eventAt(b)) })
 	from, open := "", false
 	for _, e := range events {
 		switch {
 		case e["introduced"] != "":
-			from, open = e["introduced"], true
+			if !open {
+				from, open = e["introduced"], true
+			}
 		case e["fixed"] != "" && open:
 			x.Ranges, open = append(x.Ranges, ">="+from+" <"+e["fixed"]), false
 		case e["last_affected"] != "" && open:
@@ -255,6 +298,11 @@ func (x *Affect) addRange(kind string, events []map[string]string) {
 	if open {
 		x.Ranges = append(x.Ranges, ">="+from)
 	}
+}
+
+// eventAt is the version that an event is at.
+func eventAt(e map[string]string) string {
+	return cmp.Or(e["introduced"], e["fixed"], e["last_affected"], e["limit"])
 }
 
 func isCVE(id string) bool {

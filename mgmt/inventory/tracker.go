@@ -218,10 +218,10 @@ func wireKey(status *control.Status) string {
 	if status == nil {
 		return ""
 	}
-	type service struct{ Name, Address, Fail string }
+	type service struct{ Name, Address, Protocol, Fail string }
 	var services []service
 	for _, s := range status.Services {
-		services = append(services, service{s.Name, s.Address, s.Fail})
+		services = append(services, service{s.Name, s.Address, s.Protocol, s.Fail})
 	}
 	definitions := make([]control.Definition, len(status.Definitions))
 	for i, d := range status.Definitions {

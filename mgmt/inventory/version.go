@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -18,6 +19,10 @@ func Compare(a, b string) int {
 	return 0
 }
 
+// pseudo is in a Go module's version what says that it was made of a commit before the
+// release that it names.
+var pseudo = regexp.MustCompile(`-0\.([0-9]{14}-[0-9a-f]{12})$`)
+
 func at(p []string, i int) string {
 	if i < len(p) {
 		return p[i]
@@ -29,6 +34,7 @@ func at(p []string, i int) string {
 func pieces(v string) []string {
 	v = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(v)), "v")
 	v, _, _ = strings.Cut(v, "+")
+	v = pseudo.ReplaceAllString(v, "-pre.$1")
 	var out []string
 	for v != "" {
 		n := 1
@@ -93,7 +99,7 @@ func rank(p string) int {
 	case strings.HasPrefix(p, "~"):
 		return rankBefore
 	}
-	for _, w := range []string{"alpha", "beta", "rc", "pre", "dev", "a", "b", "canary", "next", "snapshot", "m"} {
+	for _, w := range []string{"alpha", "beta", "rc", "pre", "preview", "dev", "a", "b", "canary", "next", "nightly", "experimental", "snapshot", "m", "milestone"} {
 		if p == w {
 			return rankBefore
 		}

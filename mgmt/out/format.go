@@ -235,6 +235,9 @@ func (m message) eve(host string) []byte {
 	}
 	if c, err := netip.ParseAddrPort(r.Client); err == nil {
 		v.SrcIP, v.SrcPort, v.Proto = c.Addr().String(), int(c.Port()), "TCP"
+		if e.Datagram {
+			v.Proto = "UDP"
+		}
 	}
 	if c, err := netip.ParseAddrPort(r.Server); err == nil {
 		v.DestIP, v.DestPort = c.Addr().String(), int(c.Port())

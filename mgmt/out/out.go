@@ -117,6 +117,8 @@ func (s *Sender) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ctx, s.running = ctx, map[string]*worker{}
+	// Where the file of events was begun anew, so were its numbers.
+	last := s.Events.Resume().Seq
 	rows, err := s.DB.Read.Query("SELECT body, event, audit FROM output")
 	if err != nil {
 		return fmt.Errorf("read outputs: %w", err)
@@ -131,7 +133,7 @@ func (s *Sender) Start(ctx context.Context) error {
 		if err := json.Unmarshal(body, &w.output); err != nil {
 			return err
 		}
-		w.output.Secret = w.output.Key
+		w.output.Secret, w.event = w.output.Key, min(w.event, last)
 		s.start(w)
 	}
 	return rows.Err()

@@ -232,6 +232,30 @@ func TestGoesOnAfterRestart(t *testing.T) {
 	}
 }
 
+// Where the file of events was begun anew, since it was damaged, its numbers begin
+// anew, too: an output does not wait for the old ones to come again.
+func TestGoesOnWithAnotherFile(t *testing.T) {
+	b := newBench(t)
+	got := make(chan string, 1000)
+	address, stop := serve(t, "127.0.0.1:0", nil, got)
+	defer stop()
+	b.add(Output{Name: "siem", Kind: "tcp", Target: address, Format: CEF})
+	for _, w := range b.running {
+		w.stop()
+		<-w.done
+	}
+	if _, err := b.DB.Write.Exec("UPDATE output SET event = 5000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	b.correct(1)
+	if next := await(t, got) + await(t, got); !strings.Contains(next, "WP-2023-26125") {
+		t.Errorf("what comes is %q; want the correction", next)
+	}
+}
+
 func TestTLSOnlyFromWhoIsTrusted(t *testing.T) {
 	srv := httptest.NewUnstartedServer(nil) // for its certificate
 	srv.StartTLS()
@@ -312,6 +336,17 @@ func TestWebhook(t *testing.T) {
 			t.Fatalf("batch: %+v, %v", batch, err)
 		}
 		seen += len(batch.Events)
+	}
+}
+
+func TestEVETransport(t *testing.T) {
+	for _, want := range []string{"TCP", "UDP"} {
+		m := ofRecord(wire.Record{Seq: 1, Event: control.Event{Kind: "correction", Client: "10.0.0.7:5353", Server: "10.0.0.1:53",
+			Evidence: &session.Evidence{Definition: "WP-1", Mode: "correct", Action: "reject", Datagram: want == "UDP"}}})
+		var eve struct{ Proto string }
+		if err := json.Unmarshal(m.eve("rack7"), &eve); err != nil || eve.Proto != want {
+			t.Errorf("proto is %q, %v; want %s", eve.Proto, err, want)
+		}
 	}
 }
 

@@ -68,6 +68,7 @@ type Known struct {
 	View           *inventory.View
 	History        []inventory.Standing // up to the end of the period
 	Tallies        []events.Tally       // of the period
+	Hours          []events.Hour        // the same by the hour, oldest first
 	Changes        []*change.Change
 	Approvals      int
 	Head           string // of the audit log
@@ -90,7 +91,14 @@ type Section struct {
 	Text    string     `json:"text,omitempty"`
 	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
+
+	// Step is set where the rows follow each other in time: how many seconds they are
+	// apart. The first column is then a time in StepFormat, the others are counts.
+	Step int64 `json:"step,omitempty"`
 }
+
+// StepFormat is how times are written where rows follow each other in time.
+const StepFormat = "2006-01-02 15:04"
 
 // Make answers a question.
 func Make(q Question, k Known) (*Report, error) {

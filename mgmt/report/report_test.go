@@ -38,6 +38,7 @@ func known() Known {
 		view.Servers = append(view.Servers, inventory.Server{Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), Group: "web", Components: []inventory.Component{{Name: "gin", Version: v, Evidence: inventory.ByBanner}}})
 	}
 	return Known{Host: "rack7", Firmware: "0.1.0", Now: day(2026, 11, 26), View: view, Head: "4711:abc",
+		Hours:   []events.Hour{{At: day(2026, 11, 3).Add(5 * time.Hour), Mode: "correct", Count: 40}, {At: day(2026, 11, 3).Add(9 * time.Hour), Mode: "shadow", Count: 7}, {At: day(2026, 11, 4), Mode: "correct", Count: 2}},
 		Tallies: []events.Tally{{Definition: "WP-2023-26125", Service: "portal", Mode: "correct", Action: "remove", Count: 42}},
 		History: []inventory.Standing{{Address: "10.0.0.1", CVE: "CVE-2023-26125", State: inventory.Exposed, At: day(2026, 10, 1)}, {Address: "10.0.0.1", CVE: "CVE-2023-26125", State: inventory.Corrected, At: day(2026, 11, 11)}, {Address: "10.0.0.1", CVE: "CVE-2023-26125", State: "early", At: day(2026, 11, 21)}},
 		Changes: []*change.Change{{ID: 1, State: change.Done, Reason: "in", Requester: "op", Requested: day(2026, 11, 5), Needed: 1, Approvals: []change.Approval{{Who: "ap", At: day(2026, 11, 6)}}, Plan: "p"}, {ID: 2, Reason: "before", Requested: day(2026, 10, 5)}}}
@@ -98,6 +99,16 @@ func TestReports(t *testing.T) {
 	}
 	r = make(func(q *Question) { q.Kind = Effect })
 	holds(rows(t, r, "Corrections"), "42 corrections in all", "WP-2023-26125|portal|correct|remove|42")
+	holds(rows(t, r, "Over time"), "2026-11-03 00:00|40|7", "2026-11-04 00:00|2|0", "2026-11-05 00:00|0|0")
+	for _, long := range []struct {
+		from, to time.Time
+		step     int64
+	}{{day(2026, 11, 25), day(2026, 11, 26), 3600}, {day(2026, 10, 1), day(2026, 11, 26), 86400}, {day(2025, 11, 26), day(2026, 11, 26), 7 * 86400}, {day(2012, 1, 1), day(2026, 11, 26), 2 * 28 * 86400}, {time.Time{}, day(9999, 1, 1), 0}} {
+		over := make(func(q *Question) { q.Kind, q.From, q.To = Effect, long.from, long.to }).Sections[1]
+		if long.step != 0 && over.Step != long.step || len(over.Rows) > 1000 {
+			t.Errorf("%s to %s: %d rows, %d seconds apart; want %d", long.from, long.to, len(over.Rows), over.Step, long.step)
+		}
+	}
 	holds(rows(t, r, "How long"), "CVE-2023-26125|10.0.0.1|15.0|0.0|10.0|0.0|2026-10-01") // ten days of November, and five until today
 	r = make(func(q *Question) { q.Kind = Changes })
 	holds(rows(t, r, "Changes"), "there are no four eyes", "1|done|in|op|2026-11-05 00:00:00|ap 2026-11-06")

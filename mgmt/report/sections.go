@@ -176,7 +176,41 @@ func effect(q Question, k Known) []Section {
 	for _, v := range Durations(k.History, q.From, earlier(q.To, k.Now)) {
 		d.Rows = append(d.Rows, []string{v.CVE, v.Address, days(v.In[inventory.Exposed] + v.In[inventory.Possible]), days(v.In[inventory.Shadow]), days(v.In[inventory.Corrected]), days(v.In[inventory.Patched]), v.First.UTC().Format(time.DateOnly)})
 	}
-	return []Section{s, d}
+	return []Section{s, overTime(q, k), d}
+}
+
+// steps are how far apart the rows of a table over time may be, and beyond them
+// twice as much each time: the first with which there are few.
+var steps = []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
+
+const mostSteps = 100
+
+// overTime: when it was corrected.
+func overTime(q Question, k Known) Section {
+	s := Section{Title: "Over time", Text: "Corrections from each time (UTC) up to the next.", Columns: []string{"From", "corrected", "in shadow"}}
+	from, to := q.From.UTC().Truncate(time.Hour), earlier(q.To, k.Now).UTC()
+	step := steps[0]
+	for i := 1; to.Sub(from)/mostSteps >= step; i++ {
+		step *= 2
+		if i < len(steps) {
+			step = steps[i]
+		}
+	}
+	s.Step = int64(step.Seconds())
+	from = from.Truncate(min(step, 24*time.Hour))
+	i := 0
+	for at := from; at.Before(to); at = at.Add(step) {
+		corrected, shadow := uint64(0), uint64(0)
+		for ; i < len(k.Hours) && k.Hours[i].At.Before(at.Add(step)); i++ {
+			if k.Hours[i].Mode == "correct" {
+				corrected += k.Hours[i].Count
+			} else {
+				shadow += k.Hours[i].Count
+			}
+		}
+		s.Rows = append(s.Rows, []string{at.Format(StepFormat), strconv.FormatUint(corrected, 10), strconv.FormatUint(shadow, 10)})
+	}
+	return s
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -37,13 +37,21 @@ func (db *DB) keepAs(path string) error {
 }
 
 // goBack puts the file of this version in the place of a later one, which stays
-// beside it.
+// beside it. At any moment one of the two has the name: after a power cut in between a
+// new and empty one would be made, and the audit log begin anew.
 func goBack(path string, s Schema) error {
-	own := earlier(path, len(s.Steps))
+	own, aside := earlier(path, len(s.Steps)), path+".later"
 	if _, err := os.Stat(own); err != nil {
 		return err
 	}
-	if err := PutAside(path, path+".later"); err != nil {
+	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(path, aside); err != nil {
+		return err
+	}
+	// What SQLite kept beside the later file would be taken for this one's.
+	if err := forget(path); err != nil {
 		return err
 	}
 	return errors.Join(os.Rename(own, path), atomicfile.SyncDir(filepath.Dir(path)))

@@ -176,6 +176,11 @@ func PutAside(path, aside string) error {
 	if err := os.Rename(path, aside); err != nil {
 		return err
 	}
+	return forget(path)
+}
+
+// forget removes what SQLite kept beside a file.
+func forget(path string) error {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err

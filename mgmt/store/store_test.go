@@ -116,3 +116,20 @@ func TestGoBack(t *testing.T) {
 		db.Close()
 	}
 }
+
+// Whatever step of going back is the last, there is a file with the name.
+func TestGoBackLeavesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	later := Schema{Steps: append(schema.Steps, "CREATE TABLE later(n)"), Durable: true}
+	mustOpen(t, path, later).Close()
+	// A folder cannot take the file's place.
+	if err := os.Mkdir(earlier(path, len(schema.Steps)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := goBack(path, schema); err == nil {
+		t.Error("goBack to a folder = nil")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("after the step before the last: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,19 @@ type Sampler struct {
 	last procfs.CPUStat // of the sampling goroutine alone
 	mu   sync.Mutex
 	f    Figures
+	past []Minute
+}
+
+// MinutesKept is how many minutes of load are kept.
+const MinutesKept = 120
+
+// Minute is the load of one minute, each a share from 0 to 1.
+type Minute struct {
+	At     time.Time `json:"at"` // its beginning
+	CPU    float64   `json:"cpu"`
+	Memory float64   `json:"memory"`
+
+	samples int
 }
 
 // New returns a Sampler; data is a folder on the data partition.
@@ -68,6 +82,32 @@ func (s *Sampler) Figures() Figures {
 	return s.f
 }
 
+// Past returns the minutes that are kept, oldest first.
+func (s *Sampler) Past() []Minute {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.past)
+}
+
+// average adds a sample to the minutes. One of a clock that was set back counts
+// for the last.
+func average(list []Minute, f Figures, at time.Time) []Minute {
+	minute, n := at.UTC().Truncate(time.Minute), len(list)
+	if n == 0 || minute.After(list[n-1].At) {
+		if n >= MinutesKept {
+			list = slices.Delete(list, 0, n-MinutesKept+1)
+		}
+		list = append(list, Minute{At: minute})
+	}
+	m := &list[len(list)-1]
+	m.samples++
+	m.CPU += (f.CPUBusy - m.CPU) / float64(m.samples)
+	if f.MemTotal > 0 {
+		m.Memory += (1 - float64(min(f.MemTotal, f.MemAvailable))/float64(f.MemTotal) - m.Memory) / float64(m.samples)
+	}
+	return list
+}
+
 // Resident returns the resident memory of a process in bytes, 0 if unknown.
 func (s *Sampler) Resident(pid int) uint64 {
 	p, err := s.fs.Proc(pid)
@@ -96,7 +136,7 @@ func (s *Sampler) sample() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.f = f
+	s.f, s.past = f, average(s.past, f, time.Now())
 }
 
 // processors needs no clock but the kernel's own: uptime is the time since

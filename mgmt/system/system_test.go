@@ -3,6 +3,7 @@ package system
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/prometheus/procfs"
 )
@@ -27,6 +28,24 @@ func TestSample(t *testing.T) {
 		if m := s.Resident(pid); m != 0 {
 			t.Errorf("Resident(%d) = %d; want 0", pid, m)
 		}
+	}
+}
+
+func TestMinutes(t *testing.T) {
+	at := time.Date(2026, 11, 26, 8, 0, 1, 0, time.UTC)
+	half := Figures{CPUBusy: 0.5, MemTotal: 100, MemAvailable: 75}
+	list := average(nil, Figures{CPUBusy: 1, MemTotal: 100, MemAvailable: 25}, at)
+	list = average(list, half, at.Add(2*time.Second))
+	list = average(list, half, at.Add(time.Minute))
+	list = average(list, half, at) // a clock that was set back
+	if len(list) != 2 || list[0].CPU != 0.75 || list[0].Memory != 0.5 || list[1].CPU != 0.5 || list[1].Memory != 0.25 {
+		t.Errorf("%+v; want two minutes, the first half way between its samples", list)
+	}
+	for i := range 2 * MinutesKept {
+		list = average(list, half, at.Add(time.Duration(i)*time.Minute))
+	}
+	if len(list) != MinutesKept || list[0].At.After(list[1].At) {
+		t.Errorf("%d minutes are kept; want %d, oldest first", len(list), MinutesKept)
 	}
 }
 

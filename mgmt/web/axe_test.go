@@ -39,12 +39,15 @@ func TestAccessible(t *testing.T) {
 	for _, path := range pages {
 		b.Do("open "+path, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(base+path), chromedp.WaitVisible(css("main h1")))
 		b.open()
-		b.Shot("page" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
+		name := "page" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path)
+		b.Shot(name)
 		b.accessible(string(axe), path)
 		b.Dark(true)
+		b.Shot(name + "-dark")
 		b.accessible(string(axe), path+", dark")
 		b.Dark(false)
 		b.Do("narrow", chromedp.EmulateViewport(390, 844))
+		b.Shot(name + "-narrow")
 		if wide := browser.Ask[string](b.Browser, tooWide); wide != "" {
 			b.Errorf("%s does not fit a screen of 390: %s", path, wide)
 		}

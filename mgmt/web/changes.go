@@ -220,7 +220,7 @@ func (s *Site) apiChange(w http.ResponseWriter, r *http.Request, v visit) {
 
 // whoOf is the visitor, for the records of a change.
 func whoOf(r *http.Request, v visit) change.Who {
-	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String(), Person: v.person, GivenBy: v.user.GivenBy, Given: v.user.Given}
+	return change.Who{Name: v.who, Role: v.role.String(), From: from(r).String(), Person: v.person, Hands: v.hands}
 }
 
 // step makes an action of a step that the manager records itself.

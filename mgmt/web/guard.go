@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type visit struct {
 	who     string // name of the user, or "token NAME"; "" for a stranger
 	person  string // who made the token; "" without one
 	role    auth.Role
-	user    auth.User // who is signed in; zero for a token
+	hands   []auth.Hand // who may act in their name
 	session auth.Session
 	id      string // of the session; "" without one
 	change  bool   // the password must be changed first
@@ -63,7 +64,7 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	case rt.access == visitor:
 		rt.handle(w, r, v)
 	case v.who == "":
-		s.turnAway(w, r, v, http.StatusUnauthorized, "/login", "not signed in, or the session has ended; sign in with POST /api/v1/login, or send a token")
+		s.turnAway(w, r, v, http.StatusUnauthorized, signInFor(r, rt), "not signed in, or the session has ended; sign in with POST /api/v1/login, or send a token")
 	case !v.role.In(rt.may):
 		s.refused(r, v, rt.method+" "+rt.path)
 		s.fail(w, r, v, http.StatusForbidden, "Not yours", "Your role, "+v.role.String()+", may not do this.", "It is for: "+rt.may.String()+".")
@@ -78,6 +79,32 @@ func (s *Site) guard(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 }
 
+// signInFor is the sign-in page that leads on to what was asked for. What was sent
+// with a form is not done; it says so, and leads to the page of that form.
+func signInFor(r *http.Request, rt route) string {
+	q := url.Values{}
+	next := r.URL.RequestURI()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		next = rt.back
+		if _, err := r.Cookie(sessionCookie); err == nil {
+			q.Set("lost", "yes")
+		}
+	}
+	if ours(next) && next != "/" {
+		q.Set("next", next)
+	}
+	if len(q) == 0 {
+		return "/login"
+	}
+	return "/login?" + q.Encode()
+}
+
+// ours says whether an address is a path of this site, and leads nowhere else
+// whichever way a browser reads it.
+func ours(path string) bool {
+	return len(path) <= 1000 && strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f })
+}
+
 // identify finds out who asks: a session's cookie, or a token, which is good
 // for the API alone.
 func (s *Site) identify(r *http.Request, rt route, v *visit) {
@@ -86,7 +113,7 @@ func (s *Site) identify(r *http.Request, rt route, v *visit) {
 			return
 		}
 		if t, ok := s.Users.CheckToken(text); ok {
-			v.who, v.person, v.role = "token "+t.Name, t.By, t.Role
+			v.who, v.person, v.role, v.hands = "token "+t.Name, t.By, t.Role, t.Hands
 		}
 		return
 	}
@@ -100,11 +127,11 @@ func (s *Site) identify(r *http.Request, rt route, v *visit) {
 	}
 	// Asked anew each time: who is disabled or has another role is so at once.
 	user, ok := s.Users.Get(session.User)
-	if !ok || session.Begun.Before(user.Reset) {
+	if !ok || !session.Of(user) {
 		s.Sessions.End(c.Value)
 		return
 	}
-	v.user = user
+	v.hands = user.Hands()
 	v.who, v.role, v.session, v.id, v.change = user.Name, user.Role, session, c.Value, user.Change
 }
 

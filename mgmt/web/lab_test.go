@@ -283,7 +283,11 @@ func (l *lab) addUsers() {
 func (l *lab) session() (*http.Cookie, auth.Session) { return l.sessionOf(auth.FirstName) }
 
 func (l *lab) sessionOf(user string) (*http.Cookie, auth.Session) {
-	id, s := l.site.Sessions.Create(user, "192.0.2.9")
+	u, ok := l.site.Users.Get(user)
+	if !ok {
+		u.Name = user
+	}
+	id, s := l.site.Sessions.Create(u, "192.0.2.9")
 	return &http.Cookie{Name: sessionCookie, Value: id}, s
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches the libraries that libraries.json names from npm: one is embedded in
+# Fetches the libraries that libraries.json names from npm: two are embedded in
 # the program, the others are for the tests. The results are committed, so that a
 # build needs neither npm nor a network.
 set -eu
@@ -9,6 +9,9 @@ trap 'rm -rf "$dir"' EXIT
 cp libraries.json "$dir/package.json"
 (cd "$dir" && npm install --silent --no-audit --no-fund --ignore-scripts)
 cp "$dir/node_modules/htmx.org/dist/htmx.min.js" static/htmx.min.js
+cp "$dir/node_modules/uplot/dist/uPlot.iife.min.js" static/uplot.min.js
+cp "$dir/node_modules/uplot/dist/uPlot.min.css" static/uplot.min.css
+cp "$dir/node_modules/uplot/LICENSE" static/uplot.license.txt
 cp "$dir/node_modules/axe-core/axe.min.js" testdata/axe.min.js
 
 # What judges CycloneDX and CSAF documents, in one file that node runs.

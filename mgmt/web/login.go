@@ -16,6 +16,7 @@ import (
 type entry struct {
 	Problem   string
 	Name      string // as it was typed
+	Next      string // where the way leads on; "": to the overview
 	MinLength int
 }
 
@@ -36,7 +37,7 @@ func formTokenFits(r *http.Request) bool {
 }
 
 func (s *Site) entryPage(w http.ResponseWriter, r *http.Request, code int, name, title, problem string) {
-	s.render(w, code, name, view{Title: title, Token: formToken(w, r), Page: entry{problem, r.PostFormValue("username"), auth.MinLength}})
+	s.render(w, code, name, view{Title: title, Token: formToken(w, r), Page: entry{problem, r.PostFormValue("username"), next(r), auth.MinLength}})
 }
 
 func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, v visit) {
@@ -44,7 +45,11 @@ func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, v visit) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	s.entryPage(w, r, http.StatusOK, "login", "Sign in", "")
+	problem := ""
+	if r.FormValue("lost") != "" {
+		problem = sentence(errLost)
+	}
+	s.entryPage(w, r, http.StatusOK, "login", "Sign in", problem)
 }
 
 func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
@@ -57,8 +62,22 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request, v visit) {
 		s.entryPage(w, r, code, "login", "Sign in", sentence(err))
 		return
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	to := next(r)
+	if to == "" {
+		to = "/"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
+
+// next is the page of this site that a visitor wanted before signing in.
+func next(r *http.Request) string {
+	if to := r.FormValue("next"); ours(to) {
+		return to
+	}
+	return ""
+}
+
+var errLost = errors.New("the session had ended, so what you sent was not done; sign in and send it again")
 
 var errForm = errors.New("this form was not from this page or is out of date; fill it in again (the browser must accept this page's cookies)")
 
@@ -92,7 +111,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request, v visit, in Login)
 }
 
 func (s *Site) open(w http.ResponseWriter, r *http.Request, user auth.User) {
-	id, _ := s.Sessions.Create(user.Name, from(r).String())
+	id, _ := s.Sessions.Create(user, from(r).String())
 	setCookie(w, sessionCookie, id)
 	dropCookie(w, formCookie)
 }

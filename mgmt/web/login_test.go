@@ -60,6 +60,39 @@ func checkSession(l *lab, w *httptest.ResponseRecorder) {
 	}
 }
 
+// Who is signed out in the middle of something is told that it was not done, and is
+// led back to where it was; and nowhere else, whatever stands in the address.
+func TestSignInLeadsOn(t *testing.T) {
+	l := newLab(t)
+	l.setPassword()
+	gone := with(&http.Cookie{Name: sessionCookie, Value: "x"})
+	for _, tt := range []struct {
+		method, path string
+		change       []func(*http.Request)
+		want         string
+	}{
+		{"GET", "/", nil, "/login"},
+		{"GET", "/corrections?q=a+b&mode=shadow", nil, "/login?next=%2Fcorrections%3Fq%3Da%2Bb%26mode%3Dshadow"},
+		{"POST", "/servers/add", []func(*http.Request){gone}, "/login?lost=yes&next=%2Fservers"},
+		{"POST", "/servers/add", nil, "/login?next=%2Fservers"},
+		{"POST", "/updates/upload", []func(*http.Request){gone}, "/login?lost=yes"},
+	} {
+		w := l.do(tt.method, tt.path, "", tt.change...)
+		if got := w.Header().Get("Location"); w.Code != 303 || got != tt.want {
+			t.Errorf("%s %s: %d to %q; want %q", tt.method, tt.path, w.Code, got, tt.want)
+		}
+	}
+	if page := l.do("GET", "/login?lost=yes&next=%2Fservers", "").Body.String(); !strings.Contains(page, "was not done") || !strings.Contains(page, `name="next" value="/servers"`) {
+		t.Errorf("the sign-in page says neither what was lost nor where it leads: %s", page)
+	}
+	for next, want := range map[string]string{"/servers?q=x": "/servers?q=x", "": "/", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/", "/\t/evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/"} {
+		w := l.sendForm("/login", url.Values{"username": {"admin"}, "password": {testPassword}, "next": {next}})
+		if got := w.Header().Get("Location"); w.Code != 303 || got != want {
+			t.Errorf("signed in for %q: %d to %q; want %q", next, w.Code, got, want)
+		}
+	}
+}
+
 func TestFormTokens(t *testing.T) {
 	l := newLab(t)
 	l.setPassword()
@@ -153,6 +186,31 @@ func TestRefreshingDoesNotProlong(t *testing.T) {
 		}
 		if got := l.do("GET", "/live", "", with(c)).Code; got != want {
 			t.Errorf("session after asking only for %s: %d; want %d", path, got, want)
+		}
+	}
+}
+
+// A password that was set at the console ends the sessions of who knew the one before,
+// also where the box's clock was set back in between.
+func TestResetEndsSessions(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		l := newLab(t)
+		l.setPassword()
+		l.addUsers()
+		c, _ := l.sessionOf("operator")
+		if w := l.do("GET", "/account", "", with(c)); w.Code != 200 {
+			t.Fatalf("before: %d; want 200", w.Code)
+		}
+		l.advance(by / 10)
+		console, err := auth.Open(l.dir, l.now)
+		l.must(err)
+		l.must(console.Reset(t.Context(), "operator", "another long phrase"))
+		if w := l.do("GET", "/account", "", with(c)); w.Code != 303 {
+			t.Errorf("with the clock set by %v: %d; want 303, to the sign-in", by/10, w.Code)
+		}
+		c, _ = l.sessionOf("operator")
+		if w := l.do("GET", "/account", "", with(c)); w.Code != 200 {
+			t.Errorf("signed in anew: %d; want 200", w.Code)
 		}
 	}
 }

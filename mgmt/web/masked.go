@@ -12,7 +12,7 @@ import (
 // of a repository or proxy that wants them. Whoever may edit the settings sees
 // them, nobody else: not in the file, its history, nor in what a change is judged by.
 
-var credentials = regexp.MustCompile(`(://)[^/\s@"]*@`)
+var credentials = regexp.MustCompile(`(://)[^/?#\s"]*@`)
 
 // masked is a text of the settings as the visitor may see it.
 func (v visit) masked(text string) string {

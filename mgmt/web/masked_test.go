@@ -19,7 +19,7 @@ func TestCredentialsAreMasked(t *testing.T) {
 	l.addUsers()
 	set := func(password string) {
 		t.Helper()
-		w := l.post("operator", "/draft/firmware", "repository", "https://box:"+password+"@updates.example/wirepatch", "proxy", "http://p:"+password+"@192.0.2.3:3128", "install", "window", "window", "03:00-04:30", "every", "1h")
+		w := l.post("operator", "/draft/firmware", "repository", "https://box:p@"+password+"@updates.example/wirepatch", "proxy", "http://p:"+password+"@192.0.2.3:3128", "install", "window", "window", "03:00-04:30", "every", "1h")
 		if w.Code != 303 {
 			t.Fatalf("edit: %d %s", w.Code, w.Body)
 		}
@@ -54,7 +54,7 @@ func TestCredentialsAreMasked(t *testing.T) {
 	l.post("operator", "/changes/submit", "reason", "time")
 	text, err := os.ReadFile(filepath.Join(l.dir, "appliance.ini"))
 	l.must(err)
-	for _, want := range []string{"repository = https://box:hunter4@updates.example/wirepatch", "window = 03:00-04:30", "install = window", "servers = 192.0.2.5, ntp.example"} {
+	for _, want := range []string{"repository = https://box:p@hunter4@updates.example/wirepatch", "window = 03:00-04:30", "install = window", "servers = 192.0.2.5, ntp.example"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("appliance.ini lacks %q:\n%s", want, text)
 		}

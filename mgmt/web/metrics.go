@@ -33,6 +33,7 @@ var (
 	mSessions    = newMetric(prometheus.GaugeValue, "sessions", "Open sessions of the protected service.", "service")
 	mOutcomes    = newMetric(prometheus.CounterValue, "sessions_total", "Sessions of this engine, by what became of them; all counts every one.", "outcome")
 	mHeld        = newMetric(prometheus.GaugeValue, "held_bytes", "Bytes that wait for a decision.")
+	mEngine      = newMetric(prometheus.GaugeValue, "engine_sessions", "Sessions that the engine follows itself, and how many there is memory for.", "what")
 	mCorrections = newMetric(prometheus.CounterValue, "corrections_total", "Corrections of all time.", "definition", "service", "mode", "action")
 	mDefinitions = newMetric(prometheus.GaugeValue, "definitions", "Inline patches by mode.", "mode")
 	mExposures   = newMetric(prometheus.GaugeValue, "exposures", "Known vulnerabilities on known servers, by state.", "state")
@@ -93,10 +94,12 @@ func collectWire(s *control.Status, put func(metric, float64, ...string)) {
 	for _, o := range []struct {
 		name string
 		n    uint64
-	}{{"all", n.Total}, {"edited", n.Edited}, {"passed", n.Passed}, {"picked_up", n.PickedUp}, {"reset", n.Reset}, {"lost", n.Lost}} {
+	}{{"all", n.Total}, {"edited", n.Edited}, {"passed", n.Passed}, {"picked_up", n.PickedUp}, {"reset", n.Reset}, {"lost", n.Lost}, {"aside", n.Aside}, {"crowded", n.Crowded}} {
 		put(mOutcomes, float64(o.n), o.name)
 	}
 	put(mHeld, float64(n.HeldBytes))
+	put(mEngine, float64(n.Engine), "now")
+	put(mEngine, float64(n.EngineRoom), "room")
 	modes := map[string]int{"off": 0, "shadow": 0, "correct": 0, "set_aside": 0}
 	for _, d := range s.Definitions {
 		if d.Error != "" {

@@ -27,7 +27,7 @@ type overview struct {
 	Definitions []definitionRow // that do something, or should
 	Off         string          // how many do not; "" where none is off
 	Corrections correctionList
-	Minutes     bars
+	Minutes     chart
 	Events      []eventRow
 	Box         boxView
 }
@@ -88,5 +88,7 @@ func sessionFigures(d wire.Dataplane) []figure {
 		{"Picked up midway", count(n.PickedUp), "sessions first seen in the middle"},
 		{"Reset by us", count(n.Reset + n.Lost), "sessions that Wirepatch ended"},
 		{"Held right now", byteSize(n.HeldBytes), "bytes waiting for a decision"},
+		{"In the engine", count(n.Engine) + " of " + count(n.EngineRoom), "sessions that the kernel does not carry by itself, and room for them in the memory"},
+		{"Short of room", count(n.Crowded), "sessions that met their service's limit because the memory was full"},
 	}
 }

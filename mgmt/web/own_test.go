@@ -90,6 +90,67 @@ func TestNobodyMakesTheirApprover(t *testing.T) {
 	}
 }
 
+// One person is not two by acting in others' names: whose password they set, whose
+// account they made, themselves or through somebody whom they made.
+func TestNobodyIsTwo(t *testing.T) {
+	const password, key = "one long phrase more", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+	type step [4]string // who, path, user, role
+	tests := []struct {
+		name           string
+		steps          []step
+		asks, approves string
+	}{
+		{"a password, then approving", []step{{"administrator", "/users/password", "operator"}}, "operator", "administrator"},
+		{"another role for oneself", []step{{"administrator", "/users/add", "new", "operator"}, {"administrator", "/users/role", "administrator", "approver"}}, "new", "administrator"},
+		{"two new ones", []step{{"administrator", "/users/add", "new", "operator"}, {"administrator", "/users/add", "second", "approver"}}, "new", "second"},
+		{"through a new one", []step{{"administrator", "/users/add", "new", "administrator"}, {"new", "/users/password", "approver"}}, "administrator", "approver"},
+		{"given again by a new one", []step{{"administrator", "/users/password", "approver"}, {"administrator", "/users/add", "new", "administrator"}, {"new", "/users/role", "approver", "approver"}, {"new", "/users/role", "administrator", "operator"}}, "administrator", "approver"},
+		{"by the key of another", []step{{"administrator", "/users/key", "admin"}, {"admin", "/users/password", "approver"}}, "administrator", "approver"},
+		{"by the token of one that is gone", []step{{"administrator", "/users/add", "new", "administrator"}, {"new", "/tokens/add", "ci", "operator"}, {"administrator", "/users/remove", "new"}}, "ci", "administrator"},
+	}
+	for _, tt := range tests {
+		l := newLab(t)
+		l.setPassword()
+		l.addUsers()
+		l.post("admin", "/settings/approvals", "approvals", "1")
+		l.advance(time.Second)
+		var token string
+		for _, st := range tt.steps {
+			if st[1] == "/tokens/add" {
+				text, err := l.site.Users.NewToken(st[2], auth.Operator, st[0], time.Hour)
+				l.must(err)
+				token = text
+				continue
+			}
+			if w := l.post(st[0], st[1], "name", st[2], "role", st[3], "password", password, "key", key); w.Code != 303 {
+				t.Fatalf("%s: %v: %d %s", tt.name, st, w.Code, w.Body)
+			}
+			if _, there := l.site.Users.Get(st[2]); there {
+				l.must(l.site.Users.ChangePassword(t.Context(), st[2], password+" of mine"))
+			}
+			l.advance(time.Second)
+		}
+		if token != "" {
+			bearer := header("Authorization", "Bearer "+token)
+			l.do("POST", "/api/v1/draft/mode", `{"definition":"WP-2023-29401","mode":"off"}`, bearer)
+			l.do("POST", "/api/v1/changes/submit", `{"reason":"r"}`, bearer)
+		} else {
+			l.post(tt.asks, "/draft/mode", "definition", "WP-2023-29401", "mode", "off")
+			l.post(tt.asks, "/changes/submit", "reason", "r")
+		}
+		if w := l.post(tt.approves, "/changes/approve", "id", "1", "plan", l.state(1).Plan); w.Code != 403 {
+			t.Errorf("%s: %s approves what %s asked for: %d; want 403", tt.name, tt.approves, tt.asks, w.Code)
+		}
+		if w := l.post("auditor", "/changes/approve", "id", "1", "plan", l.state(1).Plan); w.Code != 403 {
+			t.Errorf("%s: an auditor approves: %d; want 403", tt.name, w.Code)
+		}
+		l.must(l.site.Users.SetRole("auditor", auth.Approver))
+		if w := l.post("auditor", "/changes/approve", "id", "1", "plan", l.state(1).Plan); w.Code != 303 {
+			t.Errorf("%s: approved by another: %d %s; want 303", tt.name, w.Code, w.Body)
+		}
+	}
+}
+
 // What is submitted is what was seen, also when another edits it meanwhile.
 func TestSubmittedAsSeen(t *testing.T) {
 	l := newLab(t)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wirepatch/mgmt/wire"
 )
 
@@ -26,16 +28,15 @@ func evidencePcap(r wire.Record) []byte {
 		Zone, Digits uint32
 		Snap, Link   uint32
 	}{pcapMagic, 2, 4, 0, 0, 262144, pcapRawIP})
-	client, server := end(r.Client), end(r.Server)
-	if r.Evidence.Element != "" && len(r.Evidence.Element) > 8 && r.Evidence.Element[:8] == "response" {
-		client, server = server, client
+	from, to := end(r.Client), end(r.Server)
+	if r.Evidence.ToClient {
+		from, to = to, from
 	}
-	addPacket(&b, r.Time, client, server, r.Evidence.Before)
-	after := [2]netip.AddrPort{client, server}
+	addPacket(&b, r, r.Time, from, to, r.Evidence.Before)
 	if r.Evidence.Action == "reject" { // answered in the server's place
-		after[0], after[1] = server, client
+		from, to = end(r.Server), end(r.Client)
 	}
-	addPacket(&b, r.Time.Add(time.Microsecond), after[0], after[1], r.Evidence.After)
+	addPacket(&b, r, r.Time.Add(time.Microsecond), from, to, r.Evidence.After)
 	return b.Bytes()
 }
 
@@ -48,25 +49,32 @@ func end(s string) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-func addPacket(b *bytes.Buffer, at time.Time, from, to netip.AddrPort, payload []byte) {
-	tcp := binary.BigEndian.AppendUint16(nil, from.Port())
-	tcp = binary.BigEndian.AppendUint16(tcp, to.Port())
-	tcp = binary.BigEndian.AppendUint32(tcp, 1)
-	tcp = binary.BigEndian.AppendUint32(tcp, 1)
-	tcp = append(tcp, 5<<4, 0x18, 0xff, 0xff, 0, 0, 0, 0) // 20 bytes, PSH and ACK
-	tcp = append(tcp, payload...)
-	packet := append(ipHeader(from.Addr(), to.Addr(), len(tcp)), tcp...)
+func addPacket(b *bytes.Buffer, r wire.Record, at time.Time, from, to netip.AddrPort, payload []byte) {
+	segment := binary.BigEndian.AppendUint16(nil, from.Port())
+	segment = binary.BigEndian.AppendUint16(segment, to.Port())
+	protocol := byte(unix.IPPROTO_TCP)
+	if r.Evidence.Datagram {
+		protocol = unix.IPPROTO_UDP
+		segment = binary.BigEndian.AppendUint16(segment, uint16(8+len(payload)))
+		segment = append(segment, 0, 0) // no checksum
+	} else {
+		segment = binary.BigEndian.AppendUint32(segment, 1)
+		segment = binary.BigEndian.AppendUint32(segment, 1)
+		segment = append(segment, 5<<4, 0x18, 0xff, 0xff, 0, 0, 0, 0) // 20 bytes, PSH and ACK
+	}
+	segment = append(segment, payload...)
+	packet := append(ipHeader(protocol, from.Addr(), to.Addr(), len(segment)), segment...)
 	binary.Write(b, binary.LittleEndian, [4]uint32{uint32(at.Unix()), uint32(at.Nanosecond() / 1000), uint32(len(packet)), uint32(len(packet))})
 	b.Write(packet)
 }
 
-func ipHeader(from, to netip.Addr, payload int) []byte {
+func ipHeader(protocol byte, from, to netip.Addr, payload int) []byte {
 	if from.Is4() && to.Is4() {
-		h := []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0}
+		h := []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0}
 		binary.BigEndian.PutUint16(h[2:], uint16(20+payload))
 		return append(append(h, from.AsSlice()...), to.AsSlice()...)
 	}
-	h := []byte{0x60, 0, 0, 0, 0, 0, 6, 64}
+	h := []byte{0x60, 0, 0, 0, 0, 0, protocol, 64}
 	binary.BigEndian.PutUint16(h[4:], uint16(payload))
 	f, t := from.As16(), to.As16()
 	return append(append(h, f[:]...), t[:]...)

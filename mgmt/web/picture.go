@@ -1,10 +1,6 @@
 package web
 
 import (
-	"fmt"
-	"strings"
-	"time"
-
 	"wirepatch/dataplane/control"
 	"wirepatch/mgmt/visible"
 	"wirepatch/mgmt/wire"
@@ -46,7 +42,7 @@ func drawWire(d wire.Dataplane) picture {
 	}
 	p.Kernel = count(a.Forwarded + b.Forwarded)
 	p.Engine = count(a.HandedUp + b.HandedUp)
-	p.Chart = drawChart(d.History)
+	p.Chart = drawRates(d.History)
 	return p
 }
 
@@ -72,76 +68,6 @@ func attachment(p control.Port) string {
 		return p.Attach
 	}
 	return p.Attach + " (" + p.AttachWhy + ")"
-}
-
-// Size of the chart's drawing area, in units of its viewBox.
-const chartWidth, chartHeight = 600.0, 60.0
-
-// chart is the throughput of the last minutes as two SVG paths.
-type chart struct {
-	ToServers, ToClients string
-	Top                  string // rate at the upper edge
-	Span                 string
-}
-
-func drawChart(h []wire.Sample) chart {
-	top := 1000.0 // bit/s: below that, a flat line
-	for _, s := range h {
-		top = max(top, s.ToServers, s.ToClients)
-	}
-	return chart{
-		ToServers: curve(h, top, func(s wire.Sample) float64 { return s.ToServers }),
-		ToClients: curve(h, top, func(s wire.Sample) float64 { return s.ToClients }),
-		Top:       bitRate(top),
-		Span:      span(wire.HistoryLength * wire.Interval),
-	}
-}
-
-// bars is corrections per minute, a bar each.
-type bars struct {
-	Path    string
-	Top     string // count at the upper edge
-	Now, In string // in this minute, and in all that are shown
-	Span    string
-}
-
-func drawMinutes(list []wire.Minute) bars {
-	top, sum := uint64(1), uint64(0)
-	for _, m := range list {
-		top = max(top, m.N)
-		sum += m.N
-	}
-	b := bars{Top: count(top), In: count(sum), Now: "0", Span: span(wire.MinutesKept * time.Minute)}
-	var path strings.Builder
-	const width = chartWidth / wire.MinutesKept
-	for _, m := range list {
-		// Minutes without the dataplane have no entry: they leave a gap.
-		x := chartWidth - width*(list[len(list)-1].At.Sub(m.At).Minutes()+1)
-		if m.N > 0 && x >= 0 {
-			fmt.Fprintf(&path, "M%.1f %.1fv%.1fh%.1fv%.1fz", x, chartHeight, -chartHeight*float64(m.N)/float64(top), width*0.8, chartHeight*float64(m.N)/float64(top))
-		}
-	}
-	if n := len(list); n > 0 {
-		b.Now = count(list[n-1].N)
-	}
-	b.Path = path.String()
-	return b
-}
-
-// curve draws one line; where nothing is known it is broken.
-func curve(h []wire.Sample, top float64, of func(wire.Sample) float64) string {
-	var b strings.Builder
-	move := "M"
-	for i, s := range h {
-		if !s.Known {
-			move = "M"
-			continue
-		}
-		x := chartWidth * float64(wire.HistoryLength-len(h)+i) / (wire.HistoryLength - 1)
-		fmt.Fprintf(&b, "%s%.1f %.1f", move, x, chartHeight*(1-of(s)/top))
-		move = "L"
-	}
-	return b.String()
 }
 
 // Ports returns both ports, for the table.

@@ -93,6 +93,9 @@ func (s *Site) MakeReport(ctx context.Context, q report.Question) (*report.Repor
 	if k.Tallies, err = s.Events.Tallies(ctx, q.From, q.To.Add(-time.Second)); err != nil {
 		return nil, err
 	}
+	if k.Hours, err = s.Events.Hours(ctx, q.From, q.To.Add(-time.Second)); err != nil {
+		return nil, err
+	}
 	if q.Kind == report.Changes {
 		if k.Changes, err = s.Changes.List(reportedChanges); err != nil {
 			return nil, err
@@ -112,7 +115,7 @@ func (s *Site) MakeReport(ctx context.Context, q report.Question) (*report.Repor
 // reportedChanges bounds the changes of one report.
 const reportedChanges = 20_000
 
-// questionOf reads a question; a day that is named as the end is in it.
+// questionOf reads a question. Its end is not in it: of a day, that is the day's beginning.
 func (s *Site) questionOf(in url.Values) (q report.Question, err error) {
 	q = report.Question{Kind: report.Kind(in.Get("kind")), CVE: strings.TrimSpace(in.Get("cve")), Product: strings.TrimSpace(in.Get("product")), Group: strings.TrimSpace(in.Get("group"))}
 	if q.Kind == "" {
@@ -205,6 +208,7 @@ const shownReport = 1000
 // sectionView is a section for the eye. Its rows are written out here and not by the
 // template, which would take most of a page's time for thousands of cells.
 type sectionView struct {
+	Chart       *chart // of a table over time
 	Title, Text string
 	Columns     []string
 	Rows        int
@@ -212,8 +216,8 @@ type sectionView struct {
 }
 
 func sectionsOf(r *report.Report) (all []sectionView) {
-	for _, sec := range r.Sections {
-		v := sectionView{Title: sec.Title, Text: sec.Text, Columns: sec.Columns, Rows: len(sec.Rows)}
+	for i, sec := range r.Sections {
+		v := sectionView{Chart: drawSection(fmt.Sprintf("chart-%d", i), sec), Title: sec.Title, Text: sec.Text, Columns: sec.Columns, Rows: len(sec.Rows)}
 		rows := sec.Rows
 		if len(rows) > shownReport {
 			v.Text += fmt.Sprintf(" %d of %d rows; the CSV has all.", shownReport, len(rows))

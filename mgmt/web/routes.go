@@ -34,9 +34,10 @@ type route struct {
 	may          auth.Role // of signedIn; the zero value: nobody
 	people       bool      // not with a token: a person must stand behind it
 	form         form
-	large        bool // takes files
-	stream       bool // takes one large file as it arrives, and checks the form's token itself
-	quiet        bool // asked again and again by itself: does not prolong the session
+	large        bool   // takes files
+	stream       bool   // takes one large file as it arrives, and checks the form's token itself
+	quiet        bool   // asked again and again by itself: does not prolong the session
+	back         string // of a form: the page that it is on
 	handle       handler
 }
 
@@ -133,7 +134,7 @@ func (s *Site) routes() []route {
 	// What changes something is there twice: for forms and for programs.
 	for _, a := range s.actions() {
 		r = append(r,
-			route{path: a.path, method: "POST", may: a.may, people: a.people, large: a.large, handle: s.act(a.name, a.back, a.do)},
+			route{path: a.path, method: "POST", may: a.may, people: a.people, large: a.large, back: a.back, handle: s.act(a.name, a.back, a.do)},
 			route{path: "/api/v1" + a.path, method: "POST", may: a.may, people: a.people, large: a.large, form: data, handle: s.act(a.name, a.back, a.do)})
 	}
 	for path, h := range staticFiles() {

@@ -142,6 +142,10 @@ var wantAnswers = map[string]answers{
 	"GET /static/page.css":           {200, 200, 200, 200, 200, 200},
 	"GET /static/refresh.js":         {200, 200, 200, 200, 200, 200},
 	"GET /static/htmx.min.js":        {200, 200, 200, 200, 200, 200},
+	"GET /static/chart.js":           {200, 200, 200, 200, 200, 200},
+	"GET /static/uplot.min.js":       {200, 200, 200, 200, 200, 200},
+	"GET /static/uplot.min.css":      {200, 200, 200, 200, 200, 200},
+	"GET /static/uplot.license.txt":  {200, 200, 200, 200, 200, 200},
 	"GET /static/icon.svg":           {200, 200, 200, 200, 200, 200},
 }
 

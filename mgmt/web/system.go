@@ -22,6 +22,7 @@ type systemView struct {
 	Log      []string
 	Problem  string
 	Services int
+	Load     chart
 }
 
 type sensorRow struct {
@@ -39,7 +40,7 @@ const shownLog = 300
 
 func (s *Site) systemPage(w http.ResponseWriter, r *http.Request, v visit) {
 	st := s.Wire.State()
-	view := systemView{Alerts: append(append(boxAlerts(st), s.storeAlerts()...), s.certificateAlerts()...), Box: s.boxView(st)}
+	view := systemView{Alerts: append(append(boxAlerts(st), s.storeAlerts()...), s.certificateAlerts()...), Box: s.boxView(st), Load: drawLoad(s.System.Past())}
 	if st.Dataplane.Status != nil {
 		view.Services = len(st.Dataplane.Status.Services)
 	}
@@ -74,6 +75,7 @@ func (s *Site) systemPage(w http.ResponseWriter, r *http.Request, v visit) {
 // SystemInfo is the answer to GET /api/v1/system.
 type SystemInfo struct {
 	Figures system.Figures  `json:"figures"`
+	Past    []system.Minute `json:"past"` // oldest first
 	Sensors []system.Sensor `json:"sensors"`
 	Ports   []system.Port   `json:"ports"`
 	Box     *state.Box      `json:"box"`
@@ -84,7 +86,7 @@ func (s *Site) systemInfo() SystemInfo {
 	if err != nil {
 		ports = []system.Port{}
 	}
-	return SystemInfo{s.System.Figures(), system.Sensors(), ports, s.Wire.State().Box}
+	return SystemInfo{s.System.Figures(), s.System.Past(), system.Sensors(), ports, s.Wire.State().Box}
 }
 
 func (s *Site) apiSystem(w http.ResponseWriter, _ *http.Request, _ visit) {

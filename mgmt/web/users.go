@@ -45,8 +45,11 @@ func (s *Site) usersPage(w http.ResponseWriter, _ *http.Request, v visit) {
 	s.show(w, v, http.StatusOK, "users", "Users", l)
 }
 
-func (s *Site) addKey(_ *http.Request, _ visit, in url.Values) (done, error) {
+func (s *Site) addKey(_ *http.Request, v visit, in url.Values) (done, error) {
 	k, err := s.Users.AddKey(in.Get("name"), in.Get("key"))
+	if err == nil {
+		err = s.Users.Gave(in.Get("name"), v.who)
+	}
 	return done{Object: in.Get("name"), Detail: k.Sum, Result: k}, err
 }
 

@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 	b.Do("engine back", chromedp.WaitNotPresent(css(".engine.dead")))
 
 	b.keepsPlace()
+	b.charts(base)
 	b.follows(base)
 
 	if got := b.Complaints(); len(got) > 0 {

@@ -206,7 +206,7 @@ func (p *Poller) takeAnswer(status *control.Status, events []control.Event, anot
 	d.Minutes = countMinute(d.Minutes, before, status.Corrections, d.Status != nil, now)
 	d.Seen, d.Status, d.Rates = now, status, rates
 	if rates != nil {
-		d.History = pushSample(d.History, sample(rates))
+		d.History = pushSample(d.History, sample(rates, now.UTC()))
 	}
 }
 
@@ -235,7 +235,7 @@ func (p *Poller) takeSilence(err error) {
 		d.Answers, d.Since = false, p.now()
 	}
 	d.Error, d.Rates = cause(err), nil
-	d.History = pushSample(d.History, Sample{})
+	d.History = pushSample(d.History, Sample{At: p.now().UTC()})
 }
 
 func pushSample(h []Sample, s Sample) []Sample {

@@ -211,7 +211,7 @@ func TestRates(t *testing.T) {
 	if diff := cmp.Diff(want, d.Rates); diff != "" {
 		t.Errorf("rates (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Sample{{Known: true, ToServers: 8000, ToClients: 400}}, d.History); diff != "" {
+	if diff := cmp.Diff([]Sample{{At: d.Seen, Known: true, ToServers: 8000, ToClients: 400}}, d.History); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	l.set(func() { port(0).RxBytes = 5 }) // the program was loaded anew

@@ -36,9 +36,9 @@ func ratesBetween(old, new counters) []Rate {
 
 // sample is what the two wire ports carry: what the client side receives
 // travels to the servers.
-func sample(rates []Rate) Sample {
+func sample(rates []Rate, at time.Time) Sample {
 	if len(rates) != 2 {
-		return Sample{}
+		return Sample{At: at}
 	}
-	return Sample{Known: true, ToServers: rates[0].RxBits, ToClients: rates[1].RxBits}
+	return Sample{At: at, Known: true, ToServers: rates[0].RxBits, ToClients: rates[1].RxBits}
 }

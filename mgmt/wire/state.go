@@ -43,9 +43,10 @@ const HistoryLength = 120
 
 // Sample is the throughput at one moment, in bit/s.
 type Sample struct {
-	Known     bool    `json:"known"` // false: the dataplane did not answer
-	ToServers float64 `json:"to_servers"`
-	ToClients float64 `json:"to_clients"`
+	At        time.Time `json:"at"`
+	Known     bool      `json:"known"` // false: the dataplane did not answer
+	ToServers float64   `json:"to_servers"`
+	ToClients float64   `json:"to_clients"`
 }
 
 // Record is one event with a number of its own: the dataplane's numbers begin

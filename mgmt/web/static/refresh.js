@@ -10,19 +10,18 @@ const fresh = document.getElementById("fresh");
 let paused = false;
 let timer = 0;
 
-// busy says whether the reader is selecting text in this part. It is exchanged
-// later.
+// busy says whether the reader is selecting text in this part, or a range of a
+// chart. It is exchanged later.
 function busy(part) {
+  if (part.querySelector("[data-busy]")) return true;
   const s = document.getSelection();
   return s && !s.isCollapsed && s.anchorNode && part.contains(s.anchorNode);
 }
 
-// keepFocus gives the keyboard back to the element at the same place.
+// focusAt is at which place within a part the keyboard is; -1: not in it.
 const focusable = "a[href], button, summary, [tabindex]";
-function keepFocus(from, to, focused) {
-  const at = [...from.querySelectorAll(focusable)].indexOf(focused);
-  const same = at < 0 ? null : to.querySelectorAll(focusable)[at];
-  if (same) same.focus({ preventScroll: true });
+function focusAt(part) {
+  return [...part.querySelectorAll(focusable)].indexOf(document.activeElement);
 }
 
 // keepOpen carries over which details the reader has opened and how far lists
@@ -53,10 +52,11 @@ function exchange(html) {
     shown.set(part.id, markup);
     const next = document.importNode(part, true);
     keepOpen(old, next);
-    const focused = document.activeElement;
+    const focus = focusAt(old);
+    document.dispatchEvent(new CustomEvent("exchange", { detail: { from: old, to: next } })); // for charts
     old.replaceWith(next);
     keepScroll(old, next);
-    keepFocus(old, next, focused);
+    if (focus >= 0) next.querySelectorAll(focusable)[focus]?.focus({ preventScroll: true });
   }
 }
 
