@@ -38,8 +38,12 @@ func record(m *machine, a *author) (before string, ops []cut.Op, images map[stri
 		m.Fatal(err)
 	}
 	m.config.Disk = "driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=" + m.disk + ",log.driver=raw,log.file.driver=file,log.file.filename=" + log
-	// QEMU mixes these up with other writes in its log.
-	m.config.More = []string{"-global", "driver=virtio-blk-pci,property=write-zeroes,value=off", "-global", "driver=virtio-blk-pci,property=discard,value=off"}
+	// QEMU mixes the first two up with other writes in its log. The last is off because the
+	// log's driver adds two pieces to a write: one that was merged of 1,023 pieces or more
+	// is then longer than pwritev takes, and fails.
+	for _, p := range []string{"write-zeroes", "discard", "request-merging"} {
+		m.config.More = append(m.config.More, "-global", "driver=virtio-blk-pci,property="+p+",value=off")
+	}
 
 	m.on()
 	m.wait(`updated: ready`)
