@@ -129,6 +129,10 @@ func (s *Session) sendMore(h, r *half) {
 		h.answer = max(h.answer, h.snd)
 		s.arm(h)
 	}
+	if s.cut && h.dir == ToClient {
+		s.cutOff(h, r)
+		return
+	}
 	if h.finOut >= 0 && h.sent <= h.finOut {
 		s.origin(h, r, h.finOut, nil, packet.ACK|packet.FIN, nil)
 		h.answer = max(h.answer, h.finOut+1)

@@ -47,6 +47,14 @@ func (s *Session) close() {
 	}
 	s.flush(v, c)
 	s.origin(v, c, v.sent, nil, packet.RST|packet.ACK, nil)
+	s.e.stats.Reset++
+	s.last()
+}
+
+// last ends the session: the client gets what was released to it and then the end
+// of its stream, all of which is ours to bring home.
+func (s *Session) last() {
+	c, v := &s.half[ToClient], &s.half[ToServer]
 	v.drop()
 	v.store = store{}
 	v.answer, v.resend, v.blocked = 0, 0, false
@@ -63,9 +71,49 @@ func (s *Session) close() {
 	c.answer = c.finOut + 1 // no retransmission of the server's will come
 	c.window = 1<<16 - 1    // what the client still sends is ours to discard
 	s.ended = true
-	s.e.stats.Reset++
 	s.flush(c, v)
 	s.arm(c)
+}
+
+// severed takes a reset of the server, at offset off, for the end of its stream, if
+// something that came before is still here: that is decided as it would be before
+// a FIN, and the client gets it before the reset, as it would have without us. It
+// says whether it did.
+func (s *Session) severed(off int64) bool {
+	c, v := &s.half[ToClient], &s.half[ToServer]
+	if s.blind || s.closing || c.next > c.top || len(c.pend) == 0 && !c.blocked && !c.promised() {
+		return false
+	}
+	end := c.next
+	if c.fin >= 0 {
+		end++
+	}
+	if off != end && off != c.confirmed() {
+		return false // the client would have not taken it, and what is missing may come
+	}
+	if len(c.pend) > 0 {
+		raw := c.raw
+		c.fin = c.next
+		s.inspect(c, v)
+		if s.ended || s.closing {
+			s.mayClose()
+			return true
+		}
+		c.next, c.rel, c.raw = c.fin, c.fin, raw // whatever was to pass unseen behind it
+	}
+	s.cut = true
+	s.last()
+	return true
+}
+
+// cutOff passes the server's reset on once the client has what came before it. Where
+// that is not all ours to repeat, who lacks a part of it would wait in vain.
+func (s *Session) cutOff(c, v *half) {
+	if c.una < c.finOut && c.una >= c.raw {
+		s.arm(c)
+		return
+	}
+	s.giveUp()
 }
 
 // drop forgets what was not decided.
@@ -93,11 +141,15 @@ func (s *Session) kill(reason string) {
 	s.event(WasReset, reason)
 }
 
-// giveUp resets the client of a session that we have ended, before it has all
-// that was released to it.
+// giveUp resets the client of a session that we have ended.
 func (s *Session) giveUp() {
+	s.resetTo(&s.half[ToClient], &s.half[ToServer])
+	s.forget()
+}
+
+// forget drops what the client of a session that we have ended was to get yet.
+func (s *Session) forget() {
 	c := &s.half[ToClient]
-	s.resetTo(c, &s.half[ToServer])
 	c.drop()
 	c.store = store{}
 	c.answer, c.resend, c.blocked = 0, 0, false

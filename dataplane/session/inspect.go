@@ -32,8 +32,8 @@ type Inspector interface {
 	// decided yet, oldest first, and answers what is to become of them. What it
 	// does not release it is shown again, with more behind it, once more has
 	// arrived; it should remember how far it has looked. eof says that nothing
-	// will follow (the sender's FIN); then everything must be released or
-	// deleted. data is valid only during the call.
+	// will follow (the sender's FIN, or the server's reset); then everything must
+	// be released or deleted. data is valid only during the call.
 	Inspect(dir Direction, data []byte, eof bool) Verdict
 }
 

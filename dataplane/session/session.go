@@ -24,6 +24,7 @@ type Session struct {
 	blind       bool // no longer inspected, by policy
 	closing     bool // a verdict has ended it; see mayClose
 	ended       bool // we have ended it; what still comes is answered by us
+	cut         bool // the server has reset it, and its client has yet to get what came before; see severed
 	gone        bool // reset by us
 	resetSeen   bool // one end has sent a reset, and nothing since
 	edited      bool
@@ -107,11 +108,11 @@ func (h *half) finAcked() bool { return h.fin >= 0 && h.una > h.edits.outFrom(h.
 //	segment            not begun        under way            ended by us
 //	SYN                noted, passes    noted, passes        noted, passes
 //	SYN+ACK            begins, passes   passes if the same   dropped; of either end, see crossed
-//	RST                passes           translated           dropped
+//	RST                passes           translated; severed  dropped
 //	acknowledgement    passes           translated           read
 //	payload, FIN       picked up        inspected            acknowledged
 //
-// Picked up is told at pickUp.
+// Picked up is told at pickUp, severed there.
 func (s *Session) handle(from Side, v packet.VNet, f *packet.Frame) {
 	d := s.direction(f)
 	h, r := &s.half[d], &s.half[d.Other()]
@@ -224,7 +225,7 @@ func (s *Session) begin(d Direction, f *packet.Frame) {
 		s.e.cfg.Below.Forget(s.conn, s.key.vlan, true)
 		_, _, s.marked = s.e.cfg.Below.Take(s.conn, s.key.vlan)
 	}
-	s.blind, s.closing, s.ended, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false
+	s.blind, s.closing, s.ended, s.cut, s.gone, s.resetSeen, s.midStream, s.edited = false, false, false, false, false, false, false, false
 	s.deltas, s.unheard = [2]int64{}, nil
 	s.leave()
 	s.inspector = nil
@@ -243,6 +244,9 @@ func (h *half) start(isn uint32) {
 // (RFC 9293, 3.10.7.4), so that is what it is translated to.
 func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 	if s.ended {
+		if h.dir == ToServer && !s.gone && h.offset(f.Seq()) == h.acked {
+			s.forget() // who was to get the rest is gone
+		}
 		return
 	}
 	if !h.known {
@@ -252,6 +256,9 @@ func (s *Session) reset(h, r *half, v packet.VNet, f *packet.Frame) {
 		return
 	}
 	off := h.offset(f.Seq())
+	if h.dir == ToClient && r.known && s.severed(off) {
+		return
+	}
 	out := h.edits.outFrom(off)
 	switch {
 	case off >= h.rel && len(h.pend) > 0:

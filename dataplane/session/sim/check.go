@@ -196,6 +196,9 @@ func (s *run) verify() {
 			s.fail("%s: the receiver has other bytes than were decided", e.dir)
 		}
 		closing := s.insp.end == session.Close
+		if d.cut && s.whole(to) && (len(to.got) != len(d.expected) || to.state != reset) {
+			s.fail("%s: the sender has reset the session; the receiver has %d bytes; want %d, and the reset", e.dir, len(to.got), len(d.expected))
+		}
 		if aborted || closing && session.Direction(i) == session.ToServer {
 			continue
 		}
@@ -210,6 +213,13 @@ func (s *run) verify() {
 		}
 	}
 	s.idle()
+}
+
+// whole says whether all that was decided is the engine's to bring to the receiver e.
+func (s *run) whole(e *endpoint) bool {
+	c := &s.cfg
+	return e.c.AbortAt == 0 && s.insp.end == session.Continue && !s.insp.killed && !s.insp.passed && !s.books.again &&
+		c.Choices.Unseen == 0 && c.Choices.Forever == 0 && c.Carry == 0 && !c.Lend
 }
 
 // idle lets time pass and checks that the engine forgets all (I5).

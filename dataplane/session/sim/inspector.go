@@ -29,6 +29,7 @@ type stream struct {
 	expected []byte // what the receiver is to get, so far
 	eof      bool   // everything is decided, and the sender has closed
 	forever  bool
+	cut      bool // the sender has reset the session, and was shown to have ended
 }
 
 // Inspect implements session.Inspector.
@@ -41,8 +42,10 @@ func (p *inspector) Inspect(dir session.Direction, data []byte, eof bool) sessio
 		p.s.fail("%s: shown %d bytes at %d that the sender did not send there", dir, len(data), d.pos)
 		return session.Verdict{Release: int64(len(data))}
 	}
-	if eof && (!p.s.ends[dir].finished || d.pos+len(data) != int(p.s.ends[dir].written)) {
-		p.s.fail("%s: end of stream shown too early", dir)
+	if e := p.s.ends[dir]; eof && (!e.finished || d.pos+len(data) != int(e.written)) {
+		if d.cut = dir == session.ToClient && e.state == reset; !d.cut {
+			p.s.fail("%s: end of stream shown too early", dir)
+		}
 	}
 	d.shown = len(data)
 	v := p.decide(dir, data, eof)
