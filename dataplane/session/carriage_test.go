@@ -83,11 +83,7 @@ func TestAlike(t *testing.T) {
 		k := newTaken()
 		k.cfg.Slots = o
 		leave(k, o)
-		k.say(ToServer, 5000, 7000, packet.ACK, "")
-		k.say(ToClient, 7000, 5000, packet.ACK, "")
-		k.now += surelyNow
-		k.say(ToServer, 5000, 7000, packet.ACK, "")
-		k.say(ToClient, 7000, 5000, packet.ACK, "")
+		k.pickedUp(5000, 7000, 5000)
 		expect(t, name, k.say(ToServer, 5000, 7000, push, "ask"), `to server seq 5000 ack 7000 flags 18 "ask"`)
 		if o.first != nil {
 			t.Errorf("%s: the session has a slot, which says %+v", name, *o.first)
@@ -97,6 +93,16 @@ func TestAlike(t *testing.T) {
 		if n := len(k.lent); n != 1 || k.lent[0].Edited || k.Stats().Open != 0 {
 			t.Errorf("%s: lent as %+v, %d sessions open; want it given to the ports for good, without edits", name, k.lent, k.Stats().Open)
 		}
+	}
+}
+
+// pickedUp has both ends say where they stand, before and after old words can
+// still be on their way. acked is what the server has of the client's.
+func (k *taken) pickedUp(client, server, acked uint32) {
+	for range 2 {
+		k.say(ToServer, client, server, packet.ACK, "")
+		k.say(ToClient, server, acked, packet.ACK, "")
+		k.now += surelyNow
 	}
 }
 
@@ -111,11 +117,7 @@ func TestReplacedMeanwhile(t *testing.T) {
 		},
 		"its own": func(k *taken, o *oneSlot) {
 			k.Adopt(Conn{icmpClient, icmpServer}, 0, o, [2]uint32{100, 0})
-			k.say(ToServer, 4000, 6000, packet.ACK, "")
-			k.say(ToClient, 6000, 4100, packet.ACK, "")
-			k.now += surelyNow
-			k.say(ToServer, 4000, 6000, packet.ACK, "")
-			k.say(ToClient, 6000, 4100, packet.ACK, "")
+			k.pickedUp(4000, 6000, 4100)
 			o.gone = true
 			if r := k.Bypassed(); r.Adopted != 0 || r.Kept != 0 || len(r.Lost) != 0 {
 				t.Errorf("Bypassed() = %+v; want nothing of the session", r)
@@ -127,11 +129,7 @@ func TestReplacedMeanwhile(t *testing.T) {
 		k.known = false
 		k.cfg.Slots = o
 		adopt(k, o)
-		k.say(ToServer, 5000, 7000, packet.ACK, "")
-		k.say(ToClient, 7000, 5000, packet.ACK, "")
-		k.now += surelyNow
-		k.say(ToServer, 5000, 7000, packet.ACK, "")
-		k.say(ToClient, 7000, 5000, packet.ACK, "")
+		k.pickedUp(5000, 7000, 5000)
 		expect(t, name, k.say(ToServer, 5000, 7000, packet.ACK, ""), `to server seq 5000 ack 7000 flags 10 ""`)
 		if !o.freed {
 			t.Errorf("%s: the slot was not given back", name)
