@@ -58,7 +58,10 @@ func (s *Session) last() {
 	v.drop()
 	v.store = store{}
 	v.answer, v.resend, v.blocked = 0, 0, false
-	v.next = max(min(v.next, v.top), v.edits.inAcked(v.una)) // the ports may have carried more than was seen
+	if v.next > v.top {
+		v.next = v.confirmed() // of what passes unseen a part may be lost
+	}
+	v.next = max(v.next, v.edits.inAcked(v.una)) // the ports may have carried more than was seen
 	if v.fin >= 0 {
 		v.next = max(v.next, v.fin+1)
 	}
@@ -88,8 +91,15 @@ func (s *Session) severed(off int64) bool {
 	if c.fin >= 0 {
 		end++
 	}
-	if off != end && off != c.confirmed() {
-		return false // the client would have not taken it, and what is missing may come
+	switch {
+	case off == end || off == c.confirmed():
+	case off < end && off >= c.edits.inAcked(c.una):
+		// An answer to what went to the server before. It would not count with a client
+		// that had got all this; what we say now is answered with one that does.
+		s.ackNow(c, v, nil)
+		return true
+	default:
+		return false
 	}
 	if len(c.pend) > 0 {
 		raw := c.raw

@@ -80,6 +80,10 @@ func TestServerResets(t *testing.T) {
 			{want: []string{held}, wait: firstRTO},
 			{ToServer, 5004, 7010, ack, "", []string{`to client seq 7010 ack 5004 flags 14 ""`}, 0},
 		}},
+		"an answer to older words": {"an answer", true, Verdict{}, []step{
+			{ToClient, 7005, 0, packet.RST, "", []string{`to server seq 5004 ack 7010 flags 10 ""`}, 0},
+			{ToClient, 7010, 0, packet.RST, "", []string{held}, 0},
+		}},
 		"acknowledged by us": {"an answer", true, Verdict{}, []step{
 			{ToClient, 7010, 5004, rst, "", []string{held}, 0},
 			{ToServer, 5004, 7010, ack, "", []string{`to client seq 7010 ack 5004 flags 14 ""`}, 0},
