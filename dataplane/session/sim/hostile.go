@@ -33,7 +33,8 @@ func (s *run) hostile(e *endpoint) {
 
 // inject forges a segment of e's from outside the receiver's window.
 func (s *run) inject(e *endpoint) {
-	if e.state != open || s.cfg.Lend && (!s.books.known || s.books.over) { // what is said of a session that is over passes
+	// What is said of a session that is over passes, and it may be by the time that this arrives.
+	if e.state != open || s.cfg.Lend && (!s.books.known || s.books.over || e.gotFIN && e.finished) {
 		return
 	}
 	far := e.maxSent + 1<<22 + s.rng.Int64N(1<<30)
