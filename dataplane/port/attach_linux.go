@@ -51,7 +51,15 @@ func (p *Port) attach() error {
 
 func (p *Port) newLink(s Side) (link.Link, error) {
 	if p.way == xdp {
-		return link.AttachXDP(link.XDPOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Flags: link.XDPDriverMode})
+		o := link.XDPOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Flags: link.XDPDriverMode}
+		l, err := link.AttachXDP(o)
+		if err != nil && p.sides[s].narrow() {
+			// igc runs XDP up to an MTU of 1500 (igc_xdp_set_prog).
+			if l, err = link.AttachXDP(o); err != nil {
+				p.sides[s].widen()
+			}
+		}
+		return l, err
 	}
 	return link.AttachTCX(link.TCXOptions{Interface: p.sides[s].ifindex, Program: p.objs.Wire, Attach: ebpf.AttachTCXIngress, Anchor: link.Head()})
 }

@@ -72,6 +72,23 @@ func (d *side) roomForTags(l netlink.Link) {
 	}
 }
 
+// narrow undoes roomForTags, and says whether there was something to undo.
+func (d *side) narrow() bool {
+	l, err := netlink.LinkByIndex(d.ifindex)
+	if err != nil || d.base == 0 || d.mtu <= d.base || netlink.LinkSetMTU(l, d.base) != nil {
+		return false
+	}
+	d.mtu = d.base
+	return true
+}
+
+// widen undoes narrow.
+func (d *side) widen() {
+	if l, err := netlink.LinkByIndex(d.ifindex); err == nil {
+		d.roomForTags(l)
+	}
+}
+
 // quiet keeps the kernel's own IPv6 (router solicitations, MLD, duplicate
 // address detection) off an interface.
 func quiet(name string) error {

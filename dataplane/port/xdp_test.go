@@ -11,6 +11,7 @@ import (
 
 	"github.com/safchain/ethtool"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"wirepatch/dataplane/internal/netns"
 	"wirepatch/dataplane/packet"
@@ -38,6 +39,48 @@ func TestChoose(t *testing.T) {
 			t.Errorf("choose(%q, %q) = %d, %q; want %d, a reason: %t", v.wanted, v.drivers, got, reason, v.want, v.reason)
 		}
 	}
+}
+
+// TestWays: without copies only where no frame needs a second buffer.
+func TestWays(t *testing.T) {
+	const copies, pieces, none = unix.XDP_COPY, unix.XDP_USE_SG, unix.XDP_ZEROCOPY
+	for mtu, want := range map[int][]uint16{
+		1500 + tagRoom: {none, copies | pieces, copies}, 3810: {none, copies | pieces, copies}, 3811: {copies | pieces}, 9000: {copies | pieces},
+	} {
+		if got := (xskSizes{frame: mtu + etherMost}).ways(); !slices.Equal(got, want) {
+			t.Errorf("MTU %d: ways() = %#x; want %#x", mtu, got, want)
+		}
+	}
+}
+
+// TestNarrow: where a driver has no XDP with the room for tags, the port has its
+// MTU without, and where it has none at all, the room again.
+func TestNarrow(t *testing.T) {
+	bed := netns.NewBed(t)
+	bed.Box.Must(t, func() error {
+		var d side
+		if err := d.open("b0", 0); err != nil {
+			return err
+		}
+		mtu := func(want int) {
+			t.Helper()
+			l, err := netlink.LinkByName("b0")
+			if err != nil || l.Attrs().MTU != want || d.mtu != want {
+				t.Errorf("MTU = %d, taken for %d, %v; want %d", l.Attrs().MTU, d.mtu, err, want)
+			}
+		}
+		mtu(1500 + tagRoom)
+		if !d.narrow() {
+			t.Error("narrow() = false; want true")
+		}
+		mtu(1500)
+		if d.narrow() {
+			t.Error("narrow() once more = true; want false")
+		}
+		d.widen()
+		mtu(1500 + tagRoom)
+		return nil
+	})
 }
 
 // TestChangesWays goes from tcx to XDP and back while the maps stay: at the end

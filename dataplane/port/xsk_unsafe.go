@@ -22,20 +22,34 @@ type xsk struct {
 	spare      []uint64 // chunks for what goes out
 }
 
-// xskSizes are numbers of frame buffers, powers of two; send may be 0.
-type xskSizes struct{ receive, send int }
+// xskSizes are numbers of frame buffers, powers of two (send may be 0), and the
+// length of the longest frame.
+type xskSizes struct{ receive, send, frame int }
+
+// inOne says whether a frame never needs a second buffer: what the kernel writes
+// begins XDP_PACKET_HEADROOM, 256 bytes, into one.
+func (s xskSizes) inOne() bool { return s.frame <= chunkSize-256 }
 
 // busyFor is how long a queue whose last owner has just died may stay taken:
 // the kernel lets go of it in the background.
 const busyFor = 5 * time.Second
 
-// openXSK opens the socket of a queue in the best way that the driver can:
-// without copies, with frames in several buffers.
+// ways are how a socket may be bound, the best first. Zero copy is for frames that
+// need one buffer: of one in several, the kernel's way to the other port takes
+// along the first only (xdp_convert_zc_to_xdp_frame). Without XDP_USE_SG it drops
+// those that come in, and never gives the buffers back in which one is to go out.
+func (s xskSizes) ways() []uint16 {
+	if s.inOne() {
+		return []uint16{unix.XDP_ZEROCOPY, unix.XDP_COPY | unix.XDP_USE_SG, unix.XDP_COPY}
+	}
+	return []uint16{unix.XDP_COPY | unix.XDP_USE_SG}
+}
+
+// openXSK opens the socket of a queue in the best way that the driver can.
 func openXSK(ifindex, queue int, sizes xskSizes) (*xsk, error) {
-	ways := []uint16{unix.XDP_ZEROCOPY | unix.XDP_USE_SG, unix.XDP_ZEROCOPY, unix.XDP_COPY | unix.XDP_USE_SG, unix.XDP_COPY}
 	var err error
 	for end := time.Now().Add(busyFor); ; time.Sleep(10 * time.Millisecond) {
-		for _, flags := range ways {
+		for _, flags := range sizes.ways() {
 			x := &xsk{fd: -1}
 			if err = x.open(ifindex, queue, sizes, flags|unix.XDP_USE_NEED_WAKEUP); err == nil {
 				return x, nil
@@ -67,6 +81,12 @@ func (x *xsk) open(ifindex, queue int, sizes xskSizes, flags uint16) (err error)
 	if err := x.mapRings(sizes); err != nil {
 		return err
 	}
+	// Before it is bound: a driver without copies fills its own ring when it is, and
+	// one that finds nothing then looks again late, or when it is told to.
+	for i := range sizes.receive {
+		x.fill.put(uint64(i * chunkSize))
+	}
+	x.fill.publish()
 	if sizes.send > 0 {
 		if err := unix.SetsockoptInt(x.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer); err != nil {
 			return fmt.Errorf("set send buffer: %w", err)
@@ -80,10 +100,6 @@ func (x *xsk) open(ifindex, queue int, sizes xskSizes, flags uint16) (err error)
 		return fmt.Errorf("ask for options: %w", err)
 	}
 	x.zeroCopy = options&unix.XDP_OPTIONS_ZEROCOPY != 0
-	for i := range sizes.receive {
-		x.fill.put(uint64(i * chunkSize))
-	}
-	x.fill.publish()
 	for i := range sizes.send {
 		x.spare = append(x.spare, uint64((sizes.receive+i)*chunkSize))
 	}

@@ -71,7 +71,7 @@ func (c *xsks) grow(n int) error {
 		return fmt.Errorf("%d receive queues; want at most %d: ethtool -L %s combined %d", n, maxQueues, c.name, maxQueues)
 	}
 	for q := len(c.queues); q < n; q++ {
-		sizes := xskSizes{receive: c.receive}
+		sizes := xskSizes{receive: c.receive, frame: c.limit}
 		if q == 0 {
 			sizes.send = sendBuffers
 		}
