@@ -3,6 +3,7 @@ package deb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,9 +22,36 @@ var (
 	sumField     = regexp.MustCompile(`(?m)^SHA256: ([0-9a-f]{64})$`)
 )
 
-// newLists gets the lists of the machine's sources into dir. That needs no
-// rights over the machine, and changes nothing of it.
-func newLists(ctx context.Context, dir string, log io.Writer) (archive, error) {
+// keyring has the keys of all of Debian's suites.
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// suiteLists gets the lists of a suite into dir, from where the machine gets
+// Debian 12.
+func suiteLists(ctx context.Context, suite, dir string, log io.Writer) (archive, error) {
+	out, err := archive{}.command(ctx, "apt-get", "indextargets", "--format", "$(SITE)", "Release: bookworm", "Created-By: Packages").Output()
+	if err != nil {
+		return archive{}, fmt.Errorf("apt-get indextargets: %w", err)
+	}
+	site, _, _ := strings.Cut(string(out), "\n")
+	if site == "" {
+		return archive{}, errors.New("apt's sources name no archive with Debian 12 (bookworm)")
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return archive{}, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return archive{}, err
+	}
+	source := filepath.Join(dir, "sources.list")
+	if err := os.WriteFile(source, fmt.Appendf(nil, "deb [arch=amd64 signed-by=%s] %s %s main\n", keyring, site, suite), 0o644); err != nil {
+		return archive{}, err
+	}
+	return newLists(ctx, dir, log, "-o", "Dir::Etc::SourceList="+source, "-o", "Dir::Etc::SourceParts=/dev/null")
+}
+
+// newLists gets the lists of the machine's sources, or of those that the options
+// name, into dir. That needs no rights over the machine, and changes nothing of it.
+func newLists(ctx context.Context, dir string, log io.Writer, options ...string) (archive, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return archive{}, err
@@ -33,7 +61,7 @@ func newLists(ctx context.Context, dir string, log io.Writer) (archive, error) {
 			return archive{}, err
 		}
 	}
-	a := archive{[]string{"-o", "Dir::State::lists=" + filepath.Join(dir, "lists"), "-o", "Dir::Cache=" + filepath.Join(dir, "cache")}}
+	a := archive{append(options, "-o", "Dir::State::lists="+filepath.Join(dir, "lists"), "-o", "Dir::Cache="+filepath.Join(dir, "cache"))}
 	c := a.command(ctx, "apt-get", "-q", "update")
 	c.Stdout, c.Stderr = log, log
 	if err := c.Run(); err != nil {

@@ -31,6 +31,9 @@ type Query struct {
 	// Stands, if set, finds in the Depends field of the package Name, a meta
 	// package, the name and the exact version of the one that it stands for.
 	Stands *regexp.Regexp
+	// Suite, if set, is one of Debian's that the machine's sources need not name, as
+	// trixie-backports.
+	Suite string
 }
 
 // Fetch gets the package, in the version that the archive has at present, into
@@ -40,6 +43,13 @@ type Query struct {
 func Fetch(ctx context.Context, q Query, cache string, log io.Writer) (*Package, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, err
+	}
+	if q.Suite != "" {
+		own, err := suiteLists(ctx, q.Suite, filepath.Join(cache, "apt-"+q.Suite), log)
+		if err != nil {
+			return nil, err
+		}
+		return fetch(ctx, own, q, cache, log)
 	}
 	p, err := fetch(ctx, archive{}, q, cache, log)
 	if err == nil || ctx.Err() != nil {

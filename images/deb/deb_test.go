@@ -35,3 +35,21 @@ func TestFetchWithoutLists(t *testing.T) {
 		t.Errorf("Fetch used lists that are empty:\n%s", log.String())
 	}
 }
+
+// TestFetchFromSuite: a package of a suite that the machine's sources do not name,
+// by the archive's signature.
+func TestFetchFromSuite(t *testing.T) {
+	const suite = "trixie-backports"
+	dir := t.TempDir()
+	var log strings.Builder
+	p, err := Fetch(t.Context(), Query{Name: "linux-image-cloud-amd64", Suite: suite}, dir, &log)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	if !strings.Contains(p.Version, "~bpo13+") {
+		t.Errorf("Fetch found %s %s; want one of %s", p.Name, p.Version, suite)
+	}
+	if _, err := Fetch(t.Context(), Query{Name: "linux-image-cloud-amd64", Suite: suite + "-none"}, dir, &log); err == nil {
+		t.Error("Fetch from a suite that does not exist succeeds")
+	}
+}
