@@ -131,7 +131,9 @@ __noinline int strike(frame *f, struct view *v, __u32 head, __u32 n)
 	rest = size - behind;
 	PLAIN(behind);
 	PLAIN(rest);
-	if (behind >= LOOK || rest < 1 || rest > LOOK)
+	// The upper bound first: of a difference, which might be below 0, Linux 7.3 does
+	// not keep that it is not 0.
+	if (behind >= LOOK || rest > LOOK || rest < 1)
 		return -1;
 	*(__u32 *)&c->b[size] = 0;
 	was = sum_loaded(size, 0);
@@ -139,7 +141,7 @@ __noinline int strike(frame *f, struct view *v, __u32 head, __u32 n)
 		return -1;
 	size = n - len;
 	PLAIN(size);
-	if (size < 1 || size > LOOK || frame_load(f, head, c->b, size))
+	if (size > LOOK || size < 1 || frame_load(f, head, c->b, size))
 		return -1;
 	*(__u32 *)&c->b[size] = 0;
 	is = sum_loaded(size, 0);
