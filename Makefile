@@ -28,8 +28,9 @@ test: setup check image test-image ## all tests: units, namespaces, the image in
 	go test -p 1 -count=1 -timeout 60m ./...
 	@cat out/test/figures/*
 
-soak: setup test-image ## hours of what make test does for minutes: the simulator, bad networks, kills, updates, power cuts, fuzzing (as root)
+soak: setup test-image ## hours of what make test does for minutes: the simulator, bad networks, kills, zero copy, updates, power cuts, fuzzing (as root)
 	go test -count=1 -timeout 0 ./dataplane/session/sim -args -runs 1000000
+	go test -count=1 -timeout 0 -run TestZeroCopy ./dataplane/port -args -zero-copy
 	go test -count=1 -timeout 0 ./dataplane/e2e/soak -args -sessions 100000 -kills 300
 	go test -count=1 -timeout 0 -run 'TestUpdatesInARow|TestPowerCuts' ./qemu/e2e/firmware -args -updates 50 -cut-boots 100 -cut-all
 	qemu/fuzz.sh 10m

@@ -41,14 +41,24 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestWays: without copies only where no frame needs a second buffer.
+// TestWays: without copies only with drivers that are known for it, and only where
+// no frame needs a second buffer.
 func TestWays(t *testing.T) {
 	const copies, pieces, none = unix.XDP_COPY, unix.XDP_USE_SG, unix.XDP_ZEROCOPY
-	for mtu, want := range map[int][]uint16{
-		1500 + tagRoom: {none, copies | pieces, copies}, 3810: {none, copies | pieces, copies}, 3811: {copies | pieces}, 9000: {copies | pieces},
+	for _, v := range []struct {
+		mtu   int
+		share bool
+		want  []uint16
+	}{
+		{1500 + tagRoom, true, []uint16{none, copies | pieces, copies}},
+		{3810, true, []uint16{none, copies | pieces, copies}},
+		{3811, true, []uint16{copies | pieces}},
+		{9000, true, []uint16{copies | pieces}},
+		{1500 + tagRoom, false, []uint16{copies | pieces, copies}},
+		{9000, false, []uint16{copies | pieces}},
 	} {
-		if got := (xskSizes{frame: mtu + etherMost}).ways(); !slices.Equal(got, want) {
-			t.Errorf("MTU %d: ways() = %#x; want %#x", mtu, got, want)
+		if got := (xskSizes{frame: v.mtu + etherMost, share: v.share}).ways(); !slices.Equal(got, v.want) {
+			t.Errorf("MTU %d, share %t: ways() = %#x; want %#x", v.mtu, v.share, got, v.want)
 		}
 	}
 }

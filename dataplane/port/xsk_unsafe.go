@@ -22,9 +22,12 @@ type xsk struct {
 	spare      []uint64 // chunks for what goes out
 }
 
-// xskSizes are numbers of frame buffers, powers of two (send may be 0), and the
-// length of the longest frame.
-type xskSizes struct{ receive, send, frame int }
+// xskSizes are numbers of frame buffers, powers of two (send may be 0), the
+// length of the longest frame, and whether the driver is to share the memory.
+type xskSizes struct {
+	receive, send, frame int
+	share                bool
+}
 
 // inOne says whether a frame never needs a second buffer: what the kernel writes
 // begins XDP_PACKET_HEADROOM, 256 bytes, into one.
@@ -39,10 +42,14 @@ const busyFor = 5 * time.Second
 // along the first only (xdp_convert_zc_to_xdp_frame). Without XDP_USE_SG it drops
 // those that come in, and never gives the buffers back in which one is to go out.
 func (s xskSizes) ways() []uint16 {
+	ways := []uint16{unix.XDP_COPY | unix.XDP_USE_SG}
 	if s.inOne() {
-		return []uint16{unix.XDP_ZEROCOPY, unix.XDP_COPY | unix.XDP_USE_SG, unix.XDP_COPY}
+		ways = append(ways, unix.XDP_COPY)
 	}
-	return []uint16{unix.XDP_COPY | unix.XDP_USE_SG}
+	if s.inOne() && s.share {
+		ways = append([]uint16{unix.XDP_ZEROCOPY}, ways...)
+	}
+	return ways
 }
 
 // openXSK opens the socket of a queue in the best way that the driver can.

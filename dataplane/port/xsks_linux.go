@@ -3,6 +3,7 @@ package port
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/safchain/ethtool"
@@ -34,6 +35,7 @@ type xsks struct {
 	ifindex int
 	receive int        // frame buffers of each queue
 	limit   int        // longest frame to send
+	share   bool       // without copies, if the driver can
 	mu      sync.Mutex // of queues: others than the one goroutine only read
 	queues  []*xsk
 	turn    int // the queue that is looked at
@@ -54,7 +56,7 @@ func openXSKs(name string, ifindex, mtu int) (*xsks, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &xsks{name: name, ifindex: ifindex, receive: leastReceive, limit: mtu + etherMost}
+	c := &xsks{name: name, ifindex: ifindex, receive: leastReceive, limit: mtu + etherMost, share: slices.Contains(sharing, driverOf(name))}
 	for c.receive*2*n <= receiveBuffers && c.receive < Backlog/4 {
 		c.receive *= 2
 	}
@@ -71,7 +73,7 @@ func (c *xsks) grow(n int) error {
 		return fmt.Errorf("%d receive queues; want at most %d: ethtool -L %s combined %d", n, maxQueues, c.name, maxQueues)
 	}
 	for q := len(c.queues); q < n; q++ {
-		sizes := xskSizes{receive: c.receive, frame: c.limit}
+		sizes := xskSizes{receive: c.receive, frame: c.limit, share: c.share}
 		if q == 0 {
 			sizes.send = sendBuffers
 		}

@@ -20,7 +20,11 @@ var current = regexp.MustCompile(`(?m)^Depends:.*?(linux-image-[0-9][a-z0-9.+~-]
 // Fetch gets the current kernel of the meta package (as linux-image-6.12-amd64)
 // as deb.Fetch does.
 func Fetch(ctx context.Context, meta, cache string, log io.Writer) (*Package, error) {
-	p, err := deb.Fetch(ctx, deb.Query{Name: meta, Stands: current}, cache, log)
+	return fetch(ctx, deb.Query{Name: meta, Stands: current}, cache, log)
+}
+
+func fetch(ctx context.Context, q deb.Query, cache string, log io.Writer) (*Package, error) {
+	p, err := deb.Fetch(ctx, q, cache, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,137 @@
+package port
+
+import (
+	"bytes"
+	"encoding/binary"
+	args "flag"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"wirepatch/dataplane/internal/netns"
+)
+
+var zeroCopy = args.Bool("zero-copy", false, "run TestZeroCopy, which fetches a kernel from trixie-backports")
+
+// TestZeroCopy has the sockets run without copies, which no driver of this machine
+// and of the image's kernel does: in a virtual machine with a later kernel, whose
+// virtio_net shares their memory if the device's rings are mapped as hardware's.
+// Frames of protected services of all lengths go through an engine there in both
+// directions, many times as many as there are buffers; a port goes down and up, and
+// the engine is killed. Before that, as the appliance is: with copies on virtio_net,
+// which could not send on what crosses in the kernel without.
+func TestZeroCopy(t *testing.T) {
+	if !*zeroCopy {
+		t.Skip("-zero-copy is not given")
+	}
+	m := startGuest(t)
+	m.attached("xdp, copy")
+	m.send(A, over["ARP"])
+	m.receive(B, over["ARP"])
+	m.cross(0, 100)
+	m.send(A, fromClient(0, askDie))
+	m.attached("xdp, zero copy")
+	const rounds, batch = 200, 100 // 20000 frames each way, at 2048 to 4096 buffers
+	for round := range rounds {
+		m.cross(round, batch)
+	}
+	m.send(A, fromClient(0, askDown))
+	m.receive(B, fromClient(0, askDown))
+	for round := range 20 {
+		m.cross(rounds+round, batch)
+	}
+	m.send(A, fromClient(0, askDie))
+	m.attached("xdp, zero copy")
+	for round := range 60 {
+		m.cross(2*rounds+round, batch)
+	}
+}
+
+// fromClient is a frame from the client to the protected service, with n in it.
+func fromClient(n int, payload []byte) []byte {
+	return join(toServer, ip4(6, netns.Client4, netns.Server4, 0, nil, u16(5000, 80, 0, 1, 0, 1, 0x5010, 1000, 0, 0), fmt.Appendf(nil, "%s %d ", payload, n)))
+}
+
+// fromServer is one from the service to the client.
+func fromServer(n int, payload []byte) []byte {
+	return join(macs(netns.ClientMAC, netns.ServerMAC), ip4(6, netns.Server4, netns.Client4, 0, nil, u16(80, 5000, 0, 1, 0, 1, 0x5010, 1000, 0, 0), fmt.Appendf(nil, "%s %d ", payload, n)))
+}
+
+// machine is the virtual machine between two wires.
+type machine struct {
+	*testing.T
+	wires  [2]net.Conn
+	serial *bytes.Buffer // what the console has said, of which attached has read a part
+	lines  chan string
+}
+
+// cross sends frames both ways and wants them on the other side, in order.
+func (m *machine) cross(round, n int) {
+	m.Helper()
+	fill := bytes.Repeat([]byte("long "), 300)
+	of := func(i int) (q, a []byte) {
+		payload := fill[:(round*n+i)*37%1440] // up to an MTU of 1500
+		return fromClient(round*n+i, payload), fromServer(round*n+i, payload)
+	}
+	for i := range n {
+		q, a := of(i)
+		m.send(A, q)
+		m.send(B, a)
+	}
+	for i := range n {
+		q, a := of(i)
+		m.receive(B, q)
+		m.receive(A, a)
+	}
+}
+
+// send puts a frame on a wire, as QEMU's stream network has it: length, then bytes.
+func (m *machine) send(s Side, frame []byte) {
+	m.Helper()
+	if _, err := m.wires[s].Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)); err != nil {
+		m.Fatalf("send on wire %s: %v\n%s", s, err, m.said())
+	}
+}
+
+func (m *machine) receive(s Side, want []byte) {
+	m.Helper()
+	var length [4]byte
+	_, err := io.ReadFull(m.wires[s], length[:])
+	got := make([]byte, binary.BigEndian.Uint32(length[:]))
+	if err == nil {
+		_, err = io.ReadFull(m.wires[s], got)
+	}
+	if err != nil || !bytes.Equal(got, want) {
+		m.Fatalf("wire %s brings %q, %v; want %q\n%s", s, got, err, want, m.said())
+	}
+}
+
+// attached waits until an engine says how it is attached.
+func (m *machine) attached(want string) {
+	m.Helper()
+	for line := range m.lines {
+		fmt.Fprintln(m.serial, line)
+		if how, ok := bytes.CutPrefix([]byte(line), []byte("attached: ")); ok {
+			if got := string(bytes.TrimSpace(how)); got != want {
+				m.Fatalf("attached: %s; want %s\n%s", got, want, m.said())
+			}
+			return
+		}
+	}
+	m.Fatalf("the machine has ended\n%s", m.said())
+}
+
+func (m *machine) said() string {
+	for {
+		select {
+		case line, ok := <-m.lines:
+			if ok {
+				fmt.Fprintln(m.serial, line)
+				continue
+			}
+		default:
+		}
+		return m.serial.String()
+	}
+}
