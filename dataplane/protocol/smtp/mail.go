@@ -32,6 +32,7 @@ func (c *codec) mail(data []byte, eof bool) dialogue.Step {
 	case size == 0:
 		return dialogue.Step{}
 	}
+	c.scanned = 0
 	text := data[:size]
 	s := dialogue.Step{Verb: dialogue.Message, Size: size, Silent: true, Parts: true, Later: c.begun, Committed: true}
 	next := c.state
@@ -56,65 +57,29 @@ func (c *codec) mail(data []byte, eof bool) dialogue.Step {
 	return s
 }
 
-// unit returns how many bytes of a mail are taken next; 0: more must come.
+// unit returns how many bytes of a mail are taken next: a line, or a header field
+// with the lines that continue it; 0: more must come, and what has been looked at
+// is not looked at again. Only CR LF ends a line of a mail (RFC 5321 section
+// 2.3.8). bad: what some servers take for the end of the mail, and others do not,
+// which would let one smuggle a second mail in.
 func (c *codec) unit(data []byte) (size int, bad string) {
-	n, bad := mailLine(data)
-	if n > 0 && bad == "" && c.state == header && string(data[:n]) != ".\r\n" {
-		return withFolds(data, n)
-	}
-	return n, bad
-}
-
-// withFolds adds to a header field of n bytes the lines that continue it.
-func withFolds(data []byte, n int) (size int, bad string) {
-	if string(data[:n]) == "\r\n" {
-		return n, ""
-	}
-	for {
-		if len(data) == n {
-			return 0, "" // whether it goes on is not known
+	for at := c.scanned; at < len(data); at++ {
+		if at > 0 && c.place == lineStart && !isBlank(data[at]) {
+			return at, "" // the field does not go on
 		}
-		if !isBlank(data[n]) {
-			return n, ""
+		to, end, odd := c.place.next(data[at])
+		if odd {
+			return 0, oddEnd
 		}
-		m, bad := mailLine(data[n:])
-		if m == 0 || bad != "" {
-			return 0, bad
+		if c.place = to; to != lineStart {
+			continue
 		}
-		n += m
-	}
-}
-
-// mailLine finds the line that data begins with; 0: more must come. Only CR LF
-// ends a line of a mail (RFC 5321 section 2.3.8). bad: what some servers take for
-// the end of the mail, and others do not, which would let one smuggle a second
-// mail in.
-func mailLine(data []byte) (size int, bad string) {
-	i := bytes.Index(data, []byte("\r\n"))
-	text := data
-	if i >= 0 {
-		text = data[:i]
-	}
-	for at := 0; ; {
-		j := bytes.IndexByte(text[at:], '.')
-		if j < 0 {
-			break
-		}
-		at += j + 1
-		before := at == 1 || text[at-2] == '\n' || text[at-2] == '\r'
-		after := at < len(text) && (text[at] == '\n' || text[at] == '\r')
-		if after && at == len(text)-1 && text[at] == '\r' && i < 0 {
-			after = false // perhaps the first half of CR LF
-		}
-		ends := at == len(text) && i >= 0 && at > 1
-		if before && (after || ends) {
-			return 0, "an end of the mail that servers read differently"
+		if size := at + 1; end || c.state == body || size == len("\r\n") {
+			return size, ""
 		}
 	}
-	if i < 0 {
-		return 0, ""
-	}
-	return i + 2, ""
+	c.scanned = len(data) // whether a field goes on is not known
+	return 0, ""
 }
 
 func headerElement(text []byte) (protocol.Element, bool) {

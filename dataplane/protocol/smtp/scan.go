@@ -47,6 +47,8 @@ func (p place) next(b byte) (to place, end, odd bool) {
 	return inLine, false, false
 }
 
+const oddEnd = "an end of the mail that servers read differently"
+
 // stream takes a mail, or the rest of one, as it comes. It is at the start of a
 // line when it begins.
 func (c *codec) stream(data []byte) dialogue.Step {
@@ -55,7 +57,7 @@ func (c *codec) stream(data []byte) dialogue.Step {
 		to, end, odd := c.place.next(b)
 		switch {
 		case odd && i == 0:
-			return dialogue.Step{Verb: dialogue.Fault, Why: "an end of the mail that servers read differently"}
+			return dialogue.Step{Verb: dialogue.Fault, Why: oddEnd}
 		case odd:
 			s.Size = i // the next turn begins with what is odd
 			return s

@@ -54,7 +54,9 @@ type codec struct {
 	state state
 	asked string // of the state asked: the command
 	begun bool   // a part of the mail under way has been seen
-	place place  // in a mail that is taken as it comes
+	place place  // in a mail: where what has been looked at of it leads
+	// scanned: bytes of the line or header field that comes next that have been looked at
+	scanned int
 
 	hellos   int  // commands EHLO, HELO and LHLO whose reply has not come
 	chunking bool // the server has offered BDAT in its reply to the last of them
@@ -257,7 +259,7 @@ func (c *codec) decide(d decision, forwarded bool) {
 	switch {
 	case !forwarded:
 	case d.name == "data" && d.code == 354:
-		c.state, c.begun, c.place = header, false, lineStart
+		c.state, c.begun, c.place, c.scanned = header, false, lineStart, 0
 	case d.name == "auth" && d.code == 334:
 		c.state = answering
 	case d.name == "starttls" && d.code == 220:

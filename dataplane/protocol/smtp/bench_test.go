@@ -1,0 +1,73 @@
+package smtp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"wirepatch/dataplane/session"
+)
+
+// mails are what a mail may be made of, over and over.
+var mails = map[string]string{
+	"long lines": strings.Repeat("x", 70) + "\r\n", "short lines": "xx\r\n", "dots on lines": ".x\r\n", "dots": ".", "dots behind bare LF": ".x\n", "a folded field": " .\r\n",
+}
+
+const mailSize = 40 << 10
+
+// playMail sends a mail through a decoder in segments of a size, holding what it
+// holds, without what the wire of the other tests does beside.
+func playMail(t testing.TB, kinds, text string, segment int) {
+	d := decoder(only{nothing, kinds})
+	d.Inspect(session.ToClient, []byte("220 x\r\n"), false)
+	d.Inspect(session.ToServer, []byte("DATA\r\n"), false)
+	d.Inspect(session.ToClient, []byte("354 go\r\n"), false)
+	b := []byte("a: b\r\n" + strings.Repeat(text, mailSize/len(text)))
+	for from, end := 0, 0; end < len(b); {
+		end = min(end+segment, len(b))
+		v := d.Inspect(session.ToServer, b[from:end], false)
+		if v.End != session.Continue {
+			t.Fatal(v.Evidence[0].Note)
+		}
+		from += int(v.Release)
+	}
+}
+
+// BenchmarkMail is what an octet of a mail costs, by what it is made of, by what
+// rules ask for and by the segments that it comes in.
+func BenchmarkMail(b *testing.B) {
+	for _, kinds := range []string{"mail.header", "mail.line"} {
+		for name, text := range mails {
+			for size, segments := range map[int]string{mailSize * 2: "whole", 1460: "segments", 16: "small segments"} {
+				b.Run(kinds+"/"+name+"/"+segments, func(b *testing.B) {
+					b.SetBytes(mailSize)
+					for b.Loop() {
+						playMail(b, kinds, text, size)
+					}
+				})
+			}
+		}
+	}
+}
+
+// What is held of a mail is not looked at from its beginning with each segment.
+// Most of these took hundreds of times as long as long lines once.
+func TestSmallSegments(t *testing.T) {
+	took := func(kinds, text string) time.Duration {
+		best := time.Hour
+		for range 5 {
+			began := time.Now()
+			playMail(t, kinds, text, 16)
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	for _, kinds := range []string{"mail.header", "mail.line"} {
+		usual := took(kinds, mails["long lines"])
+		for name, text := range mails {
+			if d := took(kinds, text); d > 40*usual {
+				t.Errorf("%s, shown %s: %v; want at most 40 times the %v of long lines", name, kinds, d, usual)
+			}
+		}
+	}
+}
