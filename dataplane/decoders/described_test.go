@@ -288,27 +288,75 @@ func TestPassesAt(t *testing.T) {
 	}
 }
 
-// A command of which octet after octet comes is not read from its beginning each time.
-func TestCommandInOctets(t *testing.T) {
-	front := "*4000\r\n" + strings.Repeat("$1\r\na\r\n", 3999) + "$8000\r\n"
-	for name, data := range map[string]string{"an item": front + strings.Repeat("a", 8000), "a line": front[:len(front)-7] + strings.Repeat("a", 8000)} {
+// A message that comes octet by octet is not read from its beginning each time,
+// whether what comes is a line, data, or many lines.
+func TestMessageInOctets(t *testing.T) {
+	items := "*4000\r\n" + strings.Repeat("$1\r\na\r\n", 3999)
+	for _, tt := range []struct {
+		name, protocol string
+		dir            session.Direction
+		data           string
+	}{
+		{"an item of a command", "redis", session.ToServer, items + "$8000\r\n" + strings.Repeat("a", 8000)},
+		{"a line of a command", "redis", session.ToServer, items + strings.Repeat("a", 8000)},
+		{"items of a command", "redis", session.ToServer, items},
+		{"an item of a reply", "redis", session.ToClient, items + "$8000\r\n" + strings.Repeat("a", 8000)},
+		{"lines of a reply", "memcached", session.ToClient, strings.Repeat("STAT \r\n", 8000)},
+	} {
 		var seen []string
 		read := func() session.Inspector {
-			return ofText(t, "redis").New(tell(&seen, nil), dialoguetest.Conn, Options{})
+			return ofText(t, tt.protocol).New(tell(&seen, nil), dialoguetest.Conn, Options{})
 		}
+		data := []byte(tt.data)
 		start := time.Now()
 		for range 10 {
-			read().Inspect(session.ToServer, []byte(data), false)
+			read().Inspect(tt.dir, data, false)
 		}
 		whole := time.Since(start) / 10
 		d, start := read(), time.Now()
-		for n := len(data) - 7990; n < len(data); n++ {
-			if v := d.Inspect(session.ToServer, []byte(data)[:n], false); v.Release != 0 || v.End != session.Continue {
-				t.Fatalf("%s: after %d octets %+v", name, n, v)
+		for n := range data {
+			if v := d.Inspect(tt.dir, data[:n+1], false); v.Release != 0 || v.End != session.Continue {
+				t.Fatalf("%s: after %d octets %+v", tt.name, n, v)
 			}
 		}
-		if took := time.Since(start); took > 500*whole {
-			t.Errorf("%s, octet by octet: took %v; the whole takes %v", name, took, whole)
+		if took := time.Since(start); took > 100*whole {
+			t.Errorf("%s, octet by octet: took %v; the whole takes %v", tt.name, took, whole)
 		}
+	}
+}
+
+// What was read of a message that a rule keeps away, or that a block follows, is
+// no part of the next.
+func TestMessageBehindPieces(t *testing.T) {
+	refused := map[string]protocol.Correction{"name=set": {Action: protocol.Reject, Reply: &protocol.Reply{Raw: "ERROR\r\n"}}}
+	for _, end := range []string{"99999999999999\r\n", "100000\r\n"} {
+		var told []string
+		w := wiretest.New(t, ofText(t, "memcached").New(tell(&told, refused), dialoguetest.Conn, Options{}))
+		for _, b := range []byte("get a\r\nset k 0 0 " + end) {
+			w.Client(string(b))
+		}
+		w.Server("END\r\n")
+		if to, from := w.ToServer(), w.ToClient(); to != "get a\r\n" || from != "END\r\nERROR\r\n" {
+			t.Errorf("%q: the server got %q, the client %q; %+v", end, to, from, w.Evidence())
+		}
+	}
+	var told []string
+	w := wiretest.New(t, ofText(t, "pop3").New(tell(&told, nil), dialoguetest.Conn, Options{}))
+	w.Server("+OK hi\r\n")
+	w.Client("RETR 1\r\nNOOP\r\n")
+	text := "+OK\r\none\r\n.\r\n+OK noop\r\n"
+	for _, b := range []byte(text) {
+		w.Server(string(b))
+	}
+	if got := w.ToClient(); !strings.HasSuffix(got, text) || !strings.Contains(strings.Join(told, "\n"), "line=+OK noop items=2 size=10 to=noop") {
+		t.Errorf("the client got %q; seen\n%s", got, strings.Join(told, "\n"))
+	}
+	// The command of a reply under way may come behind its beginning.
+	told = nil
+	w = wiretest.New(t, ofText(t, "pop3").New(tell(&told, nil), dialoguetest.Conn, Options{}))
+	w.Server("+OK hi\r\n+OK")
+	w.Client("RETR 1\r\n")
+	if w.Server("\r\none\r\n.\r\n"); !strings.Contains(strings.Join(told, "\n"), "reply.line text=one") {
+		t.Errorf("a reply that began before its command came: seen\n%s", strings.Join(told, "\n"))
 	}
 }

@@ -19,7 +19,7 @@ type frame struct {
 	eof  bool
 	cmd  string // server: the command that is answered
 
-	size   int // read so far
+	progress
 	line   string
 	text   protocol.Span // of the first line
 	words  []protocol.Span
@@ -30,6 +30,15 @@ type frame struct {
 	doubt  string    // why it is not certain how many these are
 	until  *string
 	short  short // of a message that is not whole
+}
+
+// progress is how far a message has been read: enough to go on from there, to its
+// end or to a fault, though not to say what is in it.
+type progress struct {
+	size    int   // read so far
+	need    int64 // lines that belong to it behind that, once size is not 0
+	counts  bool  // the first line says how many items there are
+	counted int   // items so far
 }
 
 // number is a number written in digits.
@@ -46,11 +55,15 @@ type counted struct {
 
 // read finds the end of the message.
 func (f *frame) read() (dialogue.Verb, string) {
-	for need := int64(1); need > 0; {
+	if f.size == 0 {
+		f.need = 1
+	}
+	for f.need > 0 {
+		f.short = short{cmd: f.cmd, read: f.progress}
 		l, bad, ok := dialogue.NextLine(f.data[f.size:], f.eof)
 		switch {
 		case !ok && len(f.data)-f.size <= f.c.d.Lines.MaxLine, ok && l.Size == 0:
-			f.short = short{seen: len(f.data), line: f.size}
+			f.short.seen = len(f.data)
 			return dialogue.More, ""
 		case !ok || l.Size > f.c.d.Lines.MaxLine:
 			return dialogue.Fault, "a line is longer than the limit"
@@ -65,39 +78,39 @@ func (f *frame) read() (dialogue.Verb, string) {
 			f.line, f.text = line, protocol.Span{Start: 0, End: l.Text}
 			f.split()
 		}
-		need--
+		f.need--
 		r, groups := f.rule(line)
 		if r == nil {
 			continue
 		}
 		if r.More {
-			need++
+			f.need++
 		}
 		if r.Items > 0 {
 			n, ok := f.digits(line, groups, r.Items, from)
-			if need += max(0, n.value); !ok || need > maxItems {
+			if f.need += max(0, n.value); !ok || f.need > maxItems {
 				return dialogue.Fault, "a count of items that is none, or too large"
 			}
 			if first {
-				f.number = n
+				f.number, f.counts = n, true
 			}
 		}
 		if r.Octets > 0 {
 			n, ok := f.digits(line, groups, r.Octets, from)
 			switch {
 			case ok:
-			case n.value == beyond && need == 0 && len(f.items) == 0:
+			case n.value == beyond && f.need == 0 && f.counted == 0:
 				// What a server makes of such a number is what its definition is about.
 				f.rest, f.doubt = beyond, "a count of octets that is too large"
 				return dialogue.Message, ""
 			default:
 				return dialogue.Fault, "a count of octets that is none, or too large"
 			}
-			if verb, why := f.take(r, n, from, need == 0); verb != dialogue.Message {
+			if verb, why := f.take(r, n, from, f.need == 0); verb != dialogue.Message {
 				return verb, why
 			}
 		}
-		if f.until = r.Until; f.until != nil && need > 0 {
+		if f.until = r.Until; f.until != nil && f.need > 0 {
 			return dialogue.Fault, "a block in the middle of a message"
 		}
 		if f.size > f.c.d.Max {
@@ -148,14 +161,14 @@ func (f *frame) take(r *LineRule, n number, from int, last bool) (dialogue.Verb,
 	}
 	all := n.value + int64(r.Plus)
 	if int64(f.size)+all > int64(f.c.d.Max) {
-		if !last || len(f.items) > 0 {
+		if !last || f.counted > 0 {
 			return dialogue.Fault, "a message is longer than the limit"
 		}
 		f.rest = all
 		return dialogue.Message, ""
 	}
 	if int64(len(f.data)-f.size) < all {
-		f.short = short{need: f.size + int(all)}
+		f.short.need = f.size + int(all)
 		return dialogue.More, ""
 	}
 	value := protocol.Span{Start: f.size, End: f.size + int(n.value)}
@@ -164,7 +177,8 @@ func (f *frame) take(r *LineRule, n number, from int, last bool) (dialogue.Verb,
 		return dialogue.Fault, "no line end behind data"
 	}
 	one := counted{protocol.Span{Start: from, End: f.size}, value, n}
-	if from > 0 && f.number.span.End > 0 {
+	if from > 0 && f.counts {
+		f.counted++
 		f.items = append(f.items, one)
 		f.c.prefix = string(f.data[from:n.span.Start])
 	} else {

@@ -18,15 +18,16 @@ type lines struct {
 	passing bool
 	waiting bool   // the reply to a command decides whether all passes
 	prefix  string // of the line in front of a counted item, as last seen
-	short   short
+	short   [2]short
 }
 
-// short is what is known of a command of which more must come, so that not all of
-// it is read again for each octet.
+// short is what is known of a message of which more must come, so that not all of
+// it is read again with each segment.
 type short struct {
-	need int // no sense in reading before so many octets are there
-	seen int // up to here there is no end of its last line
-	line int // where that begins
+	cmd  string // the frame's
+	read progress
+	need int // no sense in reading on before so many octets are there
+	seen int // up to here there is no end of the line at which reading goes on
 }
 
 // more says that more must come to read on.
@@ -34,7 +35,7 @@ func (s *short) more(data []byte, maxLine int) bool {
 	switch {
 	case len(data) < s.need:
 		return true
-	case s.seen == 0 || len(data)-s.line > maxLine || bytes.IndexByte(data[s.seen:], '\n') >= 0:
+	case s.seen == 0 || len(data)-s.read.size > maxLine || bytes.IndexByte(data[s.seen:], '\n') >= 0:
 		return false
 	}
 	s.seen = len(data)
@@ -65,20 +66,29 @@ func (c *lines) Next(dir session.Direction, data []byte, eof bool, oldest any) d
 		return dialogue.Step{Verb: dialogue.Fault, Why: "bytes in front of a reply that decides how they are read"}
 	case c.until[dir] != nil:
 		return c.block(dir, data, eof)
-	case dir == session.ToServer && !eof && c.short.more(data, c.d.Lines.MaxLine):
+	}
+	cmd, _ := oldest.(command)
+	sh := &c.short[dir]
+	if sh.cmd != cmd.line && dir == session.ToClient {
+		*sh = short{} // what it answers was not known
+	}
+	switch {
+	case !eof && sh.more(data, c.d.Lines.MaxLine):
 		return dialogue.Step{}
 	case dir == session.ToServer && c.passesAt(data) != dialogue.Message:
 		return dialogue.Step{Verb: c.passesAt(data)}
 	}
-	cmd, _ := oldest.(command)
-	f := frame{c: c, dir: dir, data: data, eof: eof, cmd: cmd.line}
+	begun := sh.read
+	f := frame{c: c, dir: dir, data: data, eof: eof, cmd: cmd.line, progress: begun}
 	verb, why := f.read()
-	if dir == session.ToServer {
-		c.short = f.short
+	if verb == dialogue.Message && begun.size > 0 {
+		f = frame{c: c, dir: dir, data: data, eof: eof, cmd: cmd.line} // now that it is whole, all of it
+		verb, why = f.read()
 	}
-	if verb != dialogue.Message {
+	if *sh = f.short; verb != dialogue.Message {
 		return dialogue.Step{Verb: verb, Why: why}
 	}
+	*sh = short{}
 	s := f.step()
 	c.until[dir] = f.until
 	if dir == session.ToClient {
@@ -154,6 +164,10 @@ func (c *lines) Decided(_ session.Direction, s *dialogue.Step, forwarded bool) {
 
 // block takes the next line of a block, or many at once where no rule asks.
 func (c *lines) block(dir session.Direction, data []byte, eof bool) dialogue.Step {
+	if !eof && c.short[dir].more(data, c.d.Max) {
+		return dialogue.Step{}
+	}
+	c.short[dir] = short{}
 	s := dialogue.Step{Verb: dialogue.Message, Later: true, Parts: true, Silent: true, Committed: true, Tag: nil}
 	for {
 		l, _, ok := dialogue.NextLine(data[s.Size:], eof)
@@ -178,6 +192,7 @@ func (c *lines) block(dir session.Direction, data []byte, eof bool) dialogue.Ste
 		}
 	}
 	if s.Size == 0 {
+		c.short[dir].seen = len(data)
 		return dialogue.Step{}
 	}
 	return s
