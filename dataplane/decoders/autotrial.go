@@ -18,6 +18,7 @@ import (
 type trial struct {
 	in      session.Inspector
 	settles bool // with a good reply it is known what the session is
+	answers dialogue.Answers
 }
 
 var (
@@ -90,11 +91,12 @@ func (a *recogniser) onTrial(dir session.Direction, data []byte, eof bool) sessi
 		}
 		return session.Verdict{}
 	}
-	reply, bad, whole := dialogue.NextAnswer(data, eof, false)
+	t := a.trial
+	reply, bad, whole := t.answers.Next(data, eof)
 	if !whole && !eof && len(data) < maxReply {
 		return session.Verdict{}
 	}
-	t := a.trial
+	t.answers = dialogue.Answers{}
 	switch {
 	case whole && bad == "" && t.settles && reply.Code < 400:
 		a.chosen, a.trial, a.greeting = t.in, nil, nil

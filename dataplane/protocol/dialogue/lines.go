@@ -46,35 +46,60 @@ type Answer struct {
 	Whole []protocol.Span // of the lines
 }
 
-// NextAnswer reads the reply that data begins with. every: each line of a reply
-// has the number (SMTP), not only the first and the last (FTP). ok is false when
-// more bytes must come.
-func NextAnswer(data []byte, eof, every bool) (a Answer, bad string, ok bool) {
+// Answers finds the replies of one session. The zero value is ready.
+type Answers struct {
+	Every bool // each line of a reply has the number (SMTP), not only the first and the last (FTP)
+
+	// Of a reply that is not whole yet: what has been looked at of it, so that its
+	// lines are not read again with each segment.
+	size, lines int
+	code        int64
+}
+
+// Next reads the reply that data begins with. ok is false when more bytes must
+// come; then data begins with the same bytes the next time.
+func (s *Answers) Next(data []byte, eof bool) (a Answer, bad string, ok bool) {
+	resumed := s.size > 0
+	if a, bad, ok = s.read(data, eof); !ok {
+		return a, "", false
+	}
+	s.size, s.lines = 0, 0
+	if resumed && bad == "" {
+		a, bad, ok = s.read(data, eof) // now that it is whole, all of it
+		s.size, s.lines = 0, 0
+	}
+	return a, bad, ok
+}
+
+// read reads on behind what has been looked at.
+func (s *Answers) read(data []byte, eof bool) (a Answer, bad string, ok bool) {
 	for {
-		l, _, whole := NextLine(data[a.Size:], eof)
+		l, _, whole := NextLine(data[s.size:], eof)
 		if !whole || l.Size == 0 {
 			return a, "", false
 		}
-		line := data[a.Size : a.Size+l.Text]
+		line := data[s.size : s.size+l.Text]
 		code, more, numbered := codeOf(line)
-		first := len(a.Lines) == 0
+		first := s.lines == 0
 		switch {
-		case first && !numbered, every && !first && !numbered:
+		case first && !numbered, s.Every && !first && !numbered:
 			return a, "a reply without a number", true
 		case first:
-			a.Code = code
+			s.code = code
 		}
-		text := protocol.Span{Start: a.Size, End: a.Size + l.Text}
-		if numbered && code == a.Code {
+		text := protocol.Span{Start: s.size, End: s.size + l.Text}
+		if numbered && code == s.code {
 			text.Start = min(text.Start+4, text.End)
 		}
 		a.Lines = append(a.Lines, text)
-		a.Whole = append(a.Whole, protocol.Span{Start: a.Size, End: a.Size + l.Size})
-		a.Size += l.Size
-		if numbered && code == a.Code && !more {
+		a.Whole = append(a.Whole, protocol.Span{Start: s.size, End: s.size + l.Size})
+		s.size += l.Size
+		s.lines++
+		if numbered && code == s.code && !more {
+			a.Size, a.Code = s.size, s.code
 			return a, "", true
 		}
-		if len(a.Lines) > maxAnswer {
+		if s.lines > maxAnswer {
 			return a, "a reply of too many lines", true
 		}
 	}

@@ -31,6 +31,7 @@ type codec struct {
 	server  string // its address: EPSV names none
 	waiting bool   // the reply to AUTH decides how the client's bytes are to be read
 	sealed  bool   // TLS from here on
+	answers dialogue.Answers
 }
 
 // command is what is kept of a command for the rules on its reply.
@@ -125,7 +126,7 @@ func (c command) lookup(name string) (any, bool) {
 }
 
 func (c *codec) reply(data []byte, eof bool, oldest any) dialogue.Step {
-	a, bad, ok := dialogue.NextAnswer(data, eof, false)
+	a, bad, ok := c.answers.Next(data, eof)
 	switch {
 	case !ok:
 		return dialogue.Step{}

@@ -71,3 +71,27 @@ func TestSmallSegments(t *testing.T) {
 		}
 	}
 }
+
+// Nor is what is held of a reply.
+func TestReplyInOctets(t *testing.T) {
+	reply := []byte(strings.Repeat("250-\r\n", 4000))
+	read := func() session.Inspector {
+		d := decoder(nothing)
+		d.Inspect(session.ToClient, []byte("220 x\r\n"), false)
+		return d
+	}
+	began := time.Now()
+	for range 10 {
+		read().Inspect(session.ToClient, reply, false)
+	}
+	whole := time.Since(began) / 10
+	d, began := read(), time.Now()
+	for n := range reply {
+		if v := d.Inspect(session.ToClient, reply[:n+1], false); v.Release != 0 || v.End != session.Continue {
+			t.Fatalf("after %d octets %+v", n, v)
+		}
+	}
+	if took := time.Since(began); took > 200*whole {
+		t.Errorf("octet by octet: took %v; the whole takes %v", took, whole)
+	}
+}

@@ -23,7 +23,7 @@ const maxLine = 16 << 10
 // read: whether a line is a command or a part of a mail is not known.
 func New(rules protocol.Rules, conn protocol.Conn, o dialogue.Options) *dialogue.Decoder {
 	o.Greets = true
-	return dialogue.New("smtp", &codec{wants: rules.Wants, midStream: o.MidStream}, rules, conn, o)
+	return dialogue.New("smtp", &codec{wants: rules.Wants, midStream: o.MidStream, answers: dialogue.Answers{Every: true}}, rules, conn, o)
 }
 
 // state is how the client's next bytes are to be read.
@@ -62,6 +62,7 @@ type codec struct {
 	chunking bool // the server has offered BDAT in its reply to the last of them
 
 	midStream bool
+	answers   dialogue.Answers
 }
 
 // command is what is kept of a command for the rules on its reply.
@@ -184,7 +185,7 @@ func (c *codec) answer(data []byte, eof bool) dialogue.Step {
 }
 
 func (c *codec) reply(data []byte, eof bool, oldest any) dialogue.Step {
-	a, bad, ok := dialogue.NextAnswer(data, eof, true)
+	a, bad, ok := c.answers.Next(data, eof)
 	switch {
 	case !ok:
 		return dialogue.Step{}
