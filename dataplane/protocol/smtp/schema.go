@@ -16,8 +16,8 @@ func Schema() protocol.Schema {
 			"command": {Doc: "one command", Dir: session.ToServer, Fields: fields{
 				"name":     {Type: protocol.String, Settable: true, Doc: "the verb, in lower case"},
 				"argument": {Type: protocol.String, Settable: true, Doc: "what stands behind it"},
-				"address":  {Type: protocol.String, Settable: true, Doc: `of MAIL and RCPT: the address within the brackets, else ""`},
-				"local":    {Type: protocol.String, Doc: "its part in front of the last @"},
+				"address":  {Type: protocol.String, Settable: true, Doc: `of MAIL and RCPT: the address within the brackets, without a source route in front of it; without brackets the word behind the colon`},
+				"local":    {Type: protocol.String, Doc: "its part in front of the last @ that is not within quotes"},
 				"domain":   {Type: protocol.String, Doc: `its part behind it, "" without`},
 			}},
 			"mail.header": {Doc: "one header field of a mail sent with DATA", Dir: session.ToServer, Fields: fields{

@@ -128,6 +128,46 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// Addresses as RFC 5321 section 4.1.2 has them, and what servers take beside.
+func TestAddresses(t *testing.T) {
+	for argument, want := range map[string][3]string{
+		"FROM:<a@b>":                         {"a@b", "a", "b"},
+		"FROM:<>":                            {"", "", ""},
+		"TO:<@x,@y:a@b>":                     {"a@b", "a", "b"},
+		"TO:<@x:\"a:b\"@c>":                  {`"a:b"@c`, `"a:b"`, "c"},
+		`TO:<"a>b"@c> NOTIFY=NEVER`:          {`"a>b"@c`, `"a>b"`, "c"},
+		`TO:<"a\"> b"@c>`:                    {`"a\"> b"@c`, `"a\"> b"`, "c"},
+		`TO:<"a@b">`:                         {`"a@b"`, `"a@b"`, ""},
+		`TO:<"a@b"@[192.0.2.1]>`:             {`"a@b"@[192.0.2.1]`, `"a@b"`, "[192.0.2.1]"},
+		"TO: < @x: a@b >":                    {"a@b", "a", "b"},
+		"TO:phrase <a@b>":                    {"a@b", "a", "b"},
+		`TO:"a <x@y>"<a@b>`:                  {"a@b", "a", "b"},
+		"TO:a (b) <@x:c@d> ORCPT=rfc822;e@f": {"c@d", "c", "d"},
+		"FROM:(<a@b> (<c>)) d@e":             {"d@e", "d", "e"},
+		"FROM:<(c) @x:(c)a@b>":               {"a@b", "a", "b"},
+		`FROM:"(a <b@c>`:                     {`"(a`, `"(a`, ""},
+		`FROM:(\) <a@b>`:                     {`(\)`, `(\)`, ""},
+		"FROM:(a) <c@d>":                     {"c@d", "c", "d"},
+		"FROM:(a":                            {"(a", "(a", ""},
+		"FROM:a@b AUTH=<c@d>":                {"a@b", "a", "b"},
+		"FROM:a@b":                           {"a@b", "a", "b"},
+		"FROM:<a@b":                          {"a@b", "a", "b"},
+		"FROM:":                              {"", "", ""},
+		"FROM":                               {"", "", ""},
+	} {
+		var got [3]string
+		w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+			for i, f := range []string{"address", "local", "domain"} {
+				got[i] = dialoguetest.Text(e, f)
+			}
+			return nil
+		})))
+		if w.Client("MAIL " + argument + "\r\n"); got != want {
+			t.Errorf("MAIL %s has %q; want %q", argument, got, want)
+		}
+	}
+}
+
 func TestReject(t *testing.T) {
 	w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
 		switch {
