@@ -167,7 +167,7 @@ func (d *deflater) frame(t testing.TB, text string) []byte {
 	if err := d.w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	return makeFrame(header{fin: true, rsv: 4, opcode: 1, masked: true, key: key}, bytes.TrimSuffix(d.b.Bytes(), tail[:4]))
+	return makeFrame(header{fin: true, rsv: 4, opcode: 1, masked: true, key: key}, bytes.TrimSuffix(d.b.Bytes(), sync))
 }
 
 // What the server reads of messages that refer to each other is right, whatever
@@ -213,6 +213,67 @@ func TestDeflate(t *testing.T) {
 		}
 		if action.Action == protocol.Report && !bytes.Equal(w.Out(session.ToServer), up) {
 			t.Error("messages that were not changed do not pass as they came")
+		}
+	}
+}
+
+// final compresses a message into blocks of which the last says so.
+func final(t testing.TB, text string) []byte {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, 6)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// What stands behind a last block, and what is no whole block, has no one reading.
+func TestBehindTheLastBlock(t *testing.T) {
+	first := final(t, "first")
+	for name, tc := range map[string]struct {
+		payload []byte
+		plain   string
+		ok      bool
+	}{
+		"alone":                               {first, "first", true},
+		"with the octet of RFC 7692":          {join(first, []byte{0}), "first", true},
+		"with another octet":                  {join(first, []byte{1}), "", false},
+		"with two octets":                     {join(first, []byte{0, 0}), "", false},
+		"with a stream":                       {join(first, final(t, "second")), "", false},
+		"with what ends like ours":            {join(first, []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}), "", false},
+		"that is not whole":                   {first[:len(first)-1], "", false},
+		"behind one that is not whole":        {[]byte{0, 200, 0, 0xff - 200, 0xff, 'x'}, "", false},
+		"of which only the sync is missing":   {[]byte{0, 1, 0, 0xfe, 0xff, 'x', 0}, "x", true},
+		"that takes the sync for its content": {[]byte{0, 4, 0, 0xfb, 0xff}, "\x00\x00\xff\xff", true}, // and so do receivers
+		"of nothing":                          {[]byte{0}, "", true},
+	} {
+		var in inflater
+		plain, ok, long := in.message(tc.payload, false, 1000)
+		if string(plain) != tc.plain || ok != tc.ok || long {
+			t.Errorf("a last block %s: %q, %v, %v; want %q, %v", name, plain, ok, long, tc.plain, tc.ok)
+		}
+		up := makeFrame(header{fin: true, rsv: 4, opcode: 1, masked: true, key: key}, tc.payload)
+		w := wiretest.New(t, New(rules{"client.message": has("evil", protocol.Correction{Action: protocol.Drop})}, Options{Deflate: true}))
+		if play(w, up, nil, 1); (w.End == session.Continue) != tc.ok || bytes.Equal(w.Out(session.ToServer), up) != tc.ok {
+			t.Errorf("a last block %s: the server gets %q, end %v; want it to pass: %v", name, w.Out(session.ToServer), w.End, tc.ok)
+		}
+	}
+	for _, size := range []int{999, 1000, 1001, 1010, 1016, 1017, 2000} {
+		text := strings.Repeat("x", size)
+		var in inflater
+		if _, ok, long := in.message(final(t, text), false, 1000); ok != (size <= 1000) || long == ok {
+			t.Errorf("%d octets in blocks with a last one: %v, over the limit %v", size, ok, long)
+		}
+		var z deflater
+		f := z.frame(t, text)
+		h, _ := parseHeader(f)
+		payload := f[h.size:]
+		mask(payload, h.key)
+		if _, ok, long := in.message(payload, true, 1000); ok != (size <= 1000) || long == ok {
+			t.Errorf("%d octets: %v, over the limit %v", size, ok, long)
 		}
 	}
 }
