@@ -25,6 +25,7 @@ type recogniser struct {
 	conn     protocol.Conn
 	o        Options
 	greeting []byte // of the server, which has gone to the client
+	half     int    // of so many octets of it an end has not come
 	trial    *trial // of one command, while the greeting and what followed do not tell
 	tried    bool   // there was one: what the server says is no greeting any more
 	again    bool   // the server has not got it: the next one need not wait

@@ -86,6 +86,8 @@ func TestAutoIsNotTold(t *testing.T) {
 			"EHLO a\r\nHELO a\r\nMAIL FROM:<a>\r\n", "220 ready\r\n502 what\r\n250 a\r\n250 a\r\n500 no\r\n", session.Continue},
 		{"several that are refused", []string{"", "220 ready\r\n", "SITE a\r\nSITE b\r\nNOOP\r\nSITE c\r\nSITE d\r\nSYST\r\nSITE e\r\n", "200 a\r\n", "", "215 x\r\n"},
 			"NOOP\r\nSYST\r\n", "220 ready\r\n500 no\r\n500 no\r\n200 a\r\n500 no\r\n500 no\r\n215 x\r\n500 no\r\n", session.Continue},
+		{"a client that does not wait for the end of the greeting", []string{"", "220-a\r\n", "HELO a\r\nSITE x\r\n", "220 ready\r\n", "", "500 what\r\n", "USER a\r\n", "331 a\r\n"},
+			"HELO a\r\nUSER a\r\n", "220-a\r\n220 ready\r\n500 what\r\n500 no\r\n331 a\r\n", session.Continue},
 		{"neither", []string{"", "220 ready\r\n", "\"USER\" a\r\n"}, "", "220 ready\r\n", session.Reset},
 	} {
 		for _, size := range []int{1, 1000} {

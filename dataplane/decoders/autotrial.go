@@ -63,11 +63,22 @@ func wordOf(line string) string {
 
 // try has the decoder of that name decide about the client's next command.
 func (a *recogniser) try(name string, data []byte, eof bool) session.Verdict {
+	if a.half == len(a.greeting) && !eof {
+		return session.Verdict{} // the client has not waited for the end of the greeting
+	}
 	n := bytes.IndexByte(data, '\n') + 1
 	line := strings.TrimRight(string(data[:n]), "\r\n")
 	word := wordOf(line)
 	t := &trial{in: a.set[name].New(a.rules, a.conn, a.o), settles: ofSMTP[word] || ofFTP[word] || reTLS.MatchString(line)}
-	t.in.Inspect(session.ToClient, a.greeting, false) // it has gone; the decoder is to know of it
+	g := t.in.Inspect(session.ToClient, a.greeting, false) // it has gone; the decoder is to know of it
+	switch {
+	case g.End != session.Continue || g.Release >= int64(len(a.greeting)):
+	case eof:
+		return a.giveUp(data)
+	default:
+		a.half = len(a.greeting)
+		return session.Verdict{}
+	}
 	v := t.in.Inspect(session.ToServer, data[:n], eof && n == len(data))
 	kept := len(v.Edits) == 1 && v.Edits[0].Start == 0 && v.Edits[0].End == n && len(v.Edits[0].With) == 0
 	switch {
