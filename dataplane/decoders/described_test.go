@@ -61,6 +61,14 @@ binary:
     length: {field: length, plus: 6}
     fields: [{name: transaction, number: 2}, {name: protocol, number: 2}, {name: length, number: 2}, {name: unit, number: 1}, {name: function, number: 1}, {name: data, rest: true}]
 `,
+	"long": `
+protocol: long
+title: Lengths of eight octets
+binary:
+  order: big
+  client: {length: {field: length, plus: 65536}, fields: [{name: length, number: 8}, {name: long, number: 8}, {name: text, octets: long, plus: 65536}, {name: all, rest: true}]}
+  server: {length: {field: length}, fields: [{name: length, number: 8}, {name: all, rest: true}]}
+`,
 	"records": `
 protocol: records
 title: Of these tests, over UDP
@@ -358,5 +366,56 @@ func TestMessageBehindPieces(t *testing.T) {
 	w.Client("RETR 1\r\n")
 	if w.Server("\r\none\r\n.\r\n"); !strings.Contains(strings.Join(told, "\n"), "reply.line text=one") {
 		t.Errorf("a reply that began before its command came: seen\n%s", strings.Join(told, "\n"))
+	}
+}
+
+// Lengths near the ends of what numbers hold are read as what they are, or not at
+// all; and a message that is longer than what may be held goes on, or is kept
+// away, whole.
+func TestLengthsAtTheLimits(t *testing.T) {
+	drop := map[string]protocol.Correction{"client.message": {Action: protocol.Drop}, "command name=set": {Action: protocol.Drop}}
+	rest := strings.Repeat("x", 100_000)
+	for _, tt := range []struct {
+		protocol, first string
+		end             session.End
+	}{
+		{"long", unhex("ffffffffffffffff 0000000000000000"), session.Reset},
+		{"long", unhex("8000000000000000 0000000000000000"), session.Reset},
+		{"long", unhex("7fffffffffffffff 0000000000000000"), session.Reset},
+		{"long", unhex("4000000000000000 0000000000000000"), session.Reset},
+		{"long", unhex("3fffffffffffffff 0000000000000000"), session.Continue},
+		{"long", unhex("3fffffffffffffff ffffffffffffffff"), session.Continue},
+		{"long", unhex("3fffffffffffffff 3fffffffffffffff"), session.Continue},
+		{"long", unhex("0000000100000000 7fffffffffffffff"), session.Continue},
+		{"memcached-binary", unhex("80 01 ffff ff 00 0000 ffffffff 00000000 0000000000000000"), session.Continue},
+		{"memcached", "set k 0 0 1099511627775\r\n", session.Reset}, // more than 39 bits and a sign
+		{"memcached", "set k 0 0 549755813887\r\n", session.Continue},
+		{"memcached", "set k 0 0 9223372036854775807\r\n", session.Reset},
+		{"memcached", "set k 0 0 99999999999999999999\r\n", session.Reset},
+		{"redis", "*4611686018427387904\r\n", session.Reset},
+		{"redis", "*1\r\n$9223372036854775807\r\n", session.Reset},
+		{"redis", "*1\r\n$-9223372036854775808\r\n", session.Reset},
+	} {
+		for name, how := range map[string]map[string]protocol.Correction{"as it is": nil, "dropped": drop} {
+			for _, size := range []int{1, 100} {
+				var told []string
+				w := wiretest.New(t, ofText(t, tt.protocol).New(tell(&told, how), dialoguetest.Conn, Options{}))
+				sent := tt.first + rest
+				for b := tt.first; b != ""; b = b[min(size, len(b)):] {
+					w.Client(b[:min(size, len(b))])
+				}
+				w.Client(rest)
+				want, end := sent, tt.end
+				switch beyond := tt.protocol == "memcached" && end == session.Reset; {
+				case how != nil && beyond:
+					want, end = "", session.Continue // kept away, it need not be read
+				case how != nil, end == session.Reset:
+					want = ""
+				}
+				if got := w.ToServer(); got != want || w.End != end {
+					t.Errorf("%s, %.40q %s, in pieces of %d: %d octets arrived, end %v; want %d, %v; %+v", tt.protocol, tt.first, name, size, len(got), w.End, len(want), end, w.Log[0][:min(1, len(w.Log[0]))])
+				}
+			}
+		}
 	}
 }
