@@ -169,6 +169,9 @@ func (d *Decoder) message(s *Step) bool {
 	h.sent = (s.Rest > 0 || s.Parts) && (h.sent || o.kind == forwarded)
 	if ends {
 		d.answered()
+		if d.halves[session.ToServer].held > 0 && !t.eof {
+			return false // what waits for this answer goes on first, as if the next one had come by itself
+		}
 	}
 	return t.v.End == session.Continue
 }
