@@ -31,6 +31,7 @@ type machine struct {
 	vm     *vm.VM
 	at     int64 // the console was read up to here
 	log    bytes.Buffer
+	tpm    *exec.Cmd // nil: it never had one
 }
 
 // image returns the path of a file that make test-image builds.

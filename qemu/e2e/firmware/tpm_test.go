@@ -2,8 +2,10 @@ package firmware
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,17 +15,26 @@ import (
 	"wirepatch/firmware/uki"
 )
 
-// chip gives the machine a TPM, whose state lies in dir; it is on from now on,
-// and goes off with the machine.
+// chip gives the machine, which is off, a TPM, whose state lies in dir; it is on
+// from now on, and goes off with the machine.
 func (m *machine) chip(dir string) {
 	m.Helper()
+	if m.tpm != nil { // until that has gone it holds its state, and its socket is there
+		late := time.AfterFunc(time.Minute, func() { m.tpm.Process.Kill() })
+		m.tpm.Wait()
+		late.Stop()
+	}
 	m.config.TPM = filepath.Join(dir, "c")
+	if err := os.Remove(m.config.TPM); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.Fatal(err)
+	}
 	c := exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+dir, "--ctrl", "type=unixio,path="+m.config.TPM, "--terminate")
 	var said bytes.Buffer
 	c.Stderr = &said
 	if err := c.Start(); err != nil {
 		m.Fatalf("%v (make setup installs it)", err)
 	}
+	m.tpm = c
 	m.Cleanup(func() { c.Process.Kill(); c.Wait() })
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(m.config.TPM); err == nil {
