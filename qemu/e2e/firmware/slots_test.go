@@ -42,12 +42,13 @@ func TestFirstStart(t *testing.T) {
 func TestNewSlot(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name  string
-		tries string
-		over  []cpio.Record
-		harm  func([]byte) // what the disk does to the file
-		fails []string     // what is seen of the failure, on the console
-		sick  bool
+		name   string
+		tries  string
+		over   []cpio.Record
+		harm   func([]byte) // what the disk does to the file
+		fails  []string     // what is seen of the failure, on the console
+		sick   bool
+		hungry bool
 	}{
 		{name: "good", tries: "+3"},
 		{
@@ -57,7 +58,7 @@ func TestNewSlot(t *testing.T) {
 		{
 			// A module that cannot be read to its end: init waits for good, after
 			// it armed the watchdog.
-			name: "hangs", tries: "+1", over: []cpio.Record{cpio.StaticRecord(nil, cpio.Info{Name: "lib/modules/tun.ko", Mode: unix.S_IFIFO | 0o600})},
+			name: "hangs", tries: "+1", hungry: true, over: []cpio.Record{cpio.StaticRecord(nil, cpio.Info{Name: "lib/modules/tun.ko", Mode: unix.S_IFIFO | 0o600})},
 			fails: []string{"no sign of life from init"},
 		},
 		{
@@ -76,7 +77,7 @@ func TestNewSlot(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			m := cold(t)
-			image := variant{version: "0.2.0", over: tt.over, sick: tt.sick}.build(t)
+			image := variant{version: "0.2.0", over: tt.over, sick: tt.sick, hungry: tt.hungry}.build(t)
 			if tt.harm != nil {
 				image = bytes.Clone(image)
 				tt.harm(image)

@@ -23,6 +23,7 @@ import (
 type variant struct {
 	version string
 	sick    bool   // it is given up soon
+	hungry  bool   // its watchdog is short of patience, too short for a busy computer's other starts
 	board   string // "" for qemu
 	over    []cpio.Record
 	// initramfs is another than the lean one of the image that was built; "" for that.
@@ -61,12 +62,14 @@ func (v variant) build(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hungry := strings.Replace(string(ini), "[watchdog]\n", "[watchdog]\ntimeout = 15s\n", 1)
+	if v.hungry {
+		ini = []byte(strings.Replace(string(ini), "[watchdog]\n", "[watchdog]\ntimeout = 15s\n", 1))
+	}
 	// What comes first under a name is what is written.
 	over := append(slices.Clone(v.over),
 		cpio.StaticFile("etc/wirepatch/release", string(text), 0o644),
 		cpio.StaticFile("etc/wirepatch/appliance.ini", string(settings)+firmware, 0o644),
-		cpio.StaticFile("etc/wirepatch/board.ini", hungry, 0o644))
+		cpio.StaticFile("etc/wirepatch/board.ini", string(ini), 0o644))
 	var archive bytes.Buffer
 	w := cpio.Newc.Writer(&archive)
 	for i := range over {
