@@ -20,6 +20,7 @@ import (
 // pages do.
 type chromium struct {
 	c       *exec.Cmd
+	profile string // folder, which it takes away when it ends
 	to      *os.File
 	from    *os.File
 	lines   *bufio.Reader
@@ -39,7 +40,7 @@ func openChromium(ctx context.Context, ns *netns.NS, profile, base string) (*chr
 	if err != nil {
 		return nil, err
 	}
-	b := &chromium{to: to, from: from, lines: bufio.NewReaderSize(from, 64<<10)}
+	b := &chromium{profile: profile, to: to, from: from, lines: bufio.NewReaderSize(from, 64<<10)}
 	b.c = exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-dev-shm-usage",
 		"--no-proxy-server", "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests", "--user-data-dir="+profile)
@@ -201,6 +202,11 @@ func (b *chromium) close() {
 	b.c.Wait()
 	b.to.Close()
 	b.from.Close()
+	// Processes of it that are not quite gone may still write there. Once the folder is
+	// away they cannot, and whoever lent it can remove what is around it.
+	for end := time.Now().Add(10 * time.Second); os.RemoveAll(b.profile) != nil && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // browser is the world's, started when it is first needed.

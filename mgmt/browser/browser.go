@@ -51,17 +51,22 @@ type CSS = chromedp.CSS
 func Open(t testing.TB, address, fingerprint string) *Browser {
 	t.Helper()
 	conn, err := tls.Dial("tcp", address, certs.Pinned(fingerprint))
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); { // a machine may have told of its page just before it serves it
+		time.Sleep(200 * time.Millisecond)
+		conn, err = tls.Dial("tcp", address, certs.Pinned(fingerprint))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	spki := sha256.Sum256(conn.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
 	conn.Close()
+	// The folder of its profile is chromedp's own, which waits for Chromium's last
+	// processes before it removes it: one that writes there meanwhile fails a test's own.
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(spki[:])),
-		chromedp.UserDataDir(t.TempDir()))
+		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(spki[:])))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -128,7 +133,17 @@ func (b *Browser) Do(what string, steps ...Step) {
 
 // stale says that a step found its element just before the page took another in its
 // place: when it loads, or exchanges a part of itself. Nothing has been done to it.
-func stale(err error) bool { return err != nil && strings.Contains(err.Error(), "node with given id") }
+func stale(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, said := range []string{"node with given id", "Node is detached from document", "Node does not have a layout object", "Could not compute content quads"} {
+		if strings.Contains(err.Error(), said) {
+			return true
+		}
+	}
+	return false
+}
 
 // Run takes one step that answers.
 func Run[T any](b *Browser, a chromedp.Action[T]) T {
