@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -36,6 +37,7 @@ func TestUncorrectedBitForBit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer c.Close()
 		r := newReader(c)
 		for _, request := range []string{
 			"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -47,7 +49,24 @@ func TestUncorrectedBitForBit(t *testing.T) {
 			}
 		}
 		clients = append(clients, netip.MustParseAddrPort(c.LocalAddr().String()))
-		c.Close()
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, r.buf); n > 0 || err != nil {
+			t.Fatalf("%s: %d bytes, %v; want its end", to, n, err)
+		}
+	}
+	// The switch takes from the wire what is under way: the sessions' last frame, which
+	// nobody answers, is across once a later one has been answered.
+	for _, to := range []netip.AddrPort{lab.Service4, lab.Service6, lab.Free4} {
+		c, err := b.Lab.Client.Dial(t.Context(), to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := newReader(c).ask([][]byte{[]byte(tinyRequest)}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := b.PowerOff(); err != nil {
 		t.Errorf("PowerOff() = %v; want nil", err)
