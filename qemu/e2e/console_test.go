@@ -91,10 +91,11 @@ func TestSerialConsole(t *testing.T) {
 		t.Error("the password stands on the console")
 	}
 	c.cutOff()
+	since := c.at
 	c.choose(1, `host name rack7(?s:.*)process      dataplane running`)
 	c.choose(2, `wire-a: link up(?s:.*)driver virtio_net(?s:.*)offloads: .*rx-checksum`)
 	c.choose(14, `Type yes`, "yes", `stopped +[0-9]+ ms(?s:.*)fail open`)
-	c.comesBack()
+	c.comesBack(since)
 	through(t, b, corrected)
 	c.choose(13, `Type yes`, "yes", `in force`)
 	through(t, b, toEvil)
@@ -138,10 +139,14 @@ func (c *terminal) cutOff() {
 	c.choose(13, `Type yes`, "yes", `waits to be confirmed`)
 }
 
-// comesBack waits until that is taken back, since nobody has confirmed it.
-func (c *terminal) comesBack() {
+// comesBack waits until that is taken back, since nobody has confirmed it; on a slow
+// machine that may have been while the menu did something else.
+func (c *terminal) comesBack(since int64) {
 	c.Helper()
+	read := c.at
+	c.at = since
 	c.wait(`was not confirmed and is taken back`)
+	c.at = max(c.at, read)
 	c.untilReachable("taken back")
 }
 
@@ -202,7 +207,7 @@ func (c *terminal) overSSH() {
 	c.choose(15, `number \[1\]: `, "7", `Name: `, "anna", `one line`, strings.TrimSpace(string(public)), `SHA256:(?s:.*)Done`)
 	c.choose(16, `SSH is off(?s:.*)number \[1\]: `, "2", `in force`)
 	out, err := "", errors.New("not tried")
-	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); { // until mgmt has seen the settings
+	for end := time.Now().Add(terminalTime); err != nil && time.Now().Before(end); { // until mgmt has seen the settings
 		out, err = menu()
 	}
 	if err != nil || !strings.Contains(out, "host name rack7") {
@@ -280,7 +285,7 @@ func (c *terminal) recover(page *http.Client, old string, signIn func(string, in
 	signIn(old, http.StatusUnauthorized)
 	signIn(next, http.StatusOK)
 	audit := ""
-	for end := time.Now().Add(time.Minute); !strings.Contains(audit, "password.recover") && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(terminalTime); !strings.Contains(audit, "password.recover") && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		var err error
 		if audit, err = get(page, "https://"+c.bed.Management+"/api/v1/audit"); err != nil {
 			c.Fatal(err)

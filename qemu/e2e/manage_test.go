@@ -34,7 +34,7 @@ const adminPassword = "four plain words here"
 
 // signedIn sets the password, as the first visitor does.
 var signedIn = sync.OnceValues(func() (*http.Client, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), terminalTime)
 	defer cancel()
 	box := appliance.Manage(ctx)
 	if !box.Answers {
@@ -119,6 +119,21 @@ func (m *management) events(since uint64) (all []wire.Record) {
 	m.Helper()
 	m.json(fmt.Sprintf("/api/v1/events?since=%d", since), &all)
 	return all
+}
+
+// untilTold waits for a record above since whose text is what is wanted.
+func (m *management) untilTold(since uint64, want string, is func(text string) bool) {
+	m.Helper()
+	var texts []string
+	for end := time.Now().Add(terminalTime); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		for _, r := range m.events(since) {
+			if is(r.Text) {
+				return
+			}
+			texts, since = append(texts, r.Kind+": "+r.Text), r.Seq
+		}
+	}
+	m.Errorf("events: %q; want %s", texts, want)
 }
 
 // last returns the number of the newest record.

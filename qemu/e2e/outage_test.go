@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
-	"time"
 
 	"wirepatch/board/state"
 	"wirepatch/mgmt/web"
@@ -23,7 +22,7 @@ func TestDataplaneKilled(t *testing.T) {
 	before, since := m.status(), m.last()
 	old := dataplane(t, before)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), terminalTime)
 	defer cancel()
 	traffic, stop := context.WithCancel(ctx)
 	defer stop()
@@ -73,15 +72,7 @@ func TestDataplaneKilled(t *testing.T) {
 		t.Errorf("dataplane after the kill: %d restarts, last exit %q; want %d, %q", after.Restarts, after.LastExit, old.Restarts+1, "signal: killed")
 	}
 	told := regexp.MustCompile(`(?i)dataplane.*(killed|ended|restart)`)
-	var texts []string
-	found := false
-	for _, r := range m.events(since) {
-		texts = append(texts, r.Kind+": "+r.Text)
-		found = found || told.MatchString(r.Text)
-	}
-	if !found {
-		t.Errorf("events since the kill: %q; want one that tells of it", texts)
-	}
+	m.untilTold(since, "one that tells of the kill", told.MatchString)
 	w := demo.Ways{Straight: appliance.Vulnerable.Address, Patched: appliance.Patched.Address, Lab: appliance.Lab, Service: lab.Service4}
 	if err := demo.Run(t.Context(), w, nil); err != nil {
 		t.Errorf("the demonstration after the restart: %v", err)
@@ -105,7 +96,7 @@ func dataplane(t *testing.T, s web.Status) state.Process {
 // onConsole runs a command in the shell that the test image's console offers.
 func onConsole(t *testing.T, b *bed.Bed, command string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), terminalTime)
 	defer cancel()
 	serial := b.VM.Serial
 	at := serial.Position()

@@ -117,7 +117,7 @@ func TestGettingStarted(t *testing.T) {
 	g.at = 0
 	g.talk(`19 Secure Boot\r?\n> `, "11", `Host name \[`, "rack7", `by DHCP  2 by hand`, "", `The clock says`, "", `Time servers`, "", `Update repository`, "",
 		`pass uninspected  2 stop`, "", `first administrator \[admin\]`, "anna", `Type yes`, "yes", `Password`, password, `The same again`, password)
-	said := g.wait(`The page is at (https://\S+); its certificate:\s+certificate  SHA-256  ((?:[0-9A-F]{2}:){15}[0-9A-F]{2})\s+((?:[0-9A-F]{2}:){15}[0-9A-F]{2})`)
+	said := g.wait(`The page is at (https://\S+); its certificate:(?s:.*?)certificate  SHA-256  ((?:[0-9A-F]{2}:){15}[0-9A-F]{2})(?s:.*?)\s((?:[0-9A-F]{2}:){15}[0-9A-F]{2})\s`)
 	fingerprint := strings.ToLower(strings.ReplaceAll(said[2]+said[3], ":", ""))
 
 	g.step(3, "compare its SHA-256 with the console's", "sign in", "*First steps* say what is next")
