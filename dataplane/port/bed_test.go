@@ -12,7 +12,7 @@ import (
 	"wirepatch/dataplane/internal/netns"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 var protected = []Service{
 	{Address: netip.MustParsePrefix("10.77.0.2/32"), Port: 80},

@@ -11,12 +11,12 @@ import (
 
 // manageTime bounds the wait for the management page's first words, and for
 // the page.
-const manageTime = time.Minute
+const manageTime = 4 * time.Minute
 
 // knockTime is how long one attempt to reach the page may take, and knockPause
 // how long it rests before the next.
 const (
-	knockTime  = 5 * time.Second
+	knockTime  = 20 * time.Second
 	knockPause = 200 * time.Millisecond
 )
 

@@ -12,7 +12,7 @@ import (
 )
 
 // exchangeTimeout bounds one request and its answer.
-const exchangeTimeout = 20 * time.Second
+const exchangeTimeout = time.Minute
 
 // peer is a connection on which requests are sent as they stand, byte for
 // byte, and answers read with every byte kept.

@@ -139,7 +139,7 @@ func TestServiceAddedAndNamed(t *testing.T) {
 	m.form("/settings", "/draft/appliance", "hostname", "renamed", "link_propagation", "yes")
 	path := m.form("/changes", "/changes/submit", "reason", "a new shop")
 	var after web.Status
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(terminalTime); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if after = m.status(); len(after.Dataplane.Status.Services) > len(before.Dataplane.Status.Services) && after.Box.Hostname == "renamed" {
 			break
 		}

@@ -49,7 +49,7 @@ func TestEvidence(t *testing.T) {
 		{"WP-2023-29401", `Content-Disposition: attachment; filename="setup.bat";dummy=".txt"` + "\r\n", `Content-Disposition: attachment; filename="setup.bat\";dummy=\".txt"` + "\r\n"},
 		{"WP-2025-24358", "Origin: http://evil.example\r\n", "HTTP/1.1 403 Forbidden\r\n"},
 	}
-	deadline := time.Now().Add(time.Minute) // management asks the dataplane every now and then
+	deadline := time.Now().Add(terminalTime) // management asks the dataplane every now and then
 	var got []evidence
 	// What other demonstrations did just before may arrive only now: it is the same.
 	for len(got) < len(want) && time.Now().Before(deadline) {

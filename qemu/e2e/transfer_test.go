@@ -33,7 +33,7 @@ func TestBigFile(t *testing.T) {
 // curlSum returns the SHA-256 of what curl gets.
 func curlSum(t *testing.T, address string, n int) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "curl", "-sS", "--fail", "--noproxy", "*",
 		fmt.Sprintf("%sbig?bytes=%d", bed.URL("http", address), n))

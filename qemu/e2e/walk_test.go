@@ -142,7 +142,7 @@ func stock(t *testing.T, c *http.Client, base string) {
 			t.Fatalf("POST %s: %s %.300s %v", ask[0], resp.Status, text, err)
 		}
 	}
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(terminalTime); ; time.Sleep(200 * time.Millisecond) {
 		text, err := get(c, base+"/api/v1/exposures")
 		if err == nil && strings.Count(text, "CVE-2023-26125") >= manyServers {
 			return

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"regexp"
 	"testing"
-	"time"
 
 	"wirepatch/qemu/bed"
 	"wirepatch/qemu/demo"
@@ -76,7 +75,7 @@ func session(t *testing.T, b *bed.Bed) *reader {
 func attached(t *testing.T, b *bed.Bed) {
 	t.Helper()
 	serial := b.VM.Serial
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), terminalTime)
 	defer cancel()
 	line := regexp.MustCompile(`dataplane does not answer|wire-a: link .*attached: ([^\r\n]*)\r?\n(?:.*\n)*?.*wire-b: link .*attached: ([^\r\n]*)\r?\n`)
 	for {

@@ -10,7 +10,7 @@ import (
 )
 
 // qmpTimeout bounds one command to QEMU.
-const qmpTimeout = 10 * time.Second
+const qmpTimeout = time.Minute
 
 // QMP gives QEMU one command of its machine protocol (docs/interop/qmp-spec),
 // with arguments, and waits for it to be taken.

@@ -18,7 +18,7 @@ import (
 const (
 	bootTime     = 300 * time.Second // for one boot, on a slow and busy computer
 	silence      = 100 * time.Second // a boot that says nothing for so long hangs
-	powerOffTime = 20 * time.Second
+	powerOffTime = 3 * time.Minute   // an idle one takes a second or two
 )
 
 // Inspecting is what the console says once the definitions are in force; frames
