@@ -126,7 +126,7 @@ func expect(t *testing.T, events <-chan string, want string) {
 		if !strings.HasPrefix(got, want) {
 			t.Fatalf("the client did %q; want %q", got, want)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("the client did nothing; want %q", want)
 	}
 }

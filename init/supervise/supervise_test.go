@@ -96,7 +96,7 @@ func (f *fixture) start(t *testing.T, script string) (stop func()) {
 // until waits for the program to be in that state.
 func (f *fixture) until(t *testing.T, ok func(state.Process) bool) state.Process {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(3 * time.Minute)
 	for {
 		if all := f.Processes(); len(all) == 1 && ok(all[0]) {
 			return all[0]
@@ -246,7 +246,7 @@ func TestOrphansAreReaped(t *testing.T) {
 // and was reaped.
 func (f *fixture) untilGone(t *testing.T, pid int) {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(3 * time.Minute)
 	for syscall.Kill(pid, 0) != syscall.ESRCH {
 		f.Reaper.Reap()
 		select {
