@@ -129,9 +129,7 @@ func testUncorrectedDNSIsIdentical(t *testing.T, attach string) {
 			dig(t, b.Client, at, "+notcp", "+cookie", "+nsid", "+bufsize=4096", "plain.example", "AAAA", "plain.example", "ANY", "big.example", "TXT", "none.example", "MX", "-x", "192.0.2.7")
 		}
 	}
-	c, s := client.All(t), server.All(t)
-	same(t, "to the server", hostFrames(c, true), hostFrames(s, false))
-	same(t, "to the client", hostFrames(s, true), hostFrames(c, false))
+	identical(t, client, server, hostFrames)
 	if st := b.status(t).Sessions; st.Edited != 0 || st.Dropped != 0 || st.Total == 0 {
 		t.Errorf("sessions = %+v; want some, none of them edited", st)
 	}

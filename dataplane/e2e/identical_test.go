@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"wirepatch/dataplane/internal/netns"
 )
@@ -25,9 +26,7 @@ func testUncorrectedIsIdentical(t *testing.T, attach string) {
 			url := "http://" + host
 			curl(t, b.Client, "-f", url+"/plain", url+"/file", url+"/echo", url+"/plain")
 			curl(t, b.Client, "-f", "-T", filepath.Join(dir, "file"), url+"/put/up")
-			c, s := client.All(t), server.All(t)
-			same(t, "to the server", onPort(c, 80, true), onPort(s, 80, false))
-			same(t, "to the client", onPort(s, 80, true), onPort(c, 80, false))
+			identical(t, client, server, onPort(80))
 			if st := b.status(t); st.Sessions.Total != 2 || st.Sessions.Edited != 0 || st.Ports[1].HandedUp == 0 {
 				t.Errorf("sessions = %+v; want 2 inspected, none edited", st.Sessions)
 			}
@@ -35,22 +34,40 @@ func testUncorrectedIsIdentical(t *testing.T, attach string) {
 	}
 }
 
-// onPort picks the frames of a TCP port that went out, or that came in.
-func onPort(frames []netns.Frame, port uint16, outgoing bool) [][]byte {
-	var out [][]byte
-	for _, f := range frames {
-		l4, proto := 14+20, 14+9
-		if len(f.Data) > 14 && binary.BigEndian.Uint16(f.Data[12:]) == 0x86dd {
-			l4, proto = 14+40, 14+6
-		}
-		if f.Outgoing != outgoing || len(f.Data) < l4+20 || f.Data[proto] != 6 {
-			continue
-		}
-		if ports := f.Data[l4:]; binary.BigEndian.Uint16(ports) == port || binary.BigEndian.Uint16(ports[2:]) == port {
-			out = append(out, f.Data)
+// identical compares what each end has sent with what the other got, as soon as
+// that is as much: the last frames, of sessions that end, may be under way when the
+// programs have ended.
+func identical(t *testing.T, client, server *netns.Capture, pick func(frames []netns.Frame, outgoing bool) [][]byte) {
+	t.Helper()
+	var c, s []netns.Frame
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		c, s = append(c, client.All(t)...), append(s, server.All(t)...)
+		crossed := len(pick(c, true)) == len(pick(s, false)) && len(pick(s, true)) == len(pick(c, false))
+		if crossed || time.Now().After(end) {
+			break
 		}
 	}
-	return out
+	same(t, "to the server", pick(c, true), pick(s, false))
+	same(t, "to the client", pick(s, true), pick(c, false))
+}
+
+// onPort picks the frames of a TCP port that went out, or that came in.
+func onPort(port uint16) func(frames []netns.Frame, outgoing bool) [][]byte {
+	return func(frames []netns.Frame, outgoing bool) (out [][]byte) {
+		for _, f := range frames {
+			l4, proto := 14+20, 14+9
+			if len(f.Data) > 14 && binary.BigEndian.Uint16(f.Data[12:]) == 0x86dd {
+				l4, proto = 14+40, 14+6
+			}
+			if f.Outgoing != outgoing || len(f.Data) < l4+20 || f.Data[proto] != 6 {
+				continue
+			}
+			if ports := f.Data[l4:]; binary.BigEndian.Uint16(ports) == port || binary.BigEndian.Uint16(ports[2:]) == port {
+				out = append(out, f.Data)
+			}
+		}
+		return out
+	}
 }
 
 // same compares frames whatever their order: the receiving host's queues, one

@@ -47,9 +47,7 @@ func exact(t *testing.T, b *box) (compare func(port uint16)) {
 	client, server := netns.NewCapture(t, b.Client, "c0"), netns.NewCapture(t, b.Server, "s0")
 	return func(port uint16) {
 		t.Helper()
-		c, s := client.All(t), server.All(t)
-		same(t, "to the server", onPort(c, port, true), onPort(s, port, false))
-		same(t, "to the client", onPort(s, port, true), onPort(c, port, false))
+		identical(t, client, server, onPort(port))
 		if st := b.status(t); st.Sessions.Edited != 0 || st.Sessions.Reset != 0 || st.Sessions.Passed != 0 {
 			t.Errorf("sessions = %+v; want none edited, reset or passed", st.Sessions)
 		}

@@ -118,9 +118,7 @@ func TestTLSIsIdentical(t *testing.T) {
 		}
 		opensslClient(t, b.Client, "a question\n", "an answer", "-connect", host+":4433", "-dtls1_2")
 	}
-	c, s := client.All(t), server.All(t)
-	same(t, "to the server", hostFrames(c, true), hostFrames(s, false))
-	same(t, "to the client", hostFrames(s, true), hostFrames(c, false))
+	identical(t, client, server, hostFrames)
 	if st := b.status(t).Sessions; st.Edited != 0 || st.Dropped != 0 || st.Reset != 0 || st.Passed != 0 || st.Total != 6 || st.Flows != 2 {
 		t.Errorf("sessions = %+v; want 6, two of them of datagrams, none edited", st)
 	}
