@@ -144,8 +144,10 @@ func shifted(options []byte, at, n int) []byte {
 // arrived sends in and a marker and says whether want came before the marker.
 func arrived(t *testing.T, from, to *netns.Capture, in, want []byte) bool {
 	t.Helper()
-	from.Send(t, in)
-	from.Send(t, marker)
+	onOneCPU(t, func() {
+		from.Send(t, in)
+		from.Send(t, marker)
+	})
 	found := false
 	for {
 		f, ok := to.Next(t, patience)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"wirepatch/dataplane/internal/netns"
 	"wirepatch/dataplane/packet"
@@ -146,9 +148,11 @@ var marker = join(toServer, u16(0x88b6), []byte("marker"), filler)
 // crossed sends frames and the marker, and counts how many of them came out.
 func crossed(t *testing.T, from, to *netns.Capture, frames ...[]byte) int {
 	t.Helper()
-	for _, f := range append(frames, marker) {
-		from.Send(t, f)
-	}
+	onOneCPU(t, func() {
+		for _, f := range append(frames, marker) {
+			from.Send(t, f)
+		}
+	})
 	n := 0
 	for {
 		f, ok := to.Next(t, patience)
@@ -164,6 +168,28 @@ func crossed(t *testing.T, from, to *netns.Capture, frames ...[]byte) int {
 			return n
 		}
 	}
+}
+
+// onOneCPU has do stay on one processor: frames keep their order within its queue,
+// and on a busy computer one that is sent from another overtakes them.
+func onOneCPU(t *testing.T, do func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := 0; one.Count() == 0; cpu++ {
+		if all.IsSet(cpu) {
+			one.Set(cpu)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.SchedSetaffinity(0, &all)
+	do()
 }
 
 func TestPolicyWithoutEngine(t *testing.T) { eachWay(t, testPolicyWithoutEngine) }
