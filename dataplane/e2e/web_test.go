@@ -47,7 +47,7 @@ func startNginx(t *testing.T, n *netns.NS) string {
 func curl(t *testing.T, n *netns.NS, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	c := exec.Command("curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "120"}, args...)...)
+	c := exec.Command("curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "600"}, args...)...)
 	c.Stdout, c.Stderr = &out, &errs
 	err := n.Start(c)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -42,10 +43,15 @@ func NewCapture(t testing.TB, n *NS, name string) *Capture {
 	return c
 }
 
-// Send puts a frame on the interface as it is.
+// Send puts a frame on the interface as it is, once that has room for it: on a busy
+// computer the other end of the link may take its time.
 func (c *Capture) Send(t testing.TB, frame []byte) {
 	t.Helper()
-	if err := c.TrySend(frame); err != nil {
+	err := c.TrySend(frame)
+	for end := time.Now().Add(time.Minute); errors.Is(err, unix.ENOBUFS) && time.Now().Before(end); err = c.TrySend(frame) {
+		runtime.Gosched()
+	}
+	if err != nil {
 		t.Fatalf("send frame %x: %v", frame, err)
 	}
 }
