@@ -39,6 +39,6 @@ var goals = map[string]goal{
 	"update.stall_ms":                 {what: "added to the longest wait of a busy session by an update of definitions, in ms", most: 50},
 	"definitions.slowdown_10_10000":   {what: "share of requests/s lost from 10 to 10,000 definitions", most: 0.05},
 	"sessions.slowdown_1k_1m":         {what: "share of requests/s lost from 1,000 to 1,000,000 sessions", most: 0.05},
-	"memory.bytes_per_session":        {what: "memory of an idle session, in bytes", most: bytesPerSession},
+	"memory.bytes_per_session":        {what: "memory of a session, of a million that rest, in bytes", most: bytesPerSession},
 	"memory.bytes_per_edited_session": {what: "memory of an idle session that was changed, in bytes"},
 }

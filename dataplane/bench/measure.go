@@ -107,6 +107,8 @@ type lab struct {
 	samples samples
 	busy    string // what else the machine did, for people
 	log     io.Writer
+
+	perSession *float64 // memory of a session that rests, in bytes; nil: not measured
 }
 
 // newLab sets up the ways that the chosen measurements need.
@@ -154,8 +156,20 @@ func newLab(h *host, o options, log io.Writer) (*lab, error) {
 		if w.name == viaBridge {
 			bed.Box.Must(h, bridge)
 		} else {
-			l.ways[w.name].engine = h.startEngine(bed, program, w.definitions)
-			h.rest(bed, l.ways[w.name].engine, w.sessions)
+			e := h.startEngine(bed, program, w.definitions)
+			l.ways[w.name].engine = e
+			before, err := memoryOf(e.pid)
+			if err != nil {
+				return nil, err
+			}
+			h.rest(bed, e, w.sessions)
+			after, err := memoryOf(e.pid)
+			if err != nil {
+				return nil, err
+			}
+			if w.name == via1m { // of fewer what else the process needs would count
+				l.perSession = number(float64(after-before) / float64(w.sessions))
+			}
 		}
 		fmt.Fprintf(log, "%s set up in %.1f s\n", w.name, time.Since(began).Seconds())
 	}

@@ -31,14 +31,15 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		figures := l.figures()
+		if l.perSession != nil {
+			figures = append(figures, figure{name: "memory.bytes_per_session", Value: l.perSession})
+		}
 		if o.idle > 0 {
-			for i, name := range []string{"memory.bytes_per_session", "memory.bytes_per_edited_session"} {
-				f, err := l.memory(name, i == 1)
-				if err != nil {
-					return err
-				}
-				figures = append(figures, f)
+			f, err := l.memory()
+			if err != nil {
+				return err
 			}
+			figures = append(figures, f)
 		}
 		if err := l.honest(); err != nil {
 			return err
@@ -50,16 +51,16 @@ func run(ctx context.Context, o options) error {
 	})
 }
 
-// memory measures what an idle session costs, one over which a request has gone;
-// marked: which was changed.
-func (l *lab) memory(name string, marked bool) (figure, error) {
-	fmt.Fprintf(l.log, "%d idle sessions, changed: %t\n", l.idle, marked)
+// memory measures what an idle session costs over which a request has gone that was
+// changed.
+func (l *lab) memory() (figure, error) {
+	fmt.Fprintf(l.log, "%d idle sessions, changed\n", l.idle)
 	w := l.ways[via100]
 	before, err := memoryOf(w.engine.pid)
 	if err != nil {
 		return figure{}, err
 	}
-	order := load.Order{Kind: load.Idle, Address: netns.Server4, Port: load.HTTPPort, Connections: l.idle, Marked: marked}
+	order := load.Order{Kind: load.Idle, Address: netns.Server4, Port: load.HTTPPort, Connections: l.idle, Marked: true}
 	if _, err := w.client.do(order); err != nil {
 		return figure{}, fmt.Errorf("idle sessions: %w", err)
 	}
@@ -72,7 +73,7 @@ func (l *lab) memory(name string, marked bool) (figure, error) {
 	}
 	order.Connections = 0
 	_, err = w.client.do(order)
-	return figure{name: name, Value: number(float64(after-before) / float64(l.idle))}, err
+	return figure{name: "memory.bytes_per_edited_session", Value: number(float64(after-before) / float64(l.idle))}, err
 }
 
 // atRest waits until the kernel follows the idle sessions.
