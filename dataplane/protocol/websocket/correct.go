@@ -28,7 +28,17 @@ func (d *Decoder) plan(c *protocol.Correction, e *protocol.Element, v *values, w
 		o.reset = true
 		return nil, ""
 	case protocol.Reject:
+		if e.Kind == kinds[d.turn.h.dir].inflated && d.msg.Sent && c.Late == protocol.LatePass {
+			return nil, "not done: part of the message has gone to its receiver"
+		}
+		o.late = c.Late
 		return d.planReject(c, o)
+	case protocol.Spoil:
+		if e.Kind != kinds[d.turn.h.dir].inflated {
+			return nil, "refused: not to be had of this element"
+		}
+		o.spoiled = true
+		return nil, ""
 	}
 	if !whole {
 		return nil, refusedFrame

@@ -57,6 +57,7 @@ func New(rules protocol.Rules, o Options) *Decoder {
 		d.msg.Dir = h.dir
 		k := &kinds[dir]
 		h.frames, h.document, h.json = d.wants(k.frame), d.wants(k.document), d.wants(k.json)
+		h.inflated = d.wants(k.inflated)
 		h.messages = d.wants(k.message) || h.document || h.json
 	}
 	return d
@@ -70,9 +71,9 @@ func (d *Decoder) wants(kind string) bool {
 	return d.rules.Wants(kind)
 }
 
-var kinds = [2]struct{ frame, message, document, json string }{
-	session.ToServer: {"client.frame", "client.message", "client.document", "client.json"},
-	session.ToClient: {"server.frame", "server.message", "server.document", "server.json"},
+var kinds = [2]struct{ frame, inflated, message, document, json string }{
+	session.ToServer: {"client.frame", "client.inflated", "client.message", "client.document", "client.json"},
+	session.ToClient: {"server.frame", "server.inflated", "server.message", "server.document", "server.json"},
 }
 
 // Elements documents the elements that a Decoder publishes.
@@ -91,6 +92,15 @@ func Elements() map[string]protocol.ElementType {
 				"total":  {Type: protocol.Int, Doc: "the same of the message so far, with this frame"},
 				"index":  {Type: protocol.Int, Doc: "its place in its message, from 0"},
 				"fault":  {Type: protocol.String, Doc: "code of what RFC 6455 does not allow; empty"},
+			}}
+		types[k.inflated] = protocol.ElementType{Dir: session.Direction(dir), Doc: "how long a compressed message of the " + who + " becomes, seen as its octets come",
+			Fields: map[string]protocol.FieldType{
+				"kind":  {Type: protocol.String, Doc: `"text" or "binary"`},
+				"size":  {Type: protocol.Int, Doc: "octets of the message so far, as sent"},
+				"frame": {Type: protocol.Int, Doc: "octets that those of its frame under way inflate to"},
+				"total": {Type: protocol.Int, Doc: "octets that all of them inflate to"},
+				"whole": {Type: protocol.Bool, Doc: "the frame has come whole"},
+				"fin":   {Type: protocol.Bool, Doc: "the frame ends the message"},
 			}}
 		types[k.message] = protocol.ElementType{Dir: session.Direction(dir), Doc: "one message of the " + who + ", unmasked, joined, inflated",
 			Fields: map[string]protocol.FieldType{

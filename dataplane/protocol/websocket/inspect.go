@@ -8,8 +8,10 @@ import (
 // half is the decoder's state of one direction.
 type half struct {
 	dir              session.Direction
-	frames, messages bool  // rules ask for them
-	document, json   bool  // and for these of messages
+	frames, messages bool // rules ask for them
+	document, json   bool // and for these of messages
+	inflated         bool // and for how long compressed ones become
+	growth           *growth
 	left             int64 // of a frame's payload that passes: bytes to come
 	pos              int   // held: bytes of the message looked at so far
 	shown            bool  // the frame at pos was shown
@@ -36,6 +38,7 @@ type message struct {
 type span struct {
 	start, end int
 	data       bool
+	size       int // of its payload
 }
 
 // turn is one call of Inspect.
@@ -99,6 +102,8 @@ func (d *Decoder) step() bool {
 	case h.closed || h.refused && h.dir == session.ToClient:
 		d.consume(len(t.rest()), true)
 		return false
+	case h.growth != nil && h.growth.under:
+		return d.stepGrowth()
 	}
 	f, ok := parseHeader(t.rest()[h.pos:])
 	if !ok {
@@ -120,7 +125,15 @@ func (d *Decoder) step() bool {
 	if h.messages && (!f.control() || h.pos > 0) {
 		return d.stepMessage(f)
 	}
+	grows := d.grows(f)
+	if h.inflated && d.foreign(f) {
+		return d.giveUp("message whose length rules ask for is coded by an extension that is not read here", t.rest())
+	}
 	h.next(f)
+	if grows {
+		h.growth.beginFrame(f)
+		return true
+	}
 	d.consume(f.size, false)
 	h.left = f.length
 	return true

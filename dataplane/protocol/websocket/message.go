@@ -17,7 +17,7 @@ func (d *Decoder) stepMessage(f header) bool {
 		// Some take it for a new message; then what was before is none.
 		return d.letGo(b)
 	}
-	if d.o.Foreign && !f.control() && (f.rsv&3 != 0 || f.rsv&4 != 0 && !d.o.Deflate) {
+	if d.foreign(f) {
 		return d.giveUp("message that rules ask for is coded by an extension that is not read here", b)
 	}
 	if f.length > int64(d.o.MaxMessage)-int64(len(m.payload)) {
@@ -30,7 +30,7 @@ func (d *Decoder) stepMessage(f header) bool {
 	if h.pos == 0 {
 		m.first = f
 	}
-	m.spans = append(m.spans, span{h.pos, end, !f.control()})
+	m.spans = append(m.spans, span{h.pos, end, !f.control(), int(f.length)})
 	if !f.control() {
 		at := len(m.payload)
 		m.payload = append(m.payload, b[h.pos+f.size:end]...)
@@ -44,6 +44,11 @@ func (d *Decoder) stepMessage(f header) bool {
 		return true
 	}
 	return d.decide(b)
+}
+
+// foreign says that a frame is coded by an extension that is not read here.
+func (d *Decoder) foreign(f header) bool {
+	return d.o.Foreign && !f.control() && (f.rsv&3 != 0 || f.rsv&4 != 0 && !d.o.Deflate)
 }
 
 // letGo releases what is held unseen.
@@ -72,6 +77,24 @@ func (d *Decoder) decide(b []byte) bool {
 	m := &h.message
 	value := m.payload
 	compressed := d.o.Deflate && m.first.rsv&4 != 0
+	if compressed && h.inflated {
+		switch o := d.countHeld(); {
+		case o.reset, o.over() && o.late == protocol.LateReset:
+			t.v.End = session.Reset
+			return false
+		case o.refused:
+			d.refuse(o)
+			return t.v.End == session.Continue
+		case o.spoiled:
+			f := m.first
+			f.fin = true
+			d.replace(makeFrame(f, []byte{7})) // a block of a type that there is not
+			d.consume(length(m.spans), false)
+			h.clear()
+			d.await(&o)
+			return true
+		}
+	}
 	if compressed {
 		plain, ok, long := h.inflater.message(m.payload, d.o.Fresh[h.dir], d.o.MaxMessage)
 		switch {
@@ -158,6 +181,8 @@ func (d *Decoder) around(o outcome) {
 // outcome is what becomes of a frame or message.
 type outcome struct {
 	refused, dropped, reset, changed, close bool
+	spoiled                                 bool // what is left of the message is made invalid
+	late                                    protocol.Late
 	beyond                                  bool // rules have not seen all of it
 	value                                   string
 	reply                                   []byte
@@ -238,7 +263,8 @@ func (d *Decoder) showFrame(f header) bool {
 // there are none.
 func (d *Decoder) ask(data []byte, list []protocol.Element, values *values, whole bool, o *outcome) {
 	d.msg.Dir, d.msg.Data, d.msg.Elements = d.turn.h.dir, data, list
-	d.msg.Sent = !whole && d.turn.h.index > 0 && !d.turn.h.messages
+	h := d.turn.h
+	d.msg.Sent = !whole && !h.messages && (h.index > 0 || h.growth != nil && !h.growth.open)
 	ask := d.rules.Match
 	if d.surveying {
 		ask = d.rules.(protocol.Surveyor).Survey
@@ -253,4 +279,4 @@ func (d *Decoder) ask(data []byte, list []protocol.Element, values *values, whol
 }
 
 // over says that the message does not go on.
-func (o *outcome) over() bool { return o.refused || o.reset || o.dropped }
+func (o *outcome) over() bool { return o.refused || o.reset || o.dropped || o.spoiled }

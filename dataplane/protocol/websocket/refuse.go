@@ -15,6 +15,7 @@ import (
 type fence struct {
 	reply []byte
 	close bool // the session ends behind it
+	last  bool // it stands in the place of the server's own Close, not of the Pong
 }
 
 // fenceText is what the Ping holds, and the Pong repeats.
@@ -36,8 +37,18 @@ func (d *Decoder) refuse(o outcome) {
 			t.v.End = session.Close
 		}
 	case !back.saidClose: // else nobody waits for another
-		d.fence = &fence{o.reply, o.close}
+		d.fence = &fence{o.reply, o.close, false}
 		t.v.Edit(t.pos, t.pos, makeFrame(header{fin: true, opcode: opPing, masked: true}, []byte(fenceText)))
+	}
+}
+
+// await is for a message that was made invalid: the server refuses it by itself, and
+// the reply, where there is one, stands in the place of its Close.
+func (d *Decoder) await(o *outcome) {
+	h, back := d.turn.h, &d.halves[session.ToClient]
+	h.refused = true
+	if o.refused && h != back && !back.saidClose {
+		d.fence = &fence{o.reply, o.close, true}
 	}
 }
 
@@ -46,10 +57,21 @@ func (d *Decoder) refuse(o outcome) {
 func (d *Decoder) stepFence(f header) (seen, going bool) {
 	t := &d.turn
 	h := t.h
+	if f.opcode == opClose && d.fence != nil && d.fence.last {
+		end := h.pos + f.size + int(min(f.length, 125))
+		if len(t.rest()) < end {
+			return true, false
+		}
+		d.consume(end, true)
+		h.clear()
+		h.saidClose = true
+		d.answer()
+		return true, t.v.End == session.Continue
+	}
 	if f.opcode == opClose {
 		h.saidClose, d.fence = true, nil // it ends the session in its own words
 	}
-	if d.fence == nil || f.opcode != opPong || f.length != int64(len(fenceText)) {
+	if d.fence == nil || d.fence.last || f.opcode != opPong || f.length != int64(len(fenceText)) {
 		return false, false
 	}
 	end := h.pos + f.size + len(fenceText)

@@ -1,0 +1,244 @@
+package websocket
+
+import (
+	"wirepatch/dataplane/protocol"
+	"wirepatch/dataplane/session"
+)
+
+// growth is a compressed message whose length the rules are told as it comes. Its
+// octets go on as they come, too, but for those from which on the message could not
+// be made invalid any more.
+type growth struct {
+	kind    string
+	base    counter // at the first octet of payload that is held
+	now     counter // behind the last one that was shown
+	seen    int     // octets between them
+	sent    int64   // octets of the message so far
+	earlier int64   // inflated octets of frames before this one
+	frame   header  // under way
+	under   bool    // there is one
+	open    bool    // its header is held, too
+	left    int64   // octets of it from base on
+	phase   int     // of the masking key at base
+	doomed  *outcome
+	octets  []byte // unmasked
+}
+
+// grows says whether the message of a frame is to be counted.
+func (d *Decoder) grows(f header) bool {
+	h := d.turn.h
+	switch {
+	case !h.inflated || f.control():
+		return false
+	case f.opcode == opContinuation:
+		return h.growth != nil
+	}
+	h.growth = nil
+	if d.o.Deflate && f.rsv == 4 && f.kind() != "reserved" {
+		h.growth = &growth{kind: f.kind()}
+	}
+	return h.growth != nil
+}
+
+// beginFrame begins the frame whose header comes first of what is held.
+func (g *growth) beginFrame(f header) {
+	g.earlier, g.frame, g.under, g.open = g.now.total, f, true, true
+	g.left, g.phase, g.seen = f.length, 0, 0
+	g.base = g.now
+	g.base.forget()
+	g.now.forget()
+}
+
+// read counts the payload that is new; changed: it inflates to more than before.
+func (g *growth) read(payload []byte) (changed bool) {
+	fresh := payload[g.seen:]
+	g.octets = append(g.octets[:0], fresh...)
+	if g.frame.masked {
+		for i := range g.octets {
+			g.octets[i] ^= g.frame.key[(g.phase+g.seen+i)&3]
+		}
+	}
+	before := g.now.total
+	g.now.feed(g.octets)
+	g.seen, g.sent = len(payload), g.sent+int64(len(fresh))
+	if cap(g.octets) > 4<<10 {
+		g.octets = nil
+	}
+	return g.now.total != before
+}
+
+// stepGrowth goes over the payload of a frame of such a message.
+func (d *Decoder) stepGrowth() bool {
+	t := &d.turn
+	h := t.h
+	g := h.growth
+	head := 0
+	if g.open {
+		head = g.frame.size
+	}
+	payload := t.rest()[head:]
+	whole := int64(len(payload)) >= g.left
+	if whole {
+		payload = payload[:g.left]
+	}
+	changed := g.read(payload)
+	if g.doomed == nil && (changed || whole && !g.base.broken) { // what is invalid already, the server refuses
+		o := d.showGrowth(whole)
+		switch {
+		case o.reset, o.over() && o.late == protocol.LateReset:
+			t.v.End = session.Reset
+			return false
+		case o.refused && g.open:
+			h.growth = nil
+			d.refuse(o)
+			return t.v.End == session.Continue
+		case o.over():
+			g.doomed = &o
+		}
+	}
+	switch {
+	case g.doomed != nil:
+		return d.spoilGrowth(payload, whole)
+	case whole:
+		return d.endGrowth(head + len(payload))
+	}
+	if len(payload) == 0 {
+		return false
+	}
+	if cost, ok := g.now.cost(); g.now.broken || ok && cost <= g.left-int64(len(payload)) {
+		g.release(len(payload))
+		d.consume(head+len(payload), false)
+		return false
+	}
+	if cost, ok := g.now.safeCost(); ok && cost <= g.left-g.now.safe.octet && (!g.open || g.now.safe.octet >= worthwhile) {
+		n := int(g.now.safe.octet)
+		now, seen := g.now, g.seen
+		g.now = g.now.back()
+		g.release(n)
+		g.now, g.seen = now, seen-n
+		g.now.fed, g.now.has = now.fed-int64(n), false
+		d.consume(head+n, false)
+		payload = payload[n:]
+	}
+	if len(payload) > d.o.MaxMessage {
+		return d.giveUp("more than the limit of a compressed message would have to be held", payload)
+	}
+	return false
+}
+
+// worthwhile is how many octets must go on in front of others that are held. Fewer
+// are held, too, so that the frame can still be refused whole.
+const worthwhile = 512
+
+// release moves the base behind the first n octets of payload, where now stands.
+func (g *growth) release(n int) {
+	g.now.forget()
+	g.base, g.open = g.now, false
+	g.left, g.phase, g.seen = g.left-int64(n), g.phase+n, 0
+}
+
+// endGrowth goes on behind a frame that was decided, of which n octets are held.
+func (d *Decoder) endGrowth(n int) bool {
+	h := d.turn.h
+	g := h.growth
+	if g.now.endless || g.frame.fin && !g.now.broken && !g.now.rest() {
+		return d.giveUp("message cannot be inflated", d.turn.rest()[:n])
+	}
+	g.under = false
+	if g.frame.fin {
+		h.growth = nil
+	}
+	d.consume(n, false)
+	return true
+}
+
+// showGrowth tells the rules how long the message is by now.
+func (d *Decoder) showGrowth(whole bool) outcome {
+	g := d.turn.h.growth
+	var o outcome
+	d.ask(nil, []protocol.Element{g.element(d.turn.h.dir, whole)}, nil, false, &o)
+	return o
+}
+
+func (g *growth) element(dir session.Direction, whole bool) protocol.Element {
+	return protocol.Element{Kind: kinds[dir].inflated, Span: protocol.Span{}, Fields: []protocol.Field{
+		{Name: "kind", Value: g.kind, Span: none},
+		{Name: "size", Value: g.sent, Span: none},
+		{Name: "frame", Value: g.now.total - g.earlier, Span: none},
+		{Name: "total", Value: g.now.total, Span: none},
+		{Name: "whole", Value: whole, Span: none},
+		{Name: "fin", Value: g.frame.fin, Span: none},
+	}}
+}
+
+// spoilGrowth writes what no inflater reads in the place of the payload, as far as
+// it takes, and lets the rest of the frame pass.
+func (d *Decoder) spoilGrowth(payload []byte, whole bool) bool {
+	t := &d.turn
+	h := t.h
+	g := h.growth
+	bad, ok := g.base.spoil(g.left)
+	switch {
+	case ok && len(bad) > len(payload), !ok && g.open && !whole:
+		if len(payload) > d.o.MaxMessage {
+			t.v.End = session.Reset
+			return false
+		}
+		return false // there will be more
+	case !ok && g.open:
+		// The frame is of no use, whatever its length; so is one of another.
+		if bad, ok = g.base.spoil(maxSpoil); ok {
+			f := g.frame
+			t.v.Edit(t.pos, t.pos+f.size+len(payload), makeFrame(f, bad))
+			t.pos += f.size + len(payload)
+			h.left = 0
+		}
+	case ok:
+		if g.open {
+			d.consume(g.frame.size, false)
+		}
+		if g.frame.masked {
+			for i := range bad {
+				bad[i] ^= g.frame.key[(g.phase+i)&3]
+			}
+		}
+		t.v.Edit(t.pos, t.pos+len(bad), bad)
+		t.pos += len(bad)
+		h.left = g.left - int64(len(bad))
+	}
+	if !ok {
+		t.v.End = session.Reset
+		return false
+	}
+	d.await(g.doomed)
+	h.growth = nil
+	return true
+}
+
+// maxSpoil is enough to come to the end of a stored block or of a block's codes, in
+// octets.
+const maxSpoil = 66 << 10
+
+// countHeld tells the rules how long a message becomes that is held whole.
+func (d *Decoder) countHeld() (o outcome) {
+	h := d.turn.h
+	m := &h.message
+	g := &growth{kind: m.first.kind(), frame: m.first}
+	h.growth = g
+	payload := m.payload
+	for i, s := range m.spans {
+		if !s.data {
+			continue
+		}
+		g.earlier = g.now.total
+		g.sent += int64(s.size)
+		g.now.feed(payload[:s.size])
+		payload = payload[s.size:]
+		g.frame.fin = i == len(m.spans)-1
+		if o = d.showGrowth(true); o.over() || o.reset {
+			break
+		}
+	}
+	h.growth = nil
+	return o
+}
