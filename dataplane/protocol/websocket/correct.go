@@ -14,6 +14,9 @@ func (d *Decoder) carryOut(c *protocol.Correction, e *protocol.Element, v *value
 	if c.Shadow || note != "" {
 		*o = was
 	}
+	if g := d.turn.h.growth; g != nil && e.Kind == kinds[d.turn.h.dir].inflated && g.toldOf(c) {
+		return
+	}
 	d.tell(c, e, after, note)
 }
 

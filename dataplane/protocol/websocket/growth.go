@@ -1,6 +1,8 @@
 package websocket
 
 import (
+	"slices"
+
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/session"
 )
@@ -22,6 +24,7 @@ type growth struct {
 	phase   int     // of the masking key at base
 	doomed  *outcome
 	octets  []byte // unmasked
+	told    []rule // what was reported of the message
 }
 
 // grows says whether the message of a frame is to be counted.
@@ -47,6 +50,23 @@ func (g *growth) beginFrame(f header) {
 	g.base = g.now
 	g.base.forget()
 	g.now.forget()
+}
+
+// rule is one of a definition's.
+type rule struct {
+	definition string
+	index      int
+}
+
+// toldOf says whether a correction was reported of the message before: it would be
+// with every segment from the first on for which it holds.
+func (g *growth) toldOf(c *protocol.Correction) bool {
+	r := rule{c.Definition, c.Rule}
+	if slices.Contains(g.told, r) {
+		return true
+	}
+	g.told = append(g.told, r)
+	return false
 }
 
 // read counts the payload that is new; changed: it inflates to more than before.

@@ -215,3 +215,16 @@ func FuzzGrowth(f *testing.F) {
 		}
 	})
 }
+
+// What only reports does so once for a message, and changes nothing.
+func TestGrowthIsToldOnce(t *testing.T) {
+	var z deflater
+	up := join(z.frame(t, strings.Repeat("x", 200000)), z.frame(t, strings.Repeat("x", 100000)))
+	for _, c := range []protocol.Correction{{Action: protocol.Report}, {Action: protocol.Spoil, Shadow: true}} {
+		w := wiretest.New(t, New(longer(100, c), Options{Deflate: true}))
+		play(w, up, nil, 7)
+		if n := len(w.Evidence()); n != 2 || !bytes.Equal(w.Out(session.ToServer), up) {
+			t.Errorf("action %d: reported %d times of two messages; passed as they came: %v", c.Action, n, bytes.Equal(w.Out(session.ToServer), up))
+		}
+	}
+}
