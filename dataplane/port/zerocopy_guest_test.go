@@ -18,7 +18,7 @@ import (
 
 // The machine of TestZeroCopy has the test's own program as its init, and that
 // starts itself once more as the engine, as often as it is killed: first as one that
-// treats virtio_net as it is treated, then as ones that share memory with it.
+// treats the cards as they are treated, then as ones that share memory with them.
 const engineRole = "WIREPATCH_TEST_ENGINE"
 
 func TestMain(m *testing.M) {
@@ -77,13 +77,15 @@ var (
 // echo is an engine that sends what comes up on one side out of the other.
 func echo() error {
 	if os.Getenv(engineRole) == "sharing" {
-		sharing = append(sharing, "virtio_net")
+		sharing = append(sharing, "virtio_net", "igb")
 	}
 	p, err := Open(Config{A: "eth0", B: "eth1", PinDir: "/sys/fs/bpf/wirepatch", Services: protected, Attach: "xdp"})
 	if err != nil {
 		return err
 	}
-	p.Heartbeat()
+	for i := range p.sides {
+		p.linked(Side(i)) // igb starts anew when it is to run XDP
+	}
 	fmt.Printf("attached: %s %s\n", p.Attached(), p.Reason())
 	buf := make([]byte, BufferSize)
 	for {
@@ -107,12 +109,24 @@ func echo() error {
 					if err := downAndUp(p.sides[B].name); err != nil {
 						return err
 					}
+					p.linked(B)
 				}
 				if err := p.Send(s.Other(), packet.VNet{}, frame); err != nil {
 					fmt.Println("send:", err)
 				}
 			}
 		}
+	}
+}
+
+// linked waits for a port's link, without which the kernel drops what is sent.
+func (p *Port) linked(s Side) {
+	for {
+		p.Heartbeat()
+		if up, err := os.ReadFile("/sys/class/net/" + p.sides[s].name + "/carrier"); err == nil && string(up) == "1\n" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -7,26 +7,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/u-root/u-root/pkg/cpio"
 
+	"wirepatch/images/deb"
 	"wirepatch/images/kernel"
 	"wirepatch/images/modules"
 )
 
-// zeroCopyTime is for all of TestZeroCopy, on a busy machine.
+// zeroCopyTime is for each machine of TestZeroCopy, on a busy machine.
 const zeroCopyTime = 8 * time.Minute
 
+// rig is what a machine is made of.
+type rig struct {
+	qemu      []string // the program and its first options
+	device    string   // what its wires end in
+	driver    string
+	kernel    string // the meta package
+	redirects bool   // the driver sends on what crosses in the kernel without copies
+}
+
 // startGuest boots the machine with two wires.
-func startGuest(t *testing.T) *machine {
+func startGuest(t *testing.T, r rig) *machine {
 	t.Helper()
 	dir := t.TempDir()
-	vmlinux, initrd := guestImage(t, dir)
-	options := []string{"-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg", "-cpu", "max,-cx16", "-m", "512", "-no-reboot",
-		"-kernel", vmlinux, "-initrd", initrd, "-append", "console=ttyS0 no_timer_check panic=-1 quiet", "-serial", "stdio"}
+	vmlinux, initrd := guestImage(t, dir, r)
+	options := append(slices.Clone(r.qemu[1:]), "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg", "-cpu", "max,-cx16", "-m", "512", "-no-reboot",
+		"-kernel", vmlinux, "-initrd", initrd, "-append", "console=ttyS0 no_timer_check panic=-1 quiet", "-serial", "stdio")
 	var listeners [2]net.Listener
 	for i, name := range []string{"a", "b"} {
 		socket := filepath.Join(dir, name)
@@ -37,9 +49,10 @@ func startGuest(t *testing.T) *machine {
 		t.Cleanup(func() { l.Close() })
 		listeners[i] = l
 		options = append(options, "-netdev", "stream,id="+name+",server=off,addr.type=unix,addr.path="+socket,
-			"-device", "virtio-net-pci,romfile=,disable-legacy=on,iommu_platform=on,netdev="+name)
+			"-device", "pcie-root-port,id=port-"+name+",chassis="+strconv.Itoa(i+1)+",slot="+strconv.Itoa(i+1),
+			"-device", r.device+",bus=port-"+name+",netdev="+name)
 	}
-	q := exec.Command("qemu-system-x86_64", options...)
+	q := exec.Command(r.qemu[0], options...)
 	console, err := q.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,12 +83,31 @@ func startGuest(t *testing.T) *machine {
 	return m
 }
 
+// laterQEMU gets a QEMU that emulates igb, which bookworm's does not, and returns
+// it with the options that have it find the firmware of the installed one.
+func laterQEMU(t *testing.T) []string {
+	t.Helper()
+	cache, err := filepath.Abs(filepath.Join("..", "..", "out", "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := deb.Fetch(t.Context(), deb.Query{Name: "qemu-system-x86", Suite: "bookworm-backports"}, cache, os.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s %s", p.Name, p.Version)
+	dir, err := p.Unpack(t.Context(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{filepath.Join(dir, "usr/bin/qemu-system-x86_64"), "-L", "/usr/share/qemu", "-L", "/usr/share/seabios"}
+}
+
 // guestImage makes the machine's kernel and initramfs: this test's program and the
 // driver.
-func guestImage(t *testing.T, dir string) (vmlinux, initrd string) {
+func guestImage(t *testing.T, dir string, r rig) (vmlinux, initrd string) {
 	t.Helper()
-	// The flavour for clouds is small, and has the driver.
-	k, err := kernel.FetchSplit(t.Context(), "trixie-backports", "linux-image-cloud-amd64", filepath.Join("..", "..", "out", "cache"), dir, os.Stdout)
+	k, err := kernel.FetchSplit(t.Context(), "trixie-backports", r.kernel, filepath.Join("..", "..", "out", "cache"), dir, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +124,7 @@ func guestImage(t *testing.T, dir string) (vmlinux, initrd string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drivers, err := tree.Pick([]string{"virtio_net"})
+	drivers, err := tree.Pick([]string{r.driver})
 	if err != nil {
 		t.Fatal(err)
 	}
