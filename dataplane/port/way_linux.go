@@ -26,8 +26,9 @@ var xdpDrivers = []string{"i40e", "ice", "igc", "ixgbe", "mlx5_core"}
 // sharing are those that share memory when they can. virtio_net can from Linux
 // 6.13 on, but what comes in on such a queue and goes to the other port in the
 // kernel has no headroom then (xdp_convert_zc_to_xdp_frame), which virtio_net wants
-// for a header of its own: it drops all of that.
-var sharing = xdpDrivers
+// for a header of its own: it drops all of that. igb can from 6.14 on, and sends it;
+// it is not among xdpDrivers, as on Linux 6.12 it runs XDP with copies only.
+var sharing = append([]string{"igb"}, xdpDrivers...)
 
 // choose returns the way that is wanted, or suits the drivers, and if that is
 // not XDP although one might expect it, why.

@@ -28,8 +28,10 @@ type rig struct {
 	qemu      []string // the program and its first options
 	device    string   // what its wires end in
 	driver    string
-	kernel    string // the meta package
-	redirects bool   // the driver sends on what crosses in the kernel without copies
+	kernel    string // the meta package of a later one than the image's; "": the image's
+	ever      string // how the program is to be attached
+	shared    string // and where memory is to be shared with virtio_net too
+	redirects bool   // the driver then sends on what crosses in the kernel
 }
 
 // startGuest boots the machine with two wires.
@@ -103,16 +105,36 @@ func laterQEMU(t *testing.T) []string {
 	return []string{filepath.Join(dir, "usr/bin/qemu-system-x86_64"), "-L", "/usr/share/qemu", "-L", "/usr/share/seabios"}
 }
 
+// kernelOf gets the kernel of a rig: where it and the folder of its modules are.
+func kernelOf(t *testing.T, dir, meta string) (vmlinuz, mods string) {
+	t.Helper()
+	cache := filepath.Join("..", "..", "out", "cache")
+	if meta != "" {
+		k, err := kernel.FetchSplit(t.Context(), "trixie-backports", meta, cache, dir, os.Stdout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s %s", k.Name, k.Version)
+		return filepath.Join(k.Dir, "vmlinuz"), k.Dir
+	}
+	p, err := kernel.Fetch(t.Context(), "linux-image-6.12-amd64", cache, os.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s %s", p.Name, p.Version)
+	at, err := p.Unpack(t.Context(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(at, "boot", "vmlinuz-"+p.Release()), filepath.Join(at, "lib", "modules", p.Release())
+}
+
 // guestImage makes the machine's kernel and initramfs: this test's program and the
 // driver.
 func guestImage(t *testing.T, dir string, r rig) (vmlinux, initrd string) {
 	t.Helper()
-	k, err := kernel.FetchSplit(t.Context(), "trixie-backports", r.kernel, filepath.Join("..", "..", "out", "cache"), dir, os.Stdout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s %s", k.Name, k.Version)
-	packed, err := os.ReadFile(filepath.Join(k.Dir, "vmlinuz"))
+	vmlinuz, mods := kernelOf(t, dir, r.kernel)
+	packed, err := os.ReadFile(vmlinuz)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +142,7 @@ func guestImage(t *testing.T, dir string, r rig) (vmlinux, initrd string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := modules.Open(k.Dir)
+	tree, err := modules.Open(mods)
 	if err != nil {
 		t.Fatal(err)
 	}
