@@ -1,7 +1,5 @@
 package websocket
 
-import "math/bits"
-
 // counter reads a DEFLATE stream (RFC 1951) in parts and counts what it inflates
 // to. It keeps none of that: what a match repeats is counted, not looked up. Where
 // inflaters differ it reads on like the most lenient, so that it counts at least as
@@ -104,8 +102,7 @@ func (c *counter) step() bool {
 			c.mode = atStored
 			c.mark()
 		case 1:
-			c.fixedCodes()
-			c.mode = inBlock
+			c.mode, c.fixed = inBlock, true
 		case 2:
 			c.mode = atCodes
 			c.mark()
@@ -222,8 +219,17 @@ const (
 	unused = 286
 )
 
+// codes are those of the block.
+func (c *counter) codes() (lit, dist *huffman) {
+	if c.fixed {
+		return &fixedLit, &fixedDist
+	}
+	return &c.lit, &c.dist
+}
+
 func (c *counter) stepSymbol() bool {
-	symbol, k, ok := c.lit.next(c.ahead, c.n)
+	lit, dist := c.codes()
+	symbol, k, ok := lit.next(c.ahead, c.n)
 	switch {
 	case !ok:
 		return false
@@ -251,7 +257,7 @@ func (c *counter) stepSymbol() bool {
 		return false
 	}
 	length += int64(c.ahead >> k & (1<<extra - 1))
-	d, dk, ok := c.dist.next(c.ahead>>(k+extra), c.n-k-extra)
+	d, dk, ok := dist.next(c.ahead>>(k+extra), c.n-k-extra)
 	switch {
 	case !ok:
 		return false
@@ -366,119 +372,11 @@ func (c *counter) wrong() uint64 {
 		if c.fixed {
 			symbol = unused
 		}
-		code, k := c.lit.code(symbol)
+		lit, _ := c.codes()
+		code, k := lit.code(symbol)
 		if c.n < k && (code^c.ahead)&(1<<c.n-1) == 0 {
 			return code >> c.n & 1
 		}
 	}
 	return 0
 }
-
-// huffman is a code of section 3.2.2.
-type huffman struct {
-	count  [16]uint16  // codes by length
-	symbol [288]uint16 // in the order of their codes
-	fast   [512]uint16 // by the next bits, where the code is short: symbol<<4 | length
-}
-
-// none16 says that bits are no code.
-const none16 = 0xffff
-
-// build makes the code of the lengths; false: there are more codes than fit.
-func (h *huffman) build(lens []uint8) bool {
-	*h = huffman{}
-	for _, l := range lens {
-		h.count[l]++
-	}
-	h.count[0] = 0
-	var offset, code [16]uint16
-	left := 1
-	for l := 1; l < 16; l++ {
-		if left = left<<1 - int(h.count[l]); left < 0 {
-			return false
-		}
-		offset[l] = offset[l-1] + h.count[l-1]
-		code[l] = (code[l-1] + h.count[l-1]) << 1
-	}
-	for i, l := range lens {
-		if l == 0 {
-			continue
-		}
-		h.symbol[offset[l]] = uint16(i)
-		offset[l]++
-		if l <= 9 {
-			for at := int(bits.Reverse16(code[l]) >> (16 - l)); at < len(h.fast); at += 1 << l {
-				h.fast[at] = uint16(i)<<4 | uint16(l)
-			}
-		}
-		code[l]++
-	}
-	return true
-}
-
-// next reads the code that the n bits ahead begin with: its symbol, none16 where
-// there is no such code, and its length; false: it is not there whole.
-func (h *huffman) next(ahead uint64, n uint) (symbol uint16, length uint, ok bool) {
-	if f := h.fast[ahead&511]; f != 0 && uint(f&15) <= n {
-		return f >> 4, uint(f & 15), true
-	}
-	code, first, index := 0, 0, 0
-	for l := uint(1); l < 16; l++ {
-		if l > n {
-			return 0, 0, false
-		}
-		code |= int(ahead & 1)
-		ahead >>= 1
-		count := int(h.count[l])
-		if code-first < count {
-			return h.symbol[index+code-first], l, true
-		}
-		index += count
-		first = (first + count) << 1
-		code <<= 1
-	}
-	return none16, 0, true
-}
-
-// code is a symbol's code, the first bit lowest, and its length, 0 where it has none.
-func (h *huffman) code(symbol int) (code uint64, length uint) {
-	next, index := uint16(0), 0
-	for l := uint(1); l < 16; l++ {
-		for range h.count[l] {
-			if int(h.symbol[index]) == symbol {
-				return uint64(bits.Reverse16(next) >> (16 - l)), l
-			}
-			index++
-			next++
-		}
-		next <<= 1
-	}
-	return 0, 0
-}
-
-// fixedCodes takes the codes of section 3.2.6.
-func (c *counter) fixedCodes() {
-	c.fixed, c.lit, c.dist = true, fixedLit, fixedDist
-}
-
-var fixedLit, fixedDist = func() (lit, dist huffman) {
-	var lens [288]uint8
-	for i := range lens {
-		switch {
-		case i < 144:
-			lens[i] = 8
-		case i < 256:
-			lens[i] = 9
-		case i < 280:
-			lens[i] = 7
-		default:
-			lens[i] = 8
-		}
-	}
-	lit.build(lens[:])
-	for i := range lens[:32] {
-		lens[i] = 5
-	}
-	dist.build(lens[:32])
-	return lit, dist
-}()

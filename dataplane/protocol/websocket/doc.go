@@ -1,9 +1,10 @@
 // Package websocket decodes WebSocket (RFC 6455, RFC 7692) in both directions of
 // a session behind its handshake. It shows each frame to the rules when its
-// header is there, and each message when it is whole, and writes their
-// corrections back in valid form: masked as it came, uncompressed where it was
-// changed. What no rule asks for passes unseen. Package http makes it when a
-// server agrees to the upgrade; it knows nothing of HTTP or of TCP.
+// header is there, each message when it is whole, and of compressed ones how long
+// they become as they come. It writes the rules' corrections back in valid form:
+// masked as it came, uncompressed where it was changed. What no rule asks for
+// passes unseen. Package http makes it when a server agrees to the upgrade; it
+// knows nothing of HTTP or of TCP.
 package websocket
 
 import (

@@ -12,19 +12,20 @@ import (
 // be made invalid any more.
 type growth struct {
 	kind    string
-	base    counter // at the first octet of payload that is held
-	now     counter // behind the last one that was shown
-	seen    int     // octets between them
-	sent    int64   // octets of the message so far
-	earlier int64   // inflated octets of frames before this one
-	frame   header  // under way
-	under   bool    // there is one
-	open    bool    // its header is held, too
-	left    int64   // octets of it from base on
-	phase   int     // of the masking key at base
-	doomed  *outcome
-	octets  []byte // unmasked
-	told    []rule // what was reported of the message
+	base    counter  // at the first octet of payload that is held
+	now     counter  // behind the last one that was shown
+	seen    int      // octets between them
+	sent    int64    // octets of the message so far
+	earlier int64    // inflated octets of frames before this one
+	frame   header   // under way
+	under   bool     // there is one
+	open    bool     // its header is held, too
+	left    int64    // octets of it from base on
+	phase   int      // of the masking key at base
+	doomed  *outcome // the rest of the frame is to be made invalid
+	bad     []byte   // with this, from base on
+	fits    bool     // and that fits into the frame
+	told    []rule   // what was reported of the message
 }
 
 // grows says whether the message of a frame is to be counted.
@@ -71,20 +72,25 @@ func (g *growth) toldOf(c *protocol.Correction) bool {
 
 // read counts the payload that is new; changed: it inflates to more than before.
 func (g *growth) read(payload []byte) (changed bool) {
-	fresh := payload[g.seen:]
-	g.octets = append(g.octets[:0], fresh...)
-	if g.frame.masked {
-		for i := range g.octets {
-			g.octets[i] ^= g.frame.key[(g.phase+g.seen+i)&3]
-		}
-	}
 	before := g.now.total
-	g.now.feed(g.octets)
-	g.seen, g.sent = len(payload), g.sent+int64(len(fresh))
-	if cap(g.octets) > 4<<10 {
-		g.octets = nil
+	var plain [1024]byte
+	for g.seen < len(payload) {
+		n := copy(plain[:], payload[g.seen:])
+		g.mask(plain[:n], g.seen)
+		g.now.feed(plain[:n])
+		g.seen, g.sent = g.seen+n, g.sent+int64(n)
 	}
 	return g.now.total != before
+}
+
+// mask applies the frame's masking key to b, which begins at octets behind base.
+func (g *growth) mask(b []byte, at int) {
+	if !g.frame.masked {
+		return
+	}
+	for i := range b {
+		b[i] ^= g.frame.key[(g.phase+at+i)&3]
+	}
 }
 
 // stepGrowth goes over the payload of a frame of such a message.
@@ -101,8 +107,10 @@ func (d *Decoder) stepGrowth() bool {
 	if whole {
 		payload = payload[:g.left]
 	}
-	changed := g.read(payload)
-	if g.doomed == nil && (changed || whole && !g.base.broken) { // what is invalid already, the server refuses
+	if g.doomed != nil {
+		return d.spoilGrowth(payload, whole)
+	}
+	if changed := g.read(payload); changed || whole && !g.base.broken { // what is invalid already, the server refuses
 		o := d.showGrowth(whole)
 		switch {
 		case o.reset, o.over() && o.late == protocol.LateReset:
@@ -114,12 +122,11 @@ func (d *Decoder) stepGrowth() bool {
 			return t.v.End == session.Continue
 		case o.over():
 			g.doomed = &o
+			g.bad, g.fits = g.base.spoil(g.left)
+			return d.spoilGrowth(payload, whole)
 		}
 	}
-	switch {
-	case g.doomed != nil:
-		return d.spoilGrowth(payload, whole)
-	case whole:
+	if whole {
 		return d.endGrowth(head + len(payload))
 	}
 	if len(payload) == 0 {
@@ -197,38 +204,31 @@ func (d *Decoder) spoilGrowth(payload []byte, whole bool) bool {
 	t := &d.turn
 	h := t.h
 	g := h.growth
-	bad, ok := g.base.spoil(g.left)
 	switch {
-	case ok && len(bad) > len(payload), !ok && g.open && !whole:
-		if len(payload) > d.o.MaxMessage {
-			t.v.End = session.Reset
-			return false
+	case g.fits && len(g.bad) > len(payload), !g.fits && g.open && !whole:
+		if len(payload) <= d.o.MaxMessage {
+			return false // there will be more
 		}
-		return false // there will be more
-	case !ok && g.open:
-		// The frame is of no use, whatever its length; so is one of another.
-		if bad, ok = g.base.spoil(maxSpoil); ok {
-			f := g.frame
-			t.v.Edit(t.pos, t.pos+f.size+len(payload), makeFrame(f, bad))
-			t.pos += f.size + len(payload)
-			h.left = 0
-		}
-	case ok:
+		t.v.End = session.Reset
+		return false
+	case g.fits:
 		if g.open {
 			d.consume(g.frame.size, false)
 		}
-		if g.frame.masked {
-			for i := range bad {
-				bad[i] ^= g.frame.key[(g.phase+i)&3]
-			}
+		g.mask(g.bad, 0)
+		t.v.Edit(t.pos, t.pos+len(g.bad), g.bad)
+		t.pos += len(g.bad)
+		h.left = g.left - int64(len(g.bad))
+	default:
+		// The frame has not gone on, so that another, longer one can stand in its place.
+		bad, ok := g.base.spoil(maxSpoil)
+		if !ok || !g.open {
+			t.v.End = session.Reset
+			return false
 		}
-		t.v.Edit(t.pos, t.pos+len(bad), bad)
-		t.pos += len(bad)
-		h.left = g.left - int64(len(bad))
-	}
-	if !ok {
-		t.v.End = session.Reset
-		return false
+		end := t.pos + g.frame.size + len(payload)
+		t.v.Edit(t.pos, end, makeFrame(g.frame, bad))
+		t.pos = end
 	}
 	d.await(g.doomed)
 	h.growth = nil
