@@ -115,6 +115,10 @@ func (d *Decoder) decide(b []byte) bool {
 	case o.refused:
 		d.refuse(o)
 		return t.v.End == session.Continue
+	}
+	end := t.pos + length(m.spans)
+	d.insert(t.pos, o.before)
+	switch {
 	case o.dropped:
 		h.plain = h.plain || compressed && !d.o.Fresh[h.dir]
 		d.replace(nil)
@@ -127,9 +131,7 @@ func (d *Decoder) decide(b []byte) bool {
 		f.fin, f.rsv = true, f.rsv&^4
 		d.replace(makeFrame(f, value))
 	}
-	if o.before != nil || o.after != nil {
-		d.around(o)
-	}
+	d.insert(end, o.after)
 	d.consume(length(m.spans), false)
 	h.clear()
 	return true
@@ -150,31 +152,12 @@ func (d *Decoder) replace(frame []byte) {
 	}
 }
 
-// around puts messages of ours before and behind the held one.
-func (d *Decoder) around(o outcome) {
+// insert puts messages of ours, of the held one's kind, at a place beside it.
+func (d *Decoder) insert(at int, texts []string) {
 	t := &d.turn
-	own := func(text string) []byte {
-		f := t.h.message.first
-		return makeFrame(header{fin: true, opcode: f.opcode, masked: f.masked, key: f.key}, []byte(text))
-	}
-	var edits []session.Edit
-	end := t.pos + length(t.h.message.spans)
-	for _, text := range o.before {
-		edits = append(edits, session.Edit{Start: t.pos, End: t.pos, With: own(text)})
-	}
-	mine := 0
-	for _, e := range t.v.Edits {
-		if e.Start < t.pos {
-			mine++
-		}
-	}
-	edits = append(edits, t.v.Edits[mine:]...)
-	for _, text := range o.after {
-		edits = append(edits, session.Edit{Start: end, End: end, With: own(text)})
-	}
-	t.v.Edits = t.v.Edits[:mine]
-	for _, e := range edits {
-		t.v.Edit(e.Start, e.End, e.With)
+	f := t.h.message.first
+	for _, text := range texts {
+		t.v.Edit(at, at, makeFrame(header{fin: true, opcode: f.opcode, masked: f.masked, key: f.key}, []byte(text)))
 	}
 }
 

@@ -102,6 +102,10 @@ var exchanges = []struct {
 		return protocol.Correction{}, false
 	}}, join(client(1, false, `42/x,["e",{"a":1,"__proto__":`), client(0, true, `{"x":1},"n":2}]`), client(1, true, `2 {"`), client(2, true, `{"__proto__":1}`)), nil,
 		join(client(1, true, `42/x,["e",[],{"a":1,"n":"a\"b"}]`), client(1, true, `2 {"`), client(2, true, `{"__proto__":1}`)), nil, 0},
+	{"changed one behind the other, each with one put in front", rules{"server.message": has("x", protocol.Correction{Action: protocol.Insert, Insert: &protocol.Insertion{Before: true, Fields: [][2]string{{"value", "n"}}}}),
+		"server.json": func(e *protocol.Element) (protocol.Correction, bool) {
+			return protocol.Correction{Action: protocol.Remove}, e.Field("path").Value == "/0"
+		}}, nil, join(server(1, `[1,"x"]`), server(1, `[2,"x"]`)), nil, join(server(1, "n"), server(1, `["x"]`), server(1, "n"), server(1, `["x"]`)), 0},
 	{"JSON that is none", rules{"server.document": func(e *protocol.Element) (protocol.Correction, bool) {
 		return protocol.Correction{Action: protocol.Drop}, e.Field("valid").Value == false && e.Field("prefix").Value == "a"
 	}}, nil, join(server(1, `a{"x":}`), server(1, `a{"x":1}`), server(1, `"a{`)), nil, join(server(1, `a{"x":1}`), server(1, `"a{`)), 0},
