@@ -31,6 +31,7 @@ test: setup check image test-image ## all tests: units, namespaces, the image in
 soak: setup test-image ## hours of what make test does for minutes: the simulator, bad networks, kills, zero copy, updates, power cuts, fuzzing (as root)
 	go test -count=1 -timeout 0 ./dataplane/session/sim -args -runs 1000000
 	go test -count=1 -timeout 0 -run TestZeroCopy ./dataplane/port -args -zero-copy
+	go test -count=1 -timeout 0 -run TestZeroCopy ./qemu/e2e -args -zero-copy
 	go test -count=1 -timeout 0 ./dataplane/e2e/soak -args -sessions 100000 -kills 300
 	go test -count=1 -timeout 0 -run 'TestUpdatesInARow|TestPowerCuts' ./qemu/e2e/firmware -args -updates 50 -cut-boots 100 -cut-all
 	qemu/fuzz.sh 10m
@@ -55,7 +56,7 @@ setup: ## install the Debian packages that are missing for all of this
 	@qemu/setup.sh test
 
 image: ## the appliance's image, in out/ (BOARD=generic-x86_64 for another than qemu)
-	@go run ./images/build -board $(BOARD) -out out $(if $(TRUST),-trust $(TRUST)) $(if $(SECUREBOOT),-secureboot $(SECUREBOOT)) $(if $(DEFINITIONS),-definitions $(DEFINITIONS))
+	@go run ./images/build -board $(BOARD) -out out $(if $(TRUST),-trust $(TRUST)) $(if $(SECUREBOOT),-secureboot $(SECUREBOOT)) $(if $(DEFINITIONS),-definitions $(DEFINITIONS)) $(if $(KERNEL_SUITE),-kernel-suite $(KERNEL_SUITE))
 
 test-image: image ## the same with a root shell on the console, for tests, in out/test
 	@mkdir -p out/test && ln -sfn ../cache out/test/cache

@@ -181,7 +181,7 @@ func (i *image) program(initrd []byte) ([]byte, error) {
 	out, err := uki.Add(i.stub,
 		uki.Section{Name: uki.OSRelease, Data: about.Text()},
 		uki.Section{Name: uki.Cmdline, Data: []byte(commandLine(i.board))},
-		uki.Section{Name: uki.Uname, Data: []byte(i.pkg.Release())},
+		uki.Section{Name: uki.Uname, Data: []byte(i.kernel.Release())},
 		uki.Section{Name: uki.Initrd, Data: initrd},
 		uki.Section{Name: uki.Linux, Data: kernel})
 	if err != nil || i.key == nil {
@@ -202,7 +202,7 @@ func (i *image) disk(context.Context) (string, error) {
 		files["EFI/keys/wirepatch.cer"] = i.certificate
 	}
 	raw := filepath.Join(i.out, "wirepatch.img")
-	err := i.once("disk", sum(i.firmware)+sum(i.loader), raw, func() error {
+	err := i.once(sum(i.firmware)+sum(i.loader), raw, func() error {
 		if err := disk.Write(raw+".new", files); err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func firstSlot() string {
 
 func (i *image) packDisk(raw string) error {
 	target := filepath.Join(i.out, "wirepatch.qcow2")
-	return i.once("qcow2", sum(i.firmware)+sum(i.loader), target, func() error {
+	return i.once(sum(i.firmware)+sum(i.loader), target, func() error {
 		from, err := os.Open(raw)
 		if err != nil {
 			return err

@@ -23,6 +23,9 @@ import (
 // kernelSeries is the meta package of the kernel series that images use.
 const kernelSeries = "linux-image-6.12-amd64"
 
+// kernelOfSuite is that of the kernel of another suite of Debian's.
+const kernelOfSuite = "linux-image-amd64"
+
 // commands are the u-root commands for a technician at the console. go.mod
 // names each of them as a tool, so that their modules stay in it.
 var commands = []string{
@@ -46,7 +49,7 @@ type image struct {
 	boardText []byte
 	cache     string
 
-	pkg     *kernel.Package
+	kernel  *kernel.Kernel
 	modules []modules.Module
 	names   []string // of the programs in the binary
 	size    int64    // kernel and initramfs so far, in bytes
@@ -62,21 +65,20 @@ type image struct {
 }
 
 func (i *image) fetch(ctx context.Context) (string, error) {
+	series := kernelSeries
+	if i.suite != "" {
+		series = kernelOfSuite
+	}
 	var err error
-	if i.pkg, err = kernel.Fetch(ctx, kernelSeries, i.cache, os.Stdout); err != nil {
+	if i.kernel, err = kernel.Fetch(ctx, i.suite, series, i.cache, os.Stdout); err != nil {
 		return "", err
 	}
-	i.packages = append(i.packages, &i.pkg.Package)
-	return fmt.Sprintf("%s %s", i.pkg.Name, i.pkg.Version), nil
+	i.packages = append(append(i.packages, &i.kernel.Package), i.kernel.Parts...)
+	return fmt.Sprintf("%s %s", i.kernel.Name, i.kernel.Version), nil
 }
 
-func (i *image) takeKernel(ctx context.Context) (string, error) {
-	dir, err := i.pkg.Unpack(ctx, i.cache)
-	if err != nil {
-		return "", err
-	}
-	kernelRelease := i.pkg.Release()
-	vmlinuz, err := os.ReadFile(filepath.Join(dir, "boot", "vmlinuz-"+kernelRelease))
+func (i *image) takeKernel(context.Context) (string, error) {
+	vmlinuz, err := os.ReadFile(i.kernel.Vmlinuz)
 	if err != nil {
 		return "", err
 	}
@@ -87,20 +89,20 @@ func (i *image) takeKernel(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.size += int64(len(vmlinuz))
-	tree, err := modules.Open(filepath.Join(dir, "lib", "modules", kernelRelease))
+	tree, err := modules.Open(i.kernel.Modules)
 	if err != nil {
 		return "", err
 	}
 	if i.modules, err = tree.Pick(append(slices.Clone(i.board.Modules), firmwareModules...), i.board.Optional...); err != nil {
 		return "", fmt.Errorf("board %s: %w", i.board.Name, err)
 	}
-	return fmt.Sprintf("%s with %d modules", kernelRelease, len(i.modules)), nil
+	return fmt.Sprintf("%s with %d modules", i.kernel.Release(), len(i.modules)), nil
 }
 
 // unpackKernel writes out/vmlinux, unless the one there is of this package.
 func (i *image) unpackKernel(vmlinuz []byte) error {
 	target := filepath.Join(i.out, "vmlinux")
-	return i.once("vmlinux", i.pkg.SHA256, target, func() error {
+	return i.once(i.kernel.SHA256, target, func() error {
 		elf, err := kernel.Vmlinux(vmlinuz)
 		if err != nil {
 			return err
@@ -156,7 +158,7 @@ func (i *image) check(context.Context) (string, error) {
 type contents struct {
 	Version  string          `json:"version"`
 	Board    string          `json:"board"`
-	Kernel   *kernel.Package `json:"kernel"`
+	Kernel   *kernel.Kernel  `json:"kernel"`
 	Modules  []string        `json:"modules"` // in the order in which they are loaded
 	Programs []string        `json:"programs"`
 	Files    map[string]file `json:"files"`
@@ -168,7 +170,7 @@ type file struct {
 }
 
 func (i *image) writeBill() error {
-	b := contents{Version: release.Version, Board: i.board.Name, Kernel: i.pkg, Programs: i.names, Files: map[string]file{}}
+	b := contents{Version: release.Version, Board: i.board.Name, Kernel: i.kernel, Programs: i.names, Files: map[string]file{}}
 	for _, m := range i.modules {
 		b.Modules = append(b.Modules, m.Name)
 	}
@@ -188,8 +190,12 @@ func (i *image) writeBill() error {
 
 // once does something, unless target is there and what it was made from (key)
 // is the same as last time.
-func (i *image) once(name, key, target string, do func() error) error {
-	note := filepath.Join(i.cache, name+".key")
+func (i *image) once(key, target string, do func() error) error {
+	absolute, err := filepath.Abs(target) // several images may have one cache
+	if err != nil {
+		return err
+	}
+	note := filepath.Join(i.cache, filepath.Base(target)+"-"+sum([]byte(absolute))[:16]+".key")
 	if old, err := os.ReadFile(note); err == nil && string(old) == key {
 		if _, err := os.Stat(target); err == nil {
 			return nil

@@ -19,7 +19,7 @@ import (
 // what asks and what is written, and the stick may be pulled once it runs.
 func (i *image) installer(ctx context.Context) (string, error) {
 	target := filepath.Join(i.out, "wirepatch-installer.img")
-	err := i.once("installer", sum(i.firmware)+sum(i.loader), target, func() error {
+	err := i.once(sum(i.firmware)+sum(i.loader), target, func() error {
 		initrd, err := os.ReadFile(filepath.Join(i.out, "initramfs.cpio.zst"))
 		if err != nil {
 			return err

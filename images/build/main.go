@@ -41,6 +41,7 @@ type options struct {
 	shell    bool
 	trust    string
 	secure   string
+	suite    string
 	revision int
 }
 
@@ -52,6 +53,7 @@ func main() {
 	flag.BoolVar(&o.shell, "debug-shell", false, "offer a root shell without password on the console; for tests, not for the field")
 	flag.StringVar(&o.trust, "trust", "", "root of trust for updates, as `go run ./firmware repo root` prints it; without it the image takes none")
 	flag.StringVar(&o.secure, "secureboot", "", "folder of the Secure Boot key to sign with, as `go run ./firmware secureboot FOLDER NAME` makes it; development: one that the build makes for itself; without it the image is not signed")
+	flag.StringVar(&o.suite, "kernel-suite", "", "take the newest kernel of another suite of Debian's, as trixie-backports, in place of the 6.12 that the appliance is tested with")
 	flag.IntVar(&o.revision, "definitions", 0, "revision of the definitions in this image; packs with a higher one take their place")
 	programs := flag.String("programs", "init,dataplane,mgmt,firmware/updated", "our programs to put in; fewer only while one of them does not compile")
 	flag.Parse()

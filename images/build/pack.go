@@ -43,7 +43,7 @@ func (i *image) pack(context.Context) (string, error) {
 		return "", fmt.Errorf("write cpio: %w", err)
 	}
 	target := filepath.Join(i.out, "initramfs.cpio.zst")
-	err = i.once("initramfs", sum(plain.Bytes()), target, func() error { return compress(target, plain.Bytes()) })
+	err = i.once(sum(plain.Bytes()), target, func() error { return compress(target, plain.Bytes()) })
 	if err != nil {
 		return "", err
 	}
@@ -112,8 +112,8 @@ func (i *image) configuration(text func(string, uint64, []byte)) error {
 	if err != nil {
 		return err
 	}
-	about, err := (&release.Release{Version: release.Version, Board: i.board.Name, Kernel: i.pkg.Release(),
-		KernelPackage: i.pkg.Name, KernelVersion: i.pkg.Version, KernelSHA256: i.pkg.SHA256, Definitions: i.revision, Programs: sum(programs), DebugShell: i.shell}).Text()
+	about, err := (&release.Release{Version: release.Version, Board: i.board.Name, Kernel: i.kernel.Release(),
+		KernelPackage: i.kernel.Name, KernelVersion: i.kernel.Version, KernelSHA256: i.kernel.SHA256, Definitions: i.revision, Programs: sum(programs), DebugShell: i.shell}).Text()
 	if err != nil {
 		return err
 	}

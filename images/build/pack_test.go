@@ -32,7 +32,7 @@ func packed(t *testing.T) (archive []byte, records map[string]cpio.Record, order
 		t.Fatal(err)
 	}
 	i := &image{options: options{board: "qemu", out: out, root: "../.."}, board: b, boardText: text, cache: filepath.Join(out, "cache"),
-		pkg:     &kernel.Package{Package: deb.Package{Name: "linux-image-6.12.1-amd64", Version: "6.12.1-1", SHA256: strings.Repeat("a", 64)}},
+		kernel:  &kernel.Kernel{Package: deb.Package{Name: "linux-image-6.12.1-amd64", Version: "6.12.1-1", SHA256: strings.Repeat("a", 64)}},
 		modules: []modules.Module{{Name: "failover", Image: []byte("one")}, {Name: "crc32c", Image: []byte("two"), Optional: true}},
 		names:   []string{"cat", "dataplane", "init", "mgmt"},
 	}

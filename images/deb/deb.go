@@ -97,9 +97,9 @@ func (p *Package) verify() error {
 	return nil
 }
 
-// Unpack unpacks the package below cache, unless it is already, and returns
-// the folder.
-func (p *Package) Unpack(ctx context.Context, cache string) (string, error) {
+// Unpack unpacks the package, and with it others of the same version, into one
+// folder below cache, unless they are already, and returns the folder.
+func (p *Package) Unpack(ctx context.Context, cache string, with ...*Package) (string, error) {
 	dir := filepath.Join(cache, p.Name+"_"+p.SHA256[:16])
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
@@ -111,8 +111,10 @@ func (p *Package) Unpack(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", p.File, tmp).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("unpack %s: %w: %s", p.File, err, bytes.TrimSpace(out))
+	for _, one := range append([]*Package{p}, with...) {
+		if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", one.File, tmp).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("unpack %s: %w: %s", one.File, err, bytes.TrimSpace(out))
+		}
 	}
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return "", err
