@@ -15,10 +15,12 @@ import (
 
 	"github.com/u-root/u-root/pkg/cpio"
 
-	"wirepatch/images/deb"
 	"wirepatch/images/kernel"
 	"wirepatch/images/modules"
 )
+
+// cache is where what is fetched lies.
+var cache = filepath.Join("..", "..", "out", "cache")
 
 // zeroCopyTime is for each machine of TestZeroCopy, on a busy machine.
 const zeroCopyTime = 8 * time.Minute
@@ -28,7 +30,8 @@ type rig struct {
 	qemu      []string // the program and its first options
 	device    string   // what its wires end in
 	driver    string
-	kernel    string // the meta package of a later one than the image's; "": the image's
+	suite     string // of Debian's that its kernel is from; "": this machine's
+	kernel    string // the meta package
 	ever      string // how the program is to be attached
 	shared    string // and where memory is to be shared with virtio_net too
 	redirects bool   // the driver then sends on what crosses in the kernel
@@ -85,56 +88,16 @@ func startGuest(t *testing.T, r rig) *machine {
 	return m
 }
 
-// laterQEMU gets a QEMU that emulates igb, which bookworm's does not, and returns
-// it with the options that have it find the firmware of the installed one.
-func laterQEMU(t *testing.T) []string {
-	t.Helper()
-	cache, err := filepath.Abs(filepath.Join("..", "..", "out", "cache"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := deb.Fetch(t.Context(), deb.Query{Name: "qemu-system-x86", Suite: "bookworm-backports"}, cache, os.Stdout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s %s", p.Name, p.Version)
-	dir, err := p.Unpack(t.Context(), cache)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{filepath.Join(dir, "usr/bin/qemu-system-x86_64"), "-L", "/usr/share/qemu", "-L", "/usr/share/seabios"}
-}
-
-// kernelOf gets the kernel of a rig: where it and the folder of its modules are.
-func kernelOf(t *testing.T, dir, meta string) (vmlinuz, mods string) {
-	t.Helper()
-	cache := filepath.Join("..", "..", "out", "cache")
-	if meta != "" {
-		k, err := kernel.FetchSplit(t.Context(), "trixie-backports", meta, cache, dir, os.Stdout)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s %s", k.Name, k.Version)
-		return filepath.Join(k.Dir, "vmlinuz"), k.Dir
-	}
-	p, err := kernel.Fetch(t.Context(), "linux-image-6.12-amd64", cache, os.Stdout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s %s", p.Name, p.Version)
-	at, err := p.Unpack(t.Context(), cache)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(at, "boot", "vmlinuz-"+p.Release()), filepath.Join(at, "lib", "modules", p.Release())
-}
-
 // guestImage makes the machine's kernel and initramfs: this test's program and the
 // driver.
 func guestImage(t *testing.T, dir string, r rig) (vmlinux, initrd string) {
 	t.Helper()
-	vmlinuz, mods := kernelOf(t, dir, r.kernel)
-	packed, err := os.ReadFile(vmlinuz)
+	k, err := kernel.Fetch(t.Context(), r.suite, r.kernel, cache, os.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s %s", k.Name, k.Version)
+	packed, err := os.ReadFile(k.Vmlinuz)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +105,7 @@ func guestImage(t *testing.T, dir string, r rig) (vmlinux, initrd string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := modules.Open(mods)
+	tree, err := modules.Open(k.Modules)
 	if err != nil {
 		t.Fatal(err)
 	}

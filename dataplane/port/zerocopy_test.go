@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"testing"
 
 	"wirepatch/dataplane/internal/netns"
+	"wirepatch/images/later"
 )
 
 var zeroCopy = args.Bool("zero-copy", false, "run TestZeroCopy, which fetches a kernel from trixie-backports and a QEMU from bookworm-backports")
@@ -27,17 +29,22 @@ func TestZeroCopy(t *testing.T) {
 	if !*zeroCopy {
 		t.Skip("virtio_net has no zero copy before Linux 6.13, igb before 6.14; with -zero-copy a later kernel is fetched and started")
 	}
+	qemu, err := later.QEMU(t.Context(), cache, os.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Run("virtio_net", func(t *testing.T) {
 		throughZeroCopy(t, rig{qemu: []string{"qemu-system-x86_64"}, device: "virtio-net-pci,romfile=,disable-legacy=on,iommu_platform=on",
-			driver: "virtio_net", kernel: "linux-image-cloud-amd64", // small, and has the driver
+			driver: "virtio_net", suite: "trixie-backports", kernel: "linux-image-cloud-amd64", // small, and has the driver
 			ever: "xdp, copy", shared: "xdp, zero copy"})
 	})
 	t.Run("igb", func(t *testing.T) {
-		throughZeroCopy(t, rig{qemu: laterQEMU(t), device: "igb,romfile=", driver: "igb", kernel: "linux-image-amd64",
+		throughZeroCopy(t, rig{qemu: qemu, device: "igb,romfile=", driver: "igb", suite: "trixie-backports", kernel: "linux-image-amd64",
 			ever: "xdp, zero copy", shared: "xdp, zero copy", redirects: true})
 	})
 	t.Run("igb before 6.14", func(t *testing.T) {
-		throughZeroCopy(t, rig{qemu: laterQEMU(t), device: "igb,romfile=", driver: "igb", ever: "xdp, copy", shared: "xdp, copy", redirects: true})
+		throughZeroCopy(t, rig{qemu: qemu, device: "igb,romfile=", driver: "igb", kernel: "linux-image-6.12-amd64",
+			ever: "xdp, copy", shared: "xdp, copy", redirects: true})
 	})
 }
 

@@ -6,6 +6,8 @@
 // pinned. An event of perf, which needs no GPL, does not do: it does not tick
 // while its processor has nothing to do.
 
+#include <linux/errno.h>
+
 #include "ticks.h"
 
 #define TICK_NS 25000000ULL
@@ -50,7 +52,9 @@ int start_clock(struct __sk_buff *ctx)
 	(void)ctx;
 	if (!c)
 		return 0;
-	bpf_timer_init(&c->timer, &wp_clocks, CLOCK_MONOTONIC); // it may have been
+	err = bpf_timer_init(&c->timer, &wp_clocks, CLOCK_MONOTONIC);
+	if (err && err != -EBUSY) // it may have been
+		return -err;
 	err = bpf_timer_set_callback(&c->timer, tick);
 	if (!err)
 		err = bpf_timer_start(&c->timer, TICK_NS, BPF_F_TIMER_CPU_PIN);
