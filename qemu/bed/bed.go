@@ -36,6 +36,8 @@ type Config struct {
 	Settings   string                 // appliance.ini; "" means Settings
 	Fill       func(dir string) error // puts more on the data disk; nil: nothing
 	DiskMB     int                    // size of the data disk; 0: the usual
+	QEMU, More []string               // as vm.Config has them
+	Card       string                 // likewise
 	Log        io.Writer
 	Say        func(phase, format string, a ...any) // told what is being done
 }
@@ -153,7 +155,8 @@ func (b *Bed) boot(ctx context.Context) error {
 	if b.Management, err = freePort(b.config.Management); err != nil {
 		return err
 	}
-	c := vm.Config{Dir: b.Dir, Settings: b.config.Settings, Fill: b.config.Fill, DiskMB: b.config.DiskMB, Management: b.Management, WireA: b.socket(0), WireB: b.socket(1)}
+	c := vm.Config{Dir: b.Dir, Settings: b.config.Settings, Fill: b.config.Fill, DiskMB: b.config.DiskMB, Management: b.Management, WireA: b.socket(0), WireB: b.socket(1),
+		QEMU: b.config.QEMU, More: b.config.More, Card: b.config.Card}
 	c.Kernel, c.Initrd = b.image()
 	b.VM, err = vm.Start(ctx, c, b.config.Log, func(format string, a ...any) { b.config.Say("boot", format, a...) })
 	if err != nil {

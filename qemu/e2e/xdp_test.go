@@ -14,8 +14,13 @@ import (
 // TestXDP boots the appliance with the program attached by XDP to virtio ports:
 // corrections, a large file, harmless requests bit for bit, and the way past a
 // dead engine are as with tcx, and the console says what is in force.
-func TestXDP(t *testing.T) {
-	b, err := startWith(t.Context(), "", bed.Settings+"\n[wire]\nattach = xdp\n")
+func TestXDP(t *testing.T) { throughXDP(t, bed.Config{}, "xdp, copy", nil) }
+
+// throughXDP does what TestXDP says with an appliance of which want is what the
+// console is to say, and then more, if that is not nil.
+func throughXDP(t *testing.T, c bed.Config, want string, more func(b *bed.Bed)) {
+	c.Settings = bed.Settings + "\n[wire]\nattach = xdp\n"
+	b, err := startAs(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +32,7 @@ func TestXDP(t *testing.T) {
 			t.Errorf("PowerOff() = %v; want nil", err)
 		}
 	}()
-	attached(t, b)
+	attached(t, b, want)
 	corrects := func(when string) {
 		t.Helper()
 		for _, to := range []netip.AddrPort{lab.Service4, lab.Service6} {
@@ -55,8 +60,11 @@ func TestXDP(t *testing.T) {
 			t.Fatalf("a new session after the kill: %v", err)
 		}
 	}
-	attached(t, b)
+	attached(t, b, want)
 	corrects("after the restart")
+	if more != nil {
+		more(b)
+	}
 }
 
 // session opens one to the protected service.
@@ -71,8 +79,8 @@ func session(t *testing.T, b *bed.Bed) *reader {
 }
 
 // attached asks the console's menu until the dataplane answers and says of both
-// ports that they are attached by XDP.
-func attached(t *testing.T, b *bed.Bed) {
+// ports how they are attached.
+func attached(t *testing.T, b *bed.Bed, want string) {
 	t.Helper()
 	serial := b.VM.Serial
 	ctx, cancel := context.WithTimeout(t.Context(), terminalTime)
@@ -90,8 +98,8 @@ func attached(t *testing.T, b *bed.Bed) {
 		if m[1] == "" {
 			continue
 		}
-		if m[1] != "xdp, copy" || m[2] != "xdp, copy" {
-			t.Errorf("the console says that the ports are attached by %q and %q; want XDP\n%s", m[1], m[2], serial.Tail(30))
+		if m[1] != want || m[2] != want {
+			t.Errorf("the console says that the ports are attached by %q and %q; want %q\n%s", m[1], m[2], want, serial.Tail(30))
 		}
 		return
 	}

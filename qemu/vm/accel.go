@@ -50,7 +50,7 @@ func bootsWithKVM(ctx context.Context, kernel string) bool {
 	f.Close()
 	args := append(machine(KVM), "-no-reboot", "-m", "256", "-kernel", kernel, "-append", "console=ttyS0 panic=-1",
 		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial")
-	p, err := process.Start(exec.Command("qemu-system-x86_64", args...))
+	p, err := process.Start(exec.Command(installed, args...))
 	if err != nil {
 		return false
 	}

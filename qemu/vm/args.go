@@ -21,6 +21,13 @@ type Config struct {
 	// place of Kernel, Initrd and Settings; in QEMU's words, with its format, as
 	// driver=qcow2,file.driver=file,file.filename=PATH.
 	Disk string
+	// QEMU is the program and its first arguments; nil: the one that is installed.
+	QEMU []string
+	// Card is what the wire ports are, in QEMU's words; "": virtio-net-pci, which
+	// board/qemu.ini wants. Those of another are a physical machine's: all three ports
+	// are behind PCI bridges of their own, wire A, wire B and management in the order
+	// of their addresses.
+	Card string
 	// Ends has the machine end where others restart; VM.Again goes on. A restart
 	// without that is three to seven times as slow under TCG: QEMU keeps what it has
 	// translated, and every write to a page of which it has takes the long way.
@@ -64,11 +71,11 @@ func (c *Config) args(accel string) ([]string, error) {
 	add("-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial")
 	add("-qmp", "unix:"+escape(c.Dir)+"/qmp,server=on,wait=off")
 	add("-netdev", wire("a", c.WireA))
-	add("-device", "virtio-net-pci,netdev=a,mac=52:54:00:77:0a:00,romfile=,addr=0x4")
+	add(c.port("a", 0x4)...)
 	add("-netdev", wire("b", c.WireB))
-	add("-device", "virtio-net-pci,netdev=b,mac=52:54:00:77:0b:00,romfile=,addr=0x5")
+	add(c.port("b", 0x5)...)
 	add("-netdev", fmt.Sprintf("user,id=m,hostfwd=tcp:%s:%s-:443", host, port))
-	add("-device", "virtio-net-pci,netdev=m,mac=52:54:00:77:0c:00,romfile=,addr=0x6")
+	add(c.port("m", 0x6)...)
 	if c.Disk == "" {
 		add("-drive", "if=none,id=data,format=raw,cache=writeback,file="+escape(c.disk()))
 	} else {
@@ -80,6 +87,23 @@ func (c *Config) args(accel string) ([]string, error) {
 		add("-chardev", "socket,id=tpm,path="+escape(c.TPM), "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm")
 	}
 	return append(args, c.More...), nil
+}
+
+// port returns the arguments for a network port at a PCI address, in the network
+// of its name.
+func (c *Config) port(name string, address int) []string {
+	const virtio = "virtio-net-pci"
+	card := fmt.Sprintf("netdev=%s,mac=52:54:00:77:%02x:00,romfile=", name, address+6)
+	if c.Card == "" {
+		return []string{"-device", fmt.Sprintf("%s,%s,addr=%#x", virtio, card, address)}
+	}
+	kind := c.Card
+	if name == "m" {
+		kind = virtio
+	}
+	bridge := "bridge-" + name
+	return []string{"-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d,addr=%#x", bridge, address, address),
+		"-device", fmt.Sprintf("%s,%s,bus=%s", kind, card, bridge)}
 }
 
 func wire(id, socket string) string {

@@ -15,6 +15,9 @@ import (
 	"wirepatch/qemu/process"
 )
 
+// installed is the QEMU that make setup installs.
+const installed = "qemu-system-x86_64"
+
 const (
 	bootTime     = 300 * time.Second // for one boot, on a slow and busy computer
 	silence      = 100 * time.Second // a boot that says nothing for so long hangs
@@ -38,7 +41,7 @@ type VM struct {
 // forwards. A boot that hangs is tried once more. All that the serial console
 // says goes to log, and say is told what is being done.
 func Start(ctx context.Context, c Config, log io.Writer, say func(format string, a ...any)) (*VM, error) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+	if _, err := exec.LookPath(installed); err != nil {
 		return nil, fmt.Errorf("%w (make setup installs it)", err)
 	}
 	if c.Disk != "" {
@@ -100,7 +103,11 @@ func (v *VM) Again() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("qemu-system-x86_64", args...)
+	program := v.config.QEMU
+	if program == nil {
+		program = []string{installed}
+	}
+	cmd := exec.Command(program[0], append(program[1:len(program):len(program)], args...)...)
 	keys, err := cmd.StdinPipe()
 	if err != nil {
 		return err
