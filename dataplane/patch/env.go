@@ -199,7 +199,7 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 			c.back = true
 		}
 		c.aware = c.aware || ref.Name == codingVar
-		if _, held := c.schema.Elements[ref.Name]; held {
+		if _, held := c.schema.Elements[ref.Name]; held && ref.Name != c.schema.Elements[kind].Within {
 			c.reads = append(c.reads, ref.Name)
 		}
 	}

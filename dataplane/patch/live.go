@@ -35,6 +35,9 @@ type view struct {
 
 func (v *view) Wants(kind string) bool { return v.kinds[kind] }
 func (v *view) Hold(kind string) int   { return v.holds[kind] }
+func (v *view) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+	return v.set.watch(m, kind, fields, v.service)
+}
 func (v *view) WantsOf(m *protocol.Message, kind string) bool {
 	return v.kinds[kind] && v.set.wantsOf(m, kind, v.service)
 }
@@ -120,8 +123,20 @@ func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
 	return (*r).Wants(kind)
 }
 
+// Watch implements protocol.Watcher.
+func (l *Live) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+	if r := l.now.Load(); r != nil {
+		if w, ok := (*r).(protocol.Watcher); ok {
+			return w.Watch(m, kind, fields)
+		}
+	}
+	return nil
+}
+
 var (
 	_ protocol.Narrower = (*Live)(nil)
+	_ protocol.Watcher  = (*Live)(nil)
+	_ protocol.Watcher  = (*view)(nil)
 	_ protocol.Surveyor = (*Live)(nil)
 	_ protocol.Surveyor = (*view)(nil)
 	_ protocol.Narrower = (*view)(nil)

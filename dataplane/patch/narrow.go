@@ -2,6 +2,7 @@ package patch
 
 import (
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -63,26 +64,32 @@ func (s *Set) WantsOf(m *protocol.Message, kind string) bool {
 }
 
 func (s *Set) wantsOf(m *protocol.Message, kind, service string) bool {
-	k := s.early[kind]
-	if k == nil {
-		return false
-	}
-	sc := s.pool.Get().(*scratch)
-	defer func() {
-		sc.release()
-		s.pool.Put(sc)
-	}()
-	k.candidates(m, &protocol.Element{}, sc)
-	for _, n := range sc.found {
-		r := s.rules[n]
-		if r.def.modeIn(service) == Off || r.def.Protocol != m.Protocol {
-			continue
-		}
-		if s.mayConcern(r, m, service) {
-			return true
-		}
+	for range s.concerned(m, kind, service) {
+		return true
 	}
 	return false
+}
+
+// concerned are the rules that ask for elements of a kind and may still hold for m.
+func (s *Set) concerned(m *protocol.Message, kind, service string) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		k := s.early[kind]
+		if k == nil {
+			return
+		}
+		sc := s.pool.Get().(*scratch)
+		defer func() {
+			sc.release()
+			s.pool.Put(sc)
+		}()
+		k.candidates(m, &protocol.Element{}, sc)
+		for _, n := range sc.found {
+			r := s.rules[n]
+			if r.def.modeIn(service) != Off && r.def.Protocol == m.Protocol && s.mayConcern(r, m, service) && !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // mayConcern says whether a rule wants to see more of a message, if only to

@@ -37,6 +37,7 @@ type Set struct {
 	now       func() time.Time
 	state     *State
 	early     map[string]*kindIndex        // by kind; see WantsOf
+	watches   sync.Map                     // by kind; see Watch
 	services  map[string]map[string]string // modes by definition and service
 	products  map[string][]string          // by service
 	scoped    bool                         // products are known

@@ -34,6 +34,10 @@ type ElementType struct {
 	Doc    string
 	Dir    session.Direction
 	Fields map[string]FieldType
+	// Within is the message variable that is known wherever there is such an
+	// element, since it is made from it: a rule on it that reads the variable asks
+	// for nothing more. "": none.
+	Within string
 }
 
 // FieldType is one field of an element.
@@ -179,6 +183,22 @@ type Narrower interface {
 	// WantsOf says whether any rule about elements of this kind may still hold
 	// for m, of which Lookup tells what is known so far.
 	WantsOf(m *Message, kind string) bool
+}
+
+// Watcher is what Rules may be, too: of what is too long to be shown they say by
+// which texts to know that they may be concerned.
+type Watcher interface {
+	// Watch returns a search for the texts of which one must be in one of the fields
+	// of an element of this kind for any rule on such elements to hold for m, of which
+	// Lookup tells what is known so far; nil where a rule may hold without.
+	Watch(m *Message, kind string, fields []string) Search
+}
+
+// Search goes through a text as it comes, without regard to ASCII case.
+type Search interface {
+	// Scan goes on with b, from the state 0 on. found: one of the texts is there, or
+	// what is looked for of it.
+	Scan(state int32, b []byte) (next int32, found bool)
 }
 
 // Correction is one change that a rule asks for.

@@ -77,13 +77,16 @@ func foreign(name string) bool {
 	return true
 }
 
+// widest is how many octets one character has at the most.
+const widest = 4
+
 // wide says whether a text that is to be JSON or XML is written in UTF-16, UTF-32
 // or EBCDIC, which their parsers find out by its first octets.
 func wide(media, text string) bool {
-	if len(text) < 4 || strings.HasPrefix(media, "application/grpc") {
+	if len(text) < widest || strings.HasPrefix(media, "application/grpc") {
 		return false
 	}
-	start := text[:4]
+	start := text[:widest]
 	named := strings.Contains(media, "json") || strings.Contains(media, "xml")
 	switch {
 	case start[1] == 0 && strings.IndexByte("{[<", start[0]) >= 0:

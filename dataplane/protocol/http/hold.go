@@ -64,7 +64,7 @@ func (d *Decoder) stepHold() bool {
 	if !h.hold.sure && !h.stillWanted(b, whole) {
 		return d.letGo() // a fault behind what told is met where it stands, as if it had come later
 	}
-	if f == faultBodyLong && !h.hold.sure && len(h.content(b)) < enoughToTell && !t.eof {
+	if f == faultBodyLong && len(h.content(b)) < h.enoughToTell() && !t.eof {
 		return false
 	}
 	switch {
@@ -125,8 +125,16 @@ func (d *Decoder) holdLimit() int {
 }
 
 // enoughToTell is how many bytes of a body that is over the limit are waited for
-// to tell what it is: blanks may come first.
-const enoughToTell = 256
+// to tell what it is, where blanks may come first, and how it is written.
+func (h *half) enoughToTell() int {
+	switch {
+	case !h.hold.sure:
+		return 256
+	case h.hold.want&wantText != 0:
+		return widest
+	}
+	return 0
+}
 
 // content is what has come of the content of a held message.
 func (h *half) content(b []byte) []byte {
@@ -233,13 +241,14 @@ func (s *hold) clear() {
 	*s = kept
 }
 
-// bodyTooLong has a multipart body followed as it passes. For others it lets the rules decide on the head alone and the body pass, or
-// resets, as Options.Exceed says.
+// bodyTooLong has a multipart body followed as it passes, and others watched,
+// where that will do. Otherwise it lets the rules decide on the head alone and the
+// body pass, or resets, as Options.Exceed says.
 func (d *Decoder) bodyTooLong() bool {
 	t := &d.turn
 	h := t.h
 	head := t.rest()[:h.head.size]
-	if h.follow(head) {
+	if h.follow(head) || d.watch(head) {
 		return d.letGo()
 	}
 	if d.o.Exceed == protocol.ExceedReset {

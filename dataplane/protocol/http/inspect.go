@@ -49,6 +49,7 @@ type half struct {
 	serial     uint64 // of the exchange of the message under way
 	late       late
 	parts      parts
+	watched    []seeker // what is looked for in the body that passes
 	upgrade    bool // what follows the message is not known yet
 	spoil      bool // the body that follows is to be made invalid
 	looked     int  // bytes gone through in search of how a body goes on, for tests
@@ -233,6 +234,9 @@ func (d *Decoder) stepLength() bool {
 	t := &d.turn
 	h := t.h
 	avail := int64(len(t.rest()))
+	if !d.look(t.rest()[:min(avail, h.left)]) {
+		return false
+	}
 	if avail >= h.left {
 		d.consume(int(h.left), h.discard)
 		d.endMessage()
@@ -240,7 +244,7 @@ func (d *Decoder) stepLength() bool {
 	}
 	d.consume(int(avail), h.discard)
 	h.left -= avail
-	if h.discard || t.eof {
+	if h.discard || t.eof || h.watched != nil {
 		return false
 	}
 	if h.dir == session.ToClient {
@@ -261,8 +265,12 @@ func (d *Decoder) stepChunks() bool {
 		return d.spoilRest(0)
 	}
 	if h.chunks.state == chunkData {
-		d.consume(int(h.chunks.data(int64(len(t.rest())))), h.discard)
-		if h.chunks.state == chunkData && !h.discard && !t.eof {
+		n := int(h.chunks.data(int64(len(t.rest()))))
+		if !d.look(t.rest()[:n]) {
+			return false
+		}
+		d.consume(n, h.discard)
+		if h.chunks.state == chunkData && !h.discard && !t.eof && h.watched == nil {
 			t.skip = h.chunks.data(h.chunks.left)
 		}
 		return h.chunks.state != chunkData && t.skip == 0
@@ -297,7 +305,7 @@ func (d *Decoder) stepChunks() bool {
 // endMessage brings the half to the next message boundary.
 func (d *Decoder) endMessage() {
 	h := d.turn.h
-	h.mode, h.scan, h.discard, h.said100, h.parts.dash = atHead, headScan{}, false, false, nil
+	h.mode, h.scan, h.discard, h.said100, h.parts.dash, h.watched = atHead, headScan{}, false, false, nil, nil
 	if cap(h.head.fields) > keepElements {
 		h.head.fields = nil
 	}

@@ -93,6 +93,9 @@ func requestTypes() map[string]protocol.ElementType {
 	}
 	for k, e := range types {
 		e.Dir = session.ToServer
+		if k == kinds[session.ToServer].form {
+			e.Within = kinds[session.ToServer].body
+		}
 		types[k] = e
 	}
 	return types
@@ -150,6 +153,9 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 	}
 	for name, e := range types {
 		e.Dir = dir
+		if name == k.document || name == k.json || name == k.xml {
+			e.Within = k.body
+		}
 		types[name] = e
 	}
 	return types

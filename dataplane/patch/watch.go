@@ -1,0 +1,104 @@
+package patch
+
+import (
+	"slices"
+	"sync"
+
+	"wirepatch/dataplane/protocol"
+)
+
+// watchIndex finds, in what elements of one kind are made from, the texts without
+// which no rule on them can hold.
+type watchIndex struct {
+	parts *automaton
+	rules [][]int32      // by literal of parts
+	with  map[int32]bool // rules that need one of them
+}
+
+// watchIndexOf returns the index of a kind for texts in some fields, which it
+// makes when it is first asked for.
+func (s *Set) watchIndexOf(kind string, fields []string) *watchIndex {
+	once, _ := s.watches.LoadOrStore(kind, sync.OnceValue(func() *watchIndex {
+		w, texts := &watchIndex{with: map[int32]bool{}}, map[string][]int32{}
+		for i, r := range s.rules {
+			if r.kind != kind {
+				continue
+			}
+			for _, l := range telling(r.guards, fields) {
+				w.with[int32(i)] = true
+				if !slices.Contains(texts[l.text], int32(i)) {
+					texts[l.text] = append(texts[l.text], int32(i))
+				}
+			}
+		}
+		var literals []string
+		for text, rules := range texts {
+			literals, w.rules = append(literals, text), append(w.rules, rules)
+		}
+		w.parts = newAutomaton(literals)
+		return w
+	}))
+	return once.(func() *watchIndex)()
+}
+
+// telling chooses, among a rule's guards on these fields, the one whose shortest
+// text is the longest, for that is there by chance the least often.
+func telling(gs []guard, fields []string) guard {
+	var best guard
+	longest := minPart - 1
+	for _, g := range gs {
+		shortest := maxLiteral
+		for _, l := range g {
+			if l.isVar || !slices.Contains(fields, l.subject) {
+				shortest = 0
+			}
+			shortest = min(shortest, len(l.text))
+		}
+		if len(g) > 0 && shortest > longest {
+			best, longest = g, shortest
+		}
+	}
+	return best
+}
+
+// Watch implements protocol.Watcher.
+func (s *Set) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+	return s.watch(m, kind, fields, "")
+}
+
+func (s *Set) watch(m *protocol.Message, kind string, fields []string, service string) protocol.Search {
+	found := &search{index: s.watchIndexOf(kind, fields)}
+	for n := range s.concerned(m, kind, service) {
+		if !found.index.with[n] || s.rules[n].def.budget.stands(m) != judged {
+			return nil
+		}
+		found.among = append(found.among, n)
+	}
+	slices.Sort(found.among)
+	return found
+}
+
+// search is a watchIndex for the rules that may concern one message.
+type search struct {
+	index *watchIndex
+	among []int32 // sorted
+}
+
+// Scan implements protocol.Search.
+func (s *search) Scan(state int32, b []byte) (next int32, found bool) {
+	a := s.index.parts
+	for _, c := range b {
+		state = a.next[state*a.classes+int32(a.class[c])]
+		for _, literal := range a.found[state] {
+			if slices.ContainsFunc(s.index.rules[literal], s.concerns) {
+				return state, true
+			}
+		}
+	}
+	return state, false
+}
+
+func (s *search) concerns(rule int32) bool {
+	_, ok := slices.BinarySearch(s.among, rule)
+	return ok
+}
