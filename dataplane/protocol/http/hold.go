@@ -154,6 +154,7 @@ func (d *Decoder) letGo() bool {
 	h := d.turn.h
 	h.hold.clear()
 	h.chunks = chunkScan{request: h.dir == session.ToServer, max: d.o.MaxHead}
+	h.parts.ahead.chunks = h.chunks
 	return d.decide(h.head.size, false)
 }
 

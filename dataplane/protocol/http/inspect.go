@@ -10,7 +10,7 @@ import "wirepatch/dataplane/session"
 //	inChunks  within a chunked body, decided
 //	inTunnel  everything passes: until close, or after an upgrade
 //	inSink    everything is deleted: the session is about to end
-//	inParts   within a multipart body by Content-Length that is followed, not held
+//	inParts   within a multipart body that is followed, not held
 //	inWait    behind a request for an upgrade: what follows is not known yet
 //
 // atHead → inHold → atHead; atHead → inLength, inChunks → atHead; inHold →
@@ -305,7 +305,7 @@ func (d *Decoder) stepChunks() bool {
 // endMessage brings the half to the next message boundary.
 func (d *Decoder) endMessage() {
 	h := d.turn.h
-	h.mode, h.scan, h.discard, h.said100, h.parts.dash, h.watched = atHead, headScan{}, false, false, nil, nil
+	h.mode, h.scan, h.discard, h.said100, h.parts, h.watched = atHead, headScan{}, false, false, parts{}, nil
 	if cap(h.head.fields) > keepElements {
 		h.head.fields = nil
 	}

@@ -200,7 +200,7 @@ func (d *Decoder) enterBody(o outcome, held bool) {
 		h.mode = inTunnel
 	case held || h.framing == noBody:
 		d.endMessage()
-	case h.framing == byLength && h.parts.dash != nil && !h.discard:
+	case h.parts.dash != nil && !h.discard && !o.spoil:
 		h.mode = inParts
 	case h.framing == byLength:
 		h.mode = inLength

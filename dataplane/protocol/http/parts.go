@@ -20,13 +20,43 @@ type parts struct {
 	// looked at of it is not looked at again, for it may come byte by byte.
 	blank      int // a delimiter whose line does not end yet, and blanks up to here
 	from, line int // the fields of a part, looked at up to from, in the line at line; 0: none
+	ahead      ahead
+}
+
+// ahead is what has come of a chunked body that is followed. It is looked at without
+// its framing, and passes with it, by stepChunks, once it may.
+type ahead struct {
+	chunks chunkScan
+	seen   int    // bytes from the first one that has not passed to where chunks stands
+	text   []byte // what they carry and may not pass yet
+	may    int    // what they carry and may pass
+	ended  bool   // all of it has come
+}
+
+// read gathers what the chunks carry of which raw has come.
+func (a *ahead) read(raw []byte) fault {
+	for a.seen < len(raw) && !a.ended {
+		if a.chunks.state == chunkData {
+			n := int(a.chunks.data(int64(len(raw) - a.seen)))
+			a.text = append(a.text, raw[a.seen:a.seen+n]...)
+			a.seen += n
+			continue
+		}
+		n, _, f := a.chunks.line(raw[a.seen:])
+		if f != faultNone || n == 0 {
+			return f
+		}
+		a.seen += n
+		a.ended = a.chunks.state == chunkTrailers
+	}
+	return faultNone
 }
 
 // follow begins to follow the body behind a head, when that is all that rules
 // want of it.
 func (h *half) follow(head []byte) bool {
 	h.parts = parts{}
-	if h.framing != byLength || h.hold.want == 0 || h.hold.want&^wantParts != 0 || h.head.coded(head) {
+	if h.framing == untilClose || h.hold.want == 0 || h.hold.want&^wantParts != 0 || h.head.coded(head) {
 		return false
 	}
 	_, whole := h.head.contentType(head)
@@ -84,55 +114,83 @@ func (p *parts) next(b []byte, all bool) (at, behind int, last, sure bool) {
 func (d *Decoder) stepParts() bool {
 	t := &d.turn
 	h := t.h
+	p := &h.parts
+	if p.ahead.may > 0 {
+		return d.stepAhead()
+	}
 	b := t.rest()
 	all := int64(len(b)) >= h.left
-	if all {
+	switch {
+	case h.framing == byChunks:
+		if f := p.ahead.read(b); f != faultNone {
+			return d.giveUp(f, b[p.ahead.seen:])
+		}
+		b, all = p.ahead.text, p.ahead.ended
+	case all:
 		b = b[:h.left]
 	}
-	p, at := &h.parts, 0
 	if p.from == 0 {
-		h.looked += len(b) - p.blank
-		var behind int
-		var last, sure bool
-		at, behind, last, sure = p.next(b, all)
-		if !sure {
-			if len(b)-at > d.o.MaxHead {
-				return d.giveUp(faultHeadLong, b[at:])
-			}
-			blank := p.blank
-			d.passPart(b[:at])
-			p.blank = blank
-			if all || t.eof {
-				d.passPart(b[at:])
-				h.mode = inLength
-			}
-			return all
-		}
-		if last {
-			d.passPart(b[:behind]) // and on: some servers do not stop there
-			return true
-		}
-		p.from, p.line = behind, behind
+		return d.stepDelimiter(b, all)
 	}
 	h.looked += len(b) - p.from
 	end := p.fieldsEnd(b)
 	switch {
 	case end < 0 && all:
 		end = len(b)
-	case end < 0 && len(b)-at > d.o.MaxHead:
-		return d.giveUp(faultHeadLong, b[at:])
+	case end < 0 && len(b) > d.o.MaxHead:
+		return d.giveUp(faultHeadLong, b)
 	case end < 0:
-		from, line := p.from-at, p.line-at
-		d.passPart(b[:at])
-		p.from, p.line = from, line
-		if t.eof {
-			d.passPart(b[at:])
-		}
 		return false
 	}
-	d.passPart(b[:at])
 	p.from, p.line, p.blank = 0, 0, 0
-	return d.latePart(end - at)
+	return d.latePart(b[:end:end])
+}
+
+// stepDelimiter goes to the next delimiter in b, with which the body ends if all.
+func (d *Decoder) stepDelimiter(b []byte, all bool) bool {
+	h := d.turn.h
+	p := &h.parts
+	h.looked += len(b) - p.blank
+	at, behind, last, sure := p.next(b, all)
+	switch {
+	case sure && last:
+		d.passPart(b[:behind]) // and on: some servers do not stop there
+		return true
+	case sure:
+		d.passPart(b[:at])
+		p.from, p.line = behind-at, behind-at
+		return true
+	case all:
+		d.passPart(b)
+		if h.mode = inLength; h.framing == byChunks {
+			h.mode = inChunks
+		}
+		return true
+	case len(b)-at > d.o.MaxHead:
+		return d.giveUp(faultHeadLong, b[at:])
+	}
+	blank := p.blank
+	d.passPart(b[:at])
+	p.blank = blank
+	return p.ahead.may > 0
+}
+
+// stepAhead has data of a chunked body pass that may, or the line in front of it.
+func (d *Decoder) stepAhead() bool {
+	t := &d.turn
+	h := t.h
+	a := &h.parts.ahead
+	if h.chunks.state != chunkData {
+		before := t.pos
+		going := d.stepChunks()
+		a.seen -= t.pos - before
+		return going
+	}
+	n := int(h.chunks.data(int64(a.may)))
+	a.may -= n
+	a.seen -= n
+	d.consume(n, false)
+	return true
 }
 
 // fieldsEnd returns what lies behind the empty line that ends the fields of a
@@ -166,16 +224,21 @@ func (d *Decoder) passPart(b []byte) {
 	h := d.turn.h
 	h.parts.lineStart = b[len(b)-1] == '\n'
 	h.parts.blank, h.parts.from, h.parts.line = 0, 0, 0
+	if h.framing == byChunks {
+		a := &h.parts.ahead
+		a.may += len(b)
+		a.text = a.text[:copy(a.text, a.text[len(b):])]
+		return
+	}
 	h.left -= int64(len(b))
 	d.consume(len(b), false)
 }
 
-// latePart shows the fields of a part, size bytes with the delimiter, and does
-// what the rules say.
-func (d *Decoder) latePart(size int) bool {
+// latePart shows the fields of a part, b with the delimiter, and does what the
+// rules say.
+func (d *Decoder) latePart(b []byte) bool {
 	t := &d.turn
 	h := t.h
-	b := t.rest()[:size:size]
 	d.vars.begin(h.late.head, false)
 	d.begin(b, false)
 	d.msg.Continues, d.msg.Sent = h.late.continues, true
@@ -197,9 +260,9 @@ func (d *Decoder) latePart(size int) bool {
 		return false
 	case o.kind != forwarded && o.late != protocol.LatePass:
 		if o.late == protocol.LateSpoil {
-			o.late = protocol.LateClose // a body of a length cannot be made invalid
+			o.late = protocol.LateClose // neither a length nor what is within a chunk can be made invalid
 		}
-		return d.lateEnd(o, size)
+		return d.lateEnd(o, 0)
 	}
 	d.passPart(b)
 	return true

@@ -3,6 +3,7 @@ package http
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,6 +14,56 @@ import (
 func disposition(name string) string {
 	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n"
 }
+
+// chunkedForm is a multipart body in chunks of random sizes.
+func chunkedForm(r *rand.Rand, body string) string {
+	message := "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=B\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for len(body) > 0 {
+		n := min(1+r.IntN(1+r.IntN(50)), len(body))
+		message += fmt.Sprintf("%x;a=b\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	return message + "0\r\nTrailer: x\r\n\r\n"
+}
+
+// In chunks it is followed, too: what the server gets ends in front of the part that
+// is refused, whose fields may be in several.
+func TestLongMultipartInChunks(t *testing.T) {
+	filler := strings.Repeat("--B is no delimiter here\r\n--Bx\r\n\n--\r\n", 30)
+	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
+	rules := pickOne("request.part", "key", "evil", protocol.Reject, refuse)
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		good := chunkedForm(r, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
+		bad := chunkedForm(r, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
+		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
+			w := newWire(t, rules, Options{MaxBody: 300})
+			play(w, []part{c(good + get)}, split)
+			if got := w.toServer(); got != good+get || w.End != session.Continue {
+				t.Errorf("seed %d, %s: end %d, %d bytes of %d got through; evidence %+v", seed, name, w.End, len(got), len(good+get), w.Log)
+			}
+			w = newWire(t, rules, Options{MaxBody: 300})
+			play(w, []part{c(bad)}, split)
+			got := w.toServer()
+			carried := chunkExtension.ReplaceAllString(got, "")
+			if !strings.HasPrefix(bad, got) || !strings.Contains(carried, "no delimiter") || strings.Contains(carried, "form-data; name=\"evil") {
+				t.Errorf("seed %d, %s: server gets %q; want what is before the part", seed, name, got)
+			}
+			if got := w.toClient(); !strings.HasPrefix(got, "HTTP/1.1 400 Bad Request\r\n") || w.End != session.Close {
+				t.Errorf("seed %d, %s: end %d, client gets %q", seed, name, w.End, got)
+			}
+			// What is wrong with the framing is no less so.
+			w = newWire(t, rules, Options{MaxBody: 300})
+			play(w, []part{c(strings.Replace(good, ";a=b", ";a\x00b", 40))}, split)
+			if w.End != session.Reset {
+				t.Errorf("seed %d, %s: end %d at a chunk out of form", seed, name, w.End)
+			}
+		}
+	}
+}
+
+// chunkExtension is what stands between the data of two chunks.
+var chunkExtension = regexp.MustCompile("(\r\n)?[0-9a-f]+;a=b\r\n")
 
 // A multipart body that is too long to be held is followed: its content passes,
 // and a part can still be refused.
@@ -51,12 +102,13 @@ func TestBytesAreLookedAtOnce(t *testing.T) {
 	long := strings.Repeat("x", 3000)
 	blank := strings.Repeat(" \t\r\n", 1000)
 	for name, tc := range map[string]struct{ kind, message string }{
-		"blanks in front of a body":  {"request.json", "POST / HTTP/1.1\r\nA: " + long + "\r\n" + body(blank+"x")},
-		"blanks in front, by chunks": {"request.json", chun + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(blank)+1, blank+"x")},
-		"fields of a part":           {"request.part", with(mult, "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
-		"one field of a part":        {"request.part", with(mult, "--B\r\nA: "+long+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
-		"blanks behind a delimiter":  {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
-		"blanks, but no delimiter":   {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"x\r\n--B\r\n\r\n"+long+long)},
+		"blanks in front of a body":   {"request.json", "POST / HTTP/1.1\r\nA: " + long + "\r\n" + body(blank+"x")},
+		"blanks in front, by chunks":  {"request.json", chun + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(blank)+1, blank+"x")},
+		"fields of a part":            {"request.part", with(mult, "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
+		"one field of a part":         {"request.part", with(mult, "--B\r\nA: "+long+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
+		"fields of a part, by chunks": {"request.part", chunkedForm(rand.New(rand.NewPCG(1, 1)), "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
+		"blanks behind a delimiter":   {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
+		"blanks, but no delimiter":    {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"x\r\n--B\r\n\r\n"+long+long)},
 	} {
 		w := newWire(t, remove(tc.kind, "key", "a"), Options{MaxBody: 5000})
 		play(w, []part{c(tc.message)}, bytewise)
@@ -89,22 +141,27 @@ func FuzzParts(f *testing.F) {
 		if len(body) < 20 {
 			return
 		}
+		r := rand.New(rand.NewPCG(seed, 1))
+		message := with(mult, body)
+		if r.IntN(2) == 0 {
+			message = chunkedForm(r, body)
+		}
 		shown := func(limit int, split func(string) []string) (keys []string, got string, refused bool) {
-			look := witness{kinds: []string{"request.part", "request.part.header"}, seen: func(m *protocol.Message) {
+			look := witness{kinds: []string{"request.part", "request.part.header", "request.chunk"}, seen: func(m *protocol.Message) {
 				for i := range m.Elements {
 					e := &m.Elements[i]
-					if e.Kind == "request.part" {
+					switch e.Kind {
+					case "request.part":
 						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[3].Value, e.Fields[6].Value))
-					} else {
+					case "request.part.header":
 						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[2].Value))
 					}
 				}
 			}}
 			w := newWire(t, look, Options{MaxBody: limit})
-			play(w, []part{c(with(mult, body))}, split)
+			play(w, []part{c(message)}, split)
 			return keys, w.toServer(), w.End != session.Continue
 		}
-		r := rand.New(rand.NewPCG(seed, 1))
 		held, a, refused := shown(1<<20, wholly)
 		followed, b, ended := shown(10, func(s string) (out []string) {
 			for len(s) > 0 {
@@ -115,12 +172,12 @@ func FuzzParts(f *testing.F) {
 		})
 		if refused || ended {
 			// A form that two servers would read differently, such as a part with two names, ends its session, however it comes.
-			if whole := with(mult, body); refused != ended || !strings.HasPrefix(whole, a) || !strings.HasPrefix(whole, b) {
+			if refused != ended || !strings.HasPrefix(message, a) || !strings.HasPrefix(message, b) {
 				t.Errorf("%q: held, refused is %t, %q went on; followed, refused is %t, %q went on", body, refused, a, ended, b)
 			}
 			return
 		}
-		if a != b || a != with(mult, body) {
+		if a != b || a != message {
 			t.Errorf("%q: held %q, followed %q", body, a, b)
 		}
 		if fmt.Sprint(held) != fmt.Sprint(followed) {
