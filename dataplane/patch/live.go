@@ -35,7 +35,7 @@ type view struct {
 
 func (v *view) Wants(kind string) bool { return v.kinds[kind] }
 func (v *view) Hold(kind string) int   { return v.holds[kind] }
-func (v *view) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+func (v *view) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
 	return v.set.watch(m, kind, fields, v.service)
 }
 func (v *view) WantsOf(m *protocol.Message, kind string) bool {
@@ -124,13 +124,13 @@ func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
 }
 
 // Watch implements protocol.Watcher.
-func (l *Live) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+func (l *Live) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
 	if r := l.now.Load(); r != nil {
 		if w, ok := (*r).(protocol.Watcher); ok {
 			return w.Watch(m, kind, fields)
 		}
 	}
-	return nil
+	return nil, false
 }
 
 var (

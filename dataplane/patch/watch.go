@@ -62,20 +62,27 @@ func telling(gs []guard, fields []string) guard {
 }
 
 // Watch implements protocol.Watcher.
-func (s *Set) Watch(m *protocol.Message, kind string, fields []string) protocol.Search {
+func (s *Set) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
 	return s.watch(m, kind, fields, "")
 }
 
-func (s *Set) watch(m *protocol.Message, kind string, fields []string, service string) protocol.Search {
+func (s *Set) watch(m *protocol.Message, kind string, fields []string, service string) (protocol.Search, bool) {
 	found := &search{index: s.watchIndexOf(kind, fields)}
 	for n := range s.concerned(m, kind, service) {
-		if !found.index.with[n] || s.rules[n].def.budget.stands(m) != judged {
-			return nil
+		r := s.rules[n]
+		switch {
+		case r.dir != m.Dir:
+		case !found.index.with[n] || r.def.budget.stands(m) != judged:
+			return nil, false
+		default:
+			found.among = append(found.among, n)
 		}
-		found.among = append(found.among, n)
+	}
+	if found.among == nil {
+		return nil, true
 	}
 	slices.Sort(found.among)
-	return found
+	return found, true
 }
 
 // search is a watchIndex for the rules that may concern one message.

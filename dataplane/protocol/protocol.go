@@ -190,8 +190,10 @@ type Narrower interface {
 type Watcher interface {
 	// Watch returns a search for the texts of which one must be in one of the fields
 	// of an element of this kind for any rule on such elements to hold for m, of which
-	// Lookup tells what is known so far; nil where a rule may hold without.
-	Watch(m *Message, kind string, fields []string) Search
+	// Lookup tells what is known so far; nil where no rule can hold. ok is false where
+	// one may hold without. What rules about the answer read is not among it: they do
+	// not hold where it is not known.
+	Watch(m *Message, kind string, fields []string) (s Search, ok bool)
 }
 
 // Search goes through a text as it comes, without regard to ASCII case.

@@ -249,7 +249,7 @@ func (d *Decoder) bodyTooLong() bool {
 	t := &d.turn
 	h := t.h
 	head := t.rest()[:h.head.size]
-	if h.follow(head) || d.watch(head) {
+	if d.watch(head) {
 		return d.letGo()
 	}
 	if d.o.Exceed == protocol.ExceedReset {

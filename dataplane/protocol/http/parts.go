@@ -56,7 +56,7 @@ func (a *ahead) read(raw []byte) fault {
 // want of it.
 func (h *half) follow(head []byte) bool {
 	h.parts = parts{}
-	if h.framing == untilClose || h.hold.want == 0 || h.hold.want&^wantParts != 0 || h.head.coded(head) {
+	if h.framing == untilClose || h.hold.want&^wantParts != 0 || h.head.coded(head) {
 		return false
 	}
 	_, whole := h.head.contentType(head)

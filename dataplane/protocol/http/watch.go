@@ -46,17 +46,34 @@ func (s *seeker) found(b []byte) (found bool) {
 // there as it came, or escaped in a way that needs no more than the octets at hand.
 const watchable = wantBody | wantForm | wantJSON
 
-// watch begins to watch the body behind a head, when all that rules want of it
-// needs some text to be there. false: they may hold without.
+// watch begins to follow or to watch the body behind a head, when that will do for
+// all that rules want of it. false: they may hold without.
 func (d *Decoder) watch(head []byte) bool {
 	h := d.turn.h
-	rules, ok := d.rules.(protocol.Watcher)
-	if !ok || h.framing == untilClose || h.hold.want&^watchable != 0 || h.head.coded(head) {
+	seekers, ok := d.seekers(head)
+	switch {
+	case !ok:
+		return false
+	case len(seekers) == 0:
+		return h.hold.want == 0 || h.follow(head)
+	case h.framing == untilClose || h.hold.want&^watchable != 0 || h.head.coded(head):
 		return false
 	}
 	content := h.content(d.turn.rest())
 	if media, _ := h.head.contentType(head); h.hold.want&wantText != 0 && wide(media, string(content[:min(len(content), widest)])) {
 		return false
+	}
+	h.watched = seekers
+	return true
+}
+
+// seekers are what is to be looked for in a body of which rules want what is
+// watchable. What turns out not to be wanted at all is taken from the wants.
+func (d *Decoder) seekers(head []byte) (all []seeker, ok bool) {
+	h := d.turn.h
+	rules, ok := d.rules.(protocol.Watcher)
+	if !ok {
+		return nil, h.hold.want&watchable == 0
 	}
 	d.vars.begin(head, false)
 	d.msg.Dir, d.msg.Data = h.dir, head
@@ -65,7 +82,6 @@ func (d *Decoder) watch(head []byte) bool {
 		d.msg.Data = nil
 	}()
 	k := &kinds[h.dir]
-	var all []seeker
 	for _, of := range []struct {
 		want   want
 		kind   string
@@ -79,13 +95,18 @@ func (d *Decoder) watch(head []byte) bool {
 		if h.hold.want&of.want == 0 {
 			continue
 		}
-		if of.seeker.search = rules.Watch(&d.msg, of.kind, of.fields); of.seeker.search == nil {
-			return false
+		s, ok := rules.Watch(&d.msg, of.kind, of.fields)
+		switch {
+		case !ok:
+			return nil, false
+		case s == nil:
+			h.hold.want &^= of.want
+			continue
 		}
+		of.seeker.search = s
 		all = append(all, of.seeker)
 	}
-	h.watched = all
-	return true
+	return all, true
 }
 
 // look goes on in a body that is watched. false: what a rule looks for is there,
