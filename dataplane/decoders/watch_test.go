@@ -29,7 +29,9 @@ rules:
   - {at: request.json, when: 'value.contains("ü/x") && jsonText(request.body, "a") != "1"', do: {set: {field: value, to: good}}}
   - {at: request.json, when: 'type == "string" && value.lowerAscii().startsWith("${")', do: {set: {field: value, to: good}}}
   - {at: request.form, when: 'key.contains("[__proto__]") || value == "a b&c"', do: {remove: element}}
-  - {at: request.body, when: 'value.contains("evil")', do: {reject: {status: 400}}}
+  - {at: request.body, when: 'request.content_type != "multipart/form-data" && value.contains("evil")', do: {reject: {status: 400}}}
+  - {at: request.part, when: 'filename == "evil"', do: {reject: {status: 400}}}
+  - {at: response.body, when: 'request.body.contains("evil")', do: {reject: {status: 500}}}
   - {at: request.json, when: 'request.path == "/all" && depth > 90', do: {reject: {status: 400}}}
 tests:
   - {name: harmless, client: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"}
@@ -99,6 +101,7 @@ func TestLongBodyIsWatched(t *testing.T) {
 		{"a value in a form", "/", form, pairs + "x=a+b%26c", false},
 		{"a text anywhere", "/", "image/png", long + "Evil", false},
 		{"none", "/", "image/png", long + "Evi\x00l", true},
+		{"an upload, of which rules ask for parts", "/", "multipart/form-data; boundary=B", "--B\r\nContent-Disposition: form-data; filename=\"a\"\r\n\r\n" + long + "\r\n--B--\r\n", true},
 	} {
 		for _, chunk := range []int{0, 1000, 1} {
 			for _, piece := range []int{1 << 20, 100, 1} {

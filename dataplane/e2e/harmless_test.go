@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -227,6 +229,11 @@ func browse(t *testing.T, n *netns.NS, url, files string) int {
 	data := body("json", `{"a":{"b":[1,2,{"c":"${amount}"}]},"d":"`+strings.Repeat("x", 2000)+`"}`)
 	xml := body("xml", `<?xml version="1.0"?><a b="1">text<c/></a>`)
 	upload := body("upload", strings.Repeat("0123456789abcdef", 10000))
+	// More than the appliance holds of a body.
+	binary := make([]byte, 700_000)
+	rand.NewChaCha8([32]byte{1}).Read(binary)
+	large := body("large", string(binary))
+	largeData := body("large.json", `[{"text":"\u00e9\n"},"`+base64.StdEncoding.EncodeToString(binary)+`"]`)
 	total := 0
 	ab := func(count int, path string, args ...string) {
 		out := runClient(t, n, "ab", append(append([]string{"-q", "-l", "-c", "8", "-n", fmt.Sprint(count)}, args...), url+path)...)
@@ -250,6 +257,11 @@ func browse(t *testing.T, n *netns.NS, url, files string) int {
 	fetch(50, url+"/echo?[1-50]", "-F", "name=value", "-F", "file=@"+upload+";type=text/plain")
 	fetch(20, url+"/echo?[1-20]", "-H", "Expect: 100-continue", "-H", "Content-Type: application/json", "--data-binary", "@"+data)
 	fetch(20, url+"/echo?[1-20]", "-H", "Transfer-Encoding: chunked", "-H", "Content-Type: text/xml", "--data-binary", "@"+xml)
+	for _, more := range [][]string{nil, {"-H", "Transfer-Encoding: chunked"}} {
+		fetch(5, append(more, url+"/echo?[1-5]", "-F", "name=value", "-F", "file=@"+large+";type=image/png")...)
+		fetch(5, append(more, url+"/echo?[1-5]", "-H", "Content-Type: application/json", "--data-binary", "@"+largeData)...)
+		fetch(5, append(more, url+"/put/[1-5]", "-T", large)...)
+	}
 	fetch(20, url+"/echo?[1-20]", "-X", "OPTIONS")
 	fetch(20, url+"/small.html?[1-20]", "-I")
 	fetch(10, url+"/put/[1-10]", "-T", upload)

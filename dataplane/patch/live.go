@@ -35,7 +35,7 @@ type view struct {
 
 func (v *view) Wants(kind string) bool { return v.kinds[kind] }
 func (v *view) Hold(kind string) int   { return v.holds[kind] }
-func (v *view) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
+func (v *view) Watch(m *protocol.Message, kind string, fields []protocol.Written) (protocol.Search, bool) {
 	return v.set.watch(m, kind, fields, v.service)
 }
 func (v *view) WantsOf(m *protocol.Message, kind string) bool {
@@ -124,7 +124,7 @@ func (l *Live) WantsOf(m *protocol.Message, kind string) bool {
 }
 
 // Watch implements protocol.Watcher.
-func (l *Live) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
+func (l *Live) Watch(m *protocol.Message, kind string, fields []protocol.Written) (protocol.Search, bool) {
 	if r := l.now.Load(); r != nil {
 		if w, ok := (*r).(protocol.Watcher); ok {
 			return w.Watch(m, kind, fields)

@@ -17,17 +17,17 @@ type watchIndex struct {
 
 // watchIndexOf returns the index of a kind for texts in some fields, which it
 // makes when it is first asked for.
-func (s *Set) watchIndexOf(kind string, fields []string) *watchIndex {
+func (s *Set) watchIndexOf(kind string, fields []protocol.Written) *watchIndex {
 	once, _ := s.watches.LoadOrStore(kind, sync.OnceValue(func() *watchIndex {
 		w, texts := &watchIndex{with: map[int32]bool{}}, map[string][]int32{}
 		for i, r := range s.rules {
 			if r.kind != kind {
 				continue
 			}
-			for _, l := range telling(r.guards, fields) {
+			for _, text := range telling(r.guards, fields) {
 				w.with[int32(i)] = true
-				if !slices.Contains(texts[l.text], int32(i)) {
-					texts[l.text] = append(texts[l.text], int32(i))
+				if !slices.Contains(texts[text], int32(i)) {
+					texts[text] = append(texts[text], int32(i))
 				}
 			}
 		}
@@ -43,30 +43,42 @@ func (s *Set) watchIndexOf(kind string, fields []string) *watchIndex {
 
 // telling chooses, among a rule's guards on these fields, the one whose shortest
 // text is the longest, for that is there by chance the least often.
-func telling(gs []guard, fields []string) guard {
-	var best guard
+func telling(gs []guard, fields []protocol.Written) []string {
+	var best []string
 	longest := minPart - 1
 	for _, g := range gs {
-		shortest := maxLiteral
-		for _, l := range g {
-			if l.isVar || !slices.Contains(fields, l.subject) {
-				shortest = 0
-			}
-			shortest = min(shortest, len(l.text))
-		}
-		if len(g) > 0 && shortest > longest {
-			best, longest = g, shortest
+		texts, shortest := written(g, fields)
+		if len(texts) > 0 && shortest > longest {
+			best, longest = texts, shortest
 		}
 	}
 	return best
 }
 
+// written are the literals of a guard as they are written, and the length of the
+// shortest; nil where one is not about these fields.
+func written(g guard, fields []protocol.Written) (texts []string, shortest int) {
+	shortest = maxLiteral
+	for _, l := range g {
+		i := slices.IndexFunc(fields, func(w protocol.Written) bool { return w.Field == l.subject })
+		if l.isVar || i < 0 {
+			return nil, 0
+		}
+		text := l.text
+		if l.exact {
+			text = fields[i].Before + text + fields[i].After
+		}
+		texts, shortest = append(texts, text), min(shortest, len(text))
+	}
+	return texts, shortest
+}
+
 // Watch implements protocol.Watcher.
-func (s *Set) Watch(m *protocol.Message, kind string, fields []string) (protocol.Search, bool) {
+func (s *Set) Watch(m *protocol.Message, kind string, fields []protocol.Written) (protocol.Search, bool) {
 	return s.watch(m, kind, fields, "")
 }
 
-func (s *Set) watch(m *protocol.Message, kind string, fields []string, service string) (protocol.Search, bool) {
+func (s *Set) watch(m *protocol.Message, kind string, fields []protocol.Written, service string) (protocol.Search, bool) {
 	found := &search{index: s.watchIndexOf(kind, fields)}
 	for n := range s.concerned(m, kind, service) {
 		r := s.rules[n]

@@ -189,11 +189,17 @@ type Narrower interface {
 // which texts to know that they may be concerned.
 type Watcher interface {
 	// Watch returns a search for the texts of which one must be in one of the fields
-	// of an element of this kind for any rule on such elements to hold for m, of which
+	// of an element of this kind, as they are written, for any rule on such elements to hold for m, of which
 	// Lookup tells what is known so far; nil where no rule can hold. ok is false where
 	// one may hold without. What rules about the answer read is not among it: they do
 	// not hold where it is not known.
-	Watch(m *Message, kind string, fields []string) (s Search, ok bool)
+	Watch(m *Message, kind string, fields []Written) (s Search, ok bool)
+}
+
+// Written is a field as it is written in a message.
+type Written struct {
+	Field         string
+	Before, After string // what always stands around it
 }
 
 // Search goes through a text as it comes, without regard to ASCII case.

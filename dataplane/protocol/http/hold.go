@@ -11,6 +11,7 @@ type hold struct {
 	active  bool
 	wanted  bool          // rules may want the content
 	sure    bool          // that the body is one that rules want
+	told    bool          // how it begins is known, or tells nothing
 	untold  want          // what they want as long as it is not known how it begins
 	encoded bool          // how it begins tells nothing
 	blank   int           // of the content, in front of what tells
@@ -61,7 +62,7 @@ func (d *Decoder) stepHold() bool {
 	h := t.h
 	b := t.rest()
 	whole, f := h.more(b, d.holdLimit())
-	if !h.hold.sure && !h.stillWanted(b, whole) {
+	if !(h.hold.sure && h.hold.told) && !h.stillWanted(b, whole) {
 		return d.letGo() // a fault behind what told is met where it stands, as if it had come later
 	}
 	if f == faultBodyLong && len(h.content(b)) < h.enoughToTell() && !t.eof {
@@ -111,6 +112,7 @@ func (h *half) stillWanted(b []byte, whole bool) bool {
 		h.looked += h.head.size
 	}
 	h.hold.want = w
+	h.hold.told = first != 0 || whole || h.hold.encoded
 	h.hold.sure = first != 0 || whole || w&^wantText != 0
 	return w != 0 || !h.hold.sure || h.forFraming > 0
 }
@@ -128,7 +130,7 @@ func (d *Decoder) holdLimit() int {
 // to tell what it is, where blanks may come first, and how it is written.
 func (h *half) enoughToTell() int {
 	switch {
-	case !h.hold.sure:
+	case !h.hold.sure, !h.hold.told && h.hold.want&wantText != 0:
 		return 256
 	case h.hold.want&wantText != 0:
 		return widest

@@ -85,12 +85,13 @@ func (d *Decoder) seekers(head []byte) (all []seeker, ok bool) {
 	for _, of := range []struct {
 		want   want
 		kind   string
-		fields []string
+		fields []protocol.Written
 		seeker seeker
 	}{
-		{wantBody, k.body, []string{"value"}, seeker{asIs: true}},
-		{wantForm, k.form, []string{"key", "value"}, seeker{meant: &unescaper{percent: true}}},
-		{wantJSON, k.json, []string{"key", "value"}, seeker{asIs: true, meant: &unescaper{}}}, // the value of an object is as it came
+		{wantBody, k.body, []protocol.Written{{Field: "value"}}, seeker{asIs: true}},
+		{wantForm, k.form, []protocol.Written{{Field: "key"}, {Field: "value"}}, seeker{meant: &unescaper{percent: true}}},
+		// The value of an object is as it came.
+		{wantJSON, k.json, []protocol.Written{{Field: "key", Before: `"`, After: `"`}, {Field: "value"}}, seeker{asIs: true, meant: &unescaper{}}},
 	} {
 		if h.hold.want&of.want == 0 {
 			continue
