@@ -155,3 +155,22 @@ func FuzzWatched(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkWatched: JSON that is watched, in segments of 64 KB.
+func BenchmarkWatched(b *testing.B) {
+	rules := watchingRules(b)
+	request := posted("/", "application/json", "["+strings.Repeat(`{"key":"value \u0041\n","n":[1,2,{}],"text":"`+strings.Repeat("plain text ", 50)+`"},`, 20000)+"1]", 0)
+	b.SetBytes(int64(len(request)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d := http.New(rules, protocol.Conn{}, http.Options{})
+		for rest := []byte(request); len(rest) > 0; {
+			shown := rest[:min(len(rest), 512<<10)]
+			v := d.Inspect(session.ToServer, shown, false)
+			rest = rest[min(int(v.Release), len(shown)):]
+			if v.End != session.Continue || v.Release == 0 && len(shown) == len(rest) {
+				b.Fatalf("%+v", v)
+			}
+		}
+	}
+}

@@ -65,7 +65,7 @@ func (d *Decoder) stepHold() bool {
 	if !(h.hold.sure && h.hold.told) && !h.stillWanted(b, whole) {
 		return d.letGo() // a fault behind what told is met where it stands, as if it had come later
 	}
-	if f == faultBodyLong && len(h.content(b)) < h.enoughToTell() && !t.eof {
+	if f == faultBodyLong && len(h.content(b)) < min(h.enoughToTell(), d.o.MaxBody) && !t.eof {
 		return false
 	}
 	switch {
