@@ -50,9 +50,9 @@ type half struct {
 	late       late
 	parts      parts
 	watched    []seeker // what is looked for in the body that passes
-	upgrade    bool // what follows the message is not known yet
-	spoil      bool // the body that follows is to be made invalid
-	looked     int  // bytes gone through in search of how a body goes on, for tests
+	upgrade    bool     // what follows the message is not known yet
+	spoil      bool     // the body that follows is to be made invalid
+	looked     int      // bytes gone through in search of how a body goes on, for tests
 }
 
 // turn is one call of Inspect.

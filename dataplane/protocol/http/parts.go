@@ -33,23 +33,27 @@ type ahead struct {
 	ended  bool   // all of it has come
 }
 
-// read gathers what the chunks carry of which raw has come.
-func (a *ahead) read(raw []byte) fault {
+// aheadAtOnce is how much of a chunk is gathered before it is looked at, in bytes.
+const aheadAtOnce = 16 << 10
+
+// read gathers some of what the chunks carry of which raw has come; more: it was some.
+func (a *ahead) read(raw []byte) (more bool, f fault) {
 	for a.seen < len(raw) && !a.ended {
 		if a.chunks.state == chunkData {
-			n := int(a.chunks.data(int64(len(raw) - a.seen)))
+			n := int(a.chunks.data(int64(min(len(raw)-a.seen, aheadAtOnce))))
 			a.text = append(a.text, raw[a.seen:a.seen+n]...)
 			a.seen += n
-			continue
+			return true, faultNone
 		}
 		n, _, f := a.chunks.line(raw[a.seen:])
 		if f != faultNone || n == 0 {
-			return f
+			return more, f
 		}
+		more = true
 		a.seen += n
 		a.ended = a.chunks.state == chunkTrailers
 	}
-	return faultNone
+	return more, faultNone
 }
 
 // follow begins to follow the body behind a head, when that is all that rules
@@ -118,11 +122,12 @@ func (d *Decoder) stepParts() bool {
 	if p.ahead.may > 0 {
 		return d.stepAhead()
 	}
-	b := t.rest()
+	b, more := t.rest(), false
 	all := int64(len(b)) >= h.left
 	switch {
 	case h.framing == byChunks:
-		if f := p.ahead.read(b); f != faultNone {
+		var f fault
+		if more, f = p.ahead.read(b); f != faultNone {
 			return d.giveUp(f, b[p.ahead.seen:])
 		}
 		b, all = p.ahead.text, p.ahead.ended
@@ -130,7 +135,7 @@ func (d *Decoder) stepParts() bool {
 		b = b[:h.left]
 	}
 	if p.from == 0 {
-		return d.stepDelimiter(b, all)
+		return d.stepDelimiter(b, all, more)
 	}
 	h.looked += len(b) - p.from
 	end := p.fieldsEnd(b)
@@ -140,14 +145,15 @@ func (d *Decoder) stepParts() bool {
 	case end < 0 && len(b) > d.o.MaxHead:
 		return d.giveUp(faultHeadLong, b)
 	case end < 0:
-		return false
+		return more
 	}
 	p.from, p.line, p.blank = 0, 0, 0
 	return d.latePart(b[:end:end])
 }
 
-// stepDelimiter goes to the next delimiter in b, with which the body ends if all.
-func (d *Decoder) stepDelimiter(b []byte, all bool) bool {
+// stepDelimiter goes to the next delimiter in b, with which the body ends if all;
+// more may be there to be gathered.
+func (d *Decoder) stepDelimiter(b []byte, all, more bool) bool {
 	h := d.turn.h
 	p := &h.parts
 	h.looked += len(b) - p.blank
@@ -172,7 +178,7 @@ func (d *Decoder) stepDelimiter(b []byte, all bool) bool {
 	blank := p.blank
 	d.passPart(b[:at])
 	p.blank = blank
-	return p.ahead.may > 0
+	return more || p.ahead.may > 0
 }
 
 // stepAhead has data of a chunked body pass that may, or the line in front of it.

@@ -15,11 +15,11 @@ func disposition(name string) string {
 	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n"
 }
 
-// chunkedForm is a multipart body in chunks of random sizes.
-func chunkedForm(r *rand.Rand, body string) string {
+// chunkedForm is a multipart body in chunks of random sizes up to most.
+func chunkedForm(r *rand.Rand, most int, body string) string {
 	message := "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=B\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for len(body) > 0 {
-		n := min(1+r.IntN(1+r.IntN(50)), len(body))
+		n := min(1+r.IntN(1+r.IntN(most)), len(body))
 		message += fmt.Sprintf("%x;a=b\r\n%s\r\n", n, body[:n])
 		body = body[n:]
 	}
@@ -33,30 +33,34 @@ func TestLongMultipartInChunks(t *testing.T) {
 	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
 	rules := pickOne("request.part", "key", "evil", protocol.Reject, refuse)
 	for seed := range uint64(50) {
+		filler, most, splits := filler, 50, []func(string) []string{wholly, bytewise, pieces}
+		if seed%5 == 0 { // more than is gathered at once
+			filler, most, splits = strings.Repeat(filler, 100), 4*aheadAtOnce, splits[:1]
+		}
 		r := rand.New(rand.NewPCG(seed, 2))
-		good := chunkedForm(r, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
-		bad := chunkedForm(r, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
-		for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
+		good := chunkedForm(r, most, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
+		bad := chunkedForm(r, most, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
+		for name, split := range splits {
 			w := newWire(t, rules, Options{MaxBody: 300})
 			play(w, []part{c(good + get)}, split)
 			if got := w.toServer(); got != good+get || w.End != session.Continue {
-				t.Errorf("seed %d, %s: end %d, %d bytes of %d got through; evidence %+v", seed, name, w.End, len(got), len(good+get), w.Log)
+				t.Errorf("seed %d, split %d: end %d, %d bytes of %d got through; evidence %+v", seed, name, w.End, len(got), len(good+get), w.Log)
 			}
 			w = newWire(t, rules, Options{MaxBody: 300})
 			play(w, []part{c(bad)}, split)
 			got := w.toServer()
 			carried := chunkExtension.ReplaceAllString(got, "")
 			if !strings.HasPrefix(bad, got) || !strings.Contains(carried, "no delimiter") || strings.Contains(carried, "form-data; name=\"evil") {
-				t.Errorf("seed %d, %s: server gets %q; want what is before the part", seed, name, got)
+				t.Errorf("seed %d, split %d: server gets %q; want what is before the part", seed, name, got)
 			}
 			if got := w.toClient(); !strings.HasPrefix(got, "HTTP/1.1 400 Bad Request\r\n") || w.End != session.Close {
-				t.Errorf("seed %d, %s: end %d, client gets %q", seed, name, w.End, got)
+				t.Errorf("seed %d, split %d: end %d, client gets %q", seed, name, w.End, got)
 			}
 			// What is wrong with the framing is no less so.
 			w = newWire(t, rules, Options{MaxBody: 300})
 			play(w, []part{c(strings.Replace(good, ";a=b", ";a\x00b", 40))}, split)
 			if w.End != session.Reset {
-				t.Errorf("seed %d, %s: end %d at a chunk out of form", seed, name, w.End)
+				t.Errorf("seed %d, split %d: end %d at a chunk out of form", seed, name, w.End)
 			}
 		}
 	}
@@ -106,7 +110,7 @@ func TestBytesAreLookedAtOnce(t *testing.T) {
 		"blanks in front, by chunks":  {"request.json", chun + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(blank)+1, blank+"x")},
 		"fields of a part":            {"request.part", with(mult, "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
 		"one field of a part":         {"request.part", with(mult, "--B\r\nA: "+long+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
-		"fields of a part, by chunks": {"request.part", chunkedForm(rand.New(rand.NewPCG(1, 1)), "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
+		"fields of a part, by chunks": {"request.part", chunkedForm(rand.New(rand.NewPCG(1, 1)), 50, "--B\r\n"+strings.Repeat("A: b\r\n", 1000)+"\r\nx\r\n--B--\r\n"+long+long)},
 		"blanks behind a delimiter":   {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"\r\n\r\nx\r\n--B--\r\n"+long+long)},
 		"blanks, but no delimiter":    {"request.part", with(mult, "--B"+strings.Repeat(" \t", 2000)+"x\r\n--B\r\n\r\n"+long+long)},
 	} {
@@ -144,7 +148,7 @@ func FuzzParts(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		message := with(mult, body)
 		if r.IntN(2) == 0 {
-			message = chunkedForm(r, body)
+			message = chunkedForm(r, 50, body)
 		}
 		shown := func(limit int, split func(string) []string) (keys []string, got string, refused bool) {
 			look := witness{kinds: []string{"request.part", "request.part.header", "request.chunk"}, seen: func(m *protocol.Message) {
