@@ -1,6 +1,7 @@
 package http
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -29,7 +30,7 @@ func (s *seeker) found(b []byte) (found bool) {
 	}
 	var plain [1 << 10]byte
 	for len(b) > 0 {
-		n := min(len(b), len(plain)/utf8.UTFMax)
+		n := min(len(b), len(plain)/mostAtOnce)
 		text := plain[:0]
 		for _, c := range b[:n] {
 			text = s.meant.next(text, c)
@@ -131,97 +132,91 @@ func (d *Decoder) look(b []byte) bool {
 	return true
 }
 
-// unescaper undoes escapes as they come: those of JSON's strings (RFC 8259 section
-// 7), or of a form (percent: WHATWG URL, application/x-www-form-urlencoded). What is
-// no escape stands for itself.
+// unescaper undoes escapes as they come, as they are undone of what is held: those
+// of JSON's strings (jsontext.Unquote), or of a form (percent). What is no escape
+// stands for itself.
 type unescaper struct {
 	percent bool
-	state   int  // octets of an escape so far
-	value   rune // its number so far
-	first   byte // percent: its first digit
-	high    rune // the first half of a pair of surrogates, 0: none
+	pending [6]byte // an escape that is not over
+	n       int     // how much of it there is
+	high    rune    // half of a pair of surrogates that waits for the other; 0: none
 }
 
-// next adds to text what is complete with c: at most utf8.UTFMax octets.
+// mostAtOnce is how many octets one may complete.
+const mostAtOnce = 16
+
+// next adds to text what is complete with c.
 func (u *unescaper) next(text []byte, c byte) []byte {
 	if u.percent {
 		return u.nextPercent(text, c)
 	}
+	if u.n == 0 && c != '\\' {
+		return append(u.alone(text), c)
+	}
+	u.pending[u.n] = c
+	u.n++
+	_, digit := hexadecimal([]byte{c})
 	switch {
-	case u.state == 0 && c == '\\':
-		u.state = 1
+	case u.n == 1, u.n == 2 && c == 'u':
 		return text
-	case u.state == 0:
+	case u.n == 2:
+		u.n = 0
+		if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
+			return append(u.alone(text), "\"\\/\b\f\n\r\t"[i])
+		}
+		return append(u.alone(text), '\\', c)
+	case !digit:
+		rest := u.pending[2:u.n]
+		u.n = 0
+		text = append(u.alone(text), `\u`...)
+		for _, c := range rest {
+			text = u.next(text, c)
+		}
+		return text
+	case u.n < len(u.pending):
+		return text
+	}
+	u.n = 0
+	n, _ := hexadecimal(u.pending[2:])
+	r := rune(n)
+	if both := utf16.DecodeRune(u.high, r); both != utf8.RuneError {
 		u.high = 0
-		return append(text, c)
-	case u.state == 1 && c == 'u':
-		u.state, u.value = 2, 0
-		return text
-	case u.state == 1:
-		u.state, u.high = 0, 0
-		return append(text, jsonEscape(c))
+		return utf8.AppendRune(text, both)
 	}
-	digit, ok := hexadecimal([]byte{c})
-	if !ok { // no JSON
-		u.state, u.high = 0, 0
-		return append(text, c)
-	}
-	u.value = u.value<<4 | rune(digit)
-	if u.state++; u.state < 6 {
-		return text
-	}
-	u.state = 0
-	r, high := u.value, u.high
-	u.high = 0
-	switch {
-	case utf16.IsSurrogate(r) && high != 0:
-		r = utf16.DecodeRune(high, r)
-	case utf16.IsSurrogate(r):
+	text = u.alone(text)
+	if utf16.IsSurrogate(r) {
 		u.high = r
 		return text
 	}
 	return utf8.AppendRune(text, r)
 }
 
-// jsonEscape is what a letter stands for behind a backslash.
-func jsonEscape(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
+// alone adds what half a pair of surrogates stands for that has found no other.
+func (u *unescaper) alone(text []byte) []byte {
+	if u.high == 0 {
+		return text
 	}
-	return c
+	u.high = 0
+	return utf8.AppendRune(text, utf8.RuneError)
 }
 
 func (u *unescaper) nextPercent(text []byte, c byte) []byte {
 	_, digit := hexadecimal([]byte{c})
 	switch {
-	case u.state == 0 && c == '%':
-		u.state = 1
-		return text
-	case u.state == 0 && c == '+':
+	case u.n == 0 && c == '+':
 		return append(text, ' ')
-	case u.state == 0:
+	case u.n == 0 && c != '%':
 		return append(text, c)
-	case u.state == 1 && digit:
-		u.state, u.first = 2, c
+	case u.n == 0 || digit:
+		u.pending[u.n] = c
+		if u.n++; u.n == len("%00") {
+			u.n = 0
+			n, _ := hexadecimal(u.pending[1:3])
+			return append(text, byte(n))
+		}
 		return text
-	case u.state == 2 && digit:
-		u.state = 0
-		n, _ := hexadecimal([]byte{u.first, c})
-		return append(text, byte(n))
 	}
-	text = append(text, '%')
-	if u.state == 2 {
-		text = append(text, u.first)
-	}
-	u.state = 0
+	text = append(text, u.pending[:u.n]...)
+	u.n = 0
 	return u.nextPercent(text, c)
 }
