@@ -126,6 +126,19 @@ func TestLongBodyIsWatched(t *testing.T) {
 	}
 }
 
+// So does one with more values than are shown, which is held.
+func TestManyValuesAreWatched(t *testing.T) {
+	rules := watchingRules(t)
+	many := "[" + strings.Repeat("0,", 40000)
+	for body, passes := range map[string]bool{many + "1]": true, many + `"\u0024{"]`: false, many + `{"__proto__":1}]`: false, many + "0": true} {
+		request := posted("/", "application/json", body, 0)
+		w := through(t, rules, http.Options{}, request, len(request))
+		if got := w.ToServer(); (got == request && w.End == session.Continue) != passes || !passes && (got != "" || w.End != session.Reset) {
+			t.Errorf("behind 40,000 values, %q: %d octets of %d, end %d, evidence %+v", body[len(many):], len(got), len(request), w.End, w.Evidence())
+		}
+	}
+}
+
 // FuzzWatched: what the rules would correct of a body that is held does not pass
 // when it is watched.
 func FuzzWatched(f *testing.F) {

@@ -48,7 +48,7 @@ func (d *Decoder) show(held bool) {
 		d.showBody()
 	}
 	d.flush()
-	if d.unseen && !d.surveying && d.turn.h.dir == session.ToServer && !d.plan.ended() {
+	if d.unseen && !d.surveying && d.turn.h.dir == session.ToServer && !d.plan.ended() && !d.spares() {
 		d.plan.beyond()
 	}
 }

@@ -51,7 +51,12 @@ const watchable = wantBody | wantForm | wantJSON
 // all that rules want of it. false: they may hold without.
 func (d *Decoder) watch(head []byte) bool {
 	h := d.turn.h
-	seekers, ok := d.seekers(head)
+	d.vars.begin(head, false)
+	d.msg.Dir, d.msg.Data = h.dir, head
+	seekers, left, ok := d.seekers(h.hold.want)
+	d.vars.end()
+	d.msg.Data = nil
+	h.hold.want = left
 	switch {
 	case !ok:
 		return false
@@ -68,21 +73,33 @@ func (d *Decoder) watch(head []byte) bool {
 	return true
 }
 
-// seekers are what is to be looked for in a body of which rules want what is
-// watchable. What turns out not to be wanted at all is taken from the wants.
-func (d *Decoder) seekers(head []byte) (all []seeker, ok bool) {
-	h := d.turn.h
+// spares says that no rule can hold for what was not shown of a held body, of which
+// there is more than is shown: none of the texts that rules need is in it.
+func (d *Decoder) spares() bool {
+	s := &d.turn.h.hold
+	if s.encoded {
+		return false
+	}
+	seekers, left, ok := d.seekers(s.want & d.turn.h.want & wantContent)
+	if !ok || left&^watchable != 0 {
+		return false
+	}
+	for i := range seekers {
+		if seekers[i].found([]byte(s.value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// seekers are what is to be looked for in a body of which rules want w. left is w
+// without what turns out not to be wanted.
+func (d *Decoder) seekers(w want) (all []seeker, left want, ok bool) {
 	rules, ok := d.rules.(protocol.Watcher)
 	if !ok {
-		return nil, h.hold.want&watchable == 0
+		return nil, w, w&watchable == 0
 	}
-	d.vars.begin(head, false)
-	d.msg.Dir, d.msg.Data = h.dir, head
-	defer func() {
-		d.vars.end()
-		d.msg.Data = nil
-	}()
-	k := &kinds[h.dir]
+	k := &kinds[d.turn.h.dir]
 	for _, of := range []struct {
 		want   want
 		kind   string
@@ -94,21 +111,21 @@ func (d *Decoder) seekers(head []byte) (all []seeker, ok bool) {
 		// The value of an object is as it came.
 		{wantJSON, k.json, []protocol.Written{{Field: "key", Before: `"`, After: `"`}, {Field: "value"}}, seeker{asIs: true, meant: &unescaper{}}},
 	} {
-		if h.hold.want&of.want == 0 {
+		if w&of.want == 0 {
 			continue
 		}
 		s, ok := rules.Watch(&d.msg, of.kind, of.fields)
 		switch {
 		case !ok:
-			return nil, false
+			return nil, w, false
 		case s == nil:
-			h.hold.want &^= of.want
+			w &^= of.want
 			continue
 		}
 		of.seeker.search = s
 		all = append(all, of.seeker)
 	}
-	return all, true
+	return all, w, true
 }
 
 // look goes on in a body that is watched. false: what a rule looks for is there,
