@@ -243,19 +243,24 @@ func (j *judge) again(t *trial, how delivery, seed uint64, x *world, xs *[]answe
 	if !lossy || slices.ContainsFunc(all, func(a answer) bool { return a.exited }) {
 		return alike(), nil
 	}
-	for i := 1; i < retries && !alike(); i++ {
+	if alike() {
+		return true, nil
+	}
+	for i := 1; i < retries; i++ {
 		for w, all := range map[*world]*[]answer{x: xs, y: ys} {
 			a, err := w.exchange(t, how, seed)
 			if err != nil {
 				return false, err
 			}
-			if i == 1 {
-				w.repeated++ // exchanges count, not tries
-			}
 			*all = append(*all, a)
 		}
+		if alike() { // something was lost before: exchanges count, not tries
+			x.repeated++
+			y.repeated++
+			return true, nil
+		}
 	}
-	return alike(), nil
+	return false, nil
 }
 
 func (r *Result) count(trigger, same bool) {
