@@ -1,7 +1,8 @@
 // Package http decodes HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112) in both
 // directions of a session. It holds the head of a message until it is whole,
 // shows it to the rules as typed elements, and writes their corrections back in
-// valid form; bodies that no rule asks for pass unseen. The session layer feeds
+// valid form; bodies that no rule asks for pass unseen, and those too long to be
+// held pass watched or followed where that will do. The session layer feeds
 // it; it knows nothing of TCP, and it leaves every byte alone that no rule asked
 // to change. Behind an upgrade to WebSocket it hands over to that decoder; behind
 // CONNECT and other upgrades it steps aside.

@@ -14,7 +14,7 @@ import "wirepatch/dataplane/session"
 //	inWait    behind a request for an upgrade: what follows is not known yet
 //
 // atHead → inHold → atHead; atHead → inLength, inChunks → atHead; inHold →
-// inLength, inChunks when the body turns out too long; atHead → inWait → atHead;
+// inLength, inChunks, inParts when the body turns out too long; atHead → inWait → atHead;
 // any → inTunnel, inSink.
 type mode uint8
 
