@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"golang.org/x/text/encoding/charmap"
 
 	"wirepatch/dataplane/protocol/percent"
 )
@@ -67,6 +68,8 @@ var functions = []function{
 	{"base64Encode", text1("base64Encode", cel.StringType, func(s string) ref.Val {
 		return types.String(base64.StdEncoding.EncodeToString([]byte(s)))
 	})},
+	{"latin1Decode", text1("latin1Decode", cel.StringType, latin1(func(s string) (string, error) { return charmap.ISO8859_1.NewDecoder().String(s) }))},
+	{"latin1Encode", text1("latin1Encode", cel.StringType, latin1(func(s string) (string, error) { return charmap.ISO8859_1.NewEncoder().String(s) }))},
 	{"hex", text1("hex", cel.StringType, func(s string) ref.Val { return types.String(hex.EncodeToString([]byte(s))) })},
 	{"unhex", text1("unhex", cel.StringType, unhex)},
 	{"octets", text1("octets", cel.IntType, func(s string) ref.Val { return types.Int(len(s)) })},
@@ -122,6 +125,18 @@ func urlPart(part func(*url.URL) string) func(ref.Val) ref.Val {
 			return types.String("")
 		}
 		return types.String(part(u))
+	}
+}
+
+// latin1 turns octets of ISO 8859-1 into text or the other way round. Text with
+// a character that has no octet there has no value.
+func latin1(convert func(string) (string, error)) func(string) ref.Val {
+	return func(s string) ref.Val {
+		out, err := convert(s)
+		if err != nil {
+			return types.NewErr("ISO 8859-1: %v", err)
+		}
+		return types.String(out)
 	}
 }
 

@@ -257,6 +257,7 @@ func TestOctetFunctions(t *testing.T) {
 		`${urlPath("/a/.//b/..\\c/%2E%2e/d/.")} ${urlPath("//../..//")} ${urlPath("")}`: "/a//d/ // /",
 		`${urlEncode("/a b/%?é~")}`:                                                     "/a%20b/%25%3F%C3%A9~",
 		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                               "ab? ab",
+		`${latin1Decode(unhex("61 e9 ff 80"))} ${hex(latin1Encode("aéÿ\u0080"))}`:       "aéÿ\u0080 61e9ff80",
 		`${base64Encode("ab?")} ${base64Encode("ab")} ${base64Encode("")}`:              "YWI/ YWI= ",
 	} {
 		v := &Vector{Client: Text{Value: expr}}
