@@ -72,7 +72,9 @@ func (w *world) exchange(t *trial, how delivery, seed uint64) (a answer, err err
 		l.Close()
 	}
 	if !well || !w.server.alive() {
-		a.dead = !w.lives()
+		if a.dead = !w.lives(); a.dead && a.end != waiting {
+			w.server.gone(w.ctx)
+		}
 	}
 	a.exited = !w.server.alive()
 	return a, w.mend(&a)

@@ -114,6 +114,16 @@ func (s *server) alive() bool {
 	}
 }
 
+// gone waits for the end of a process that has closed its sockets, as one does
+// a little before. One that has closed them and lives on is not waited for long.
+func (s *server) gone(ctx context.Context) {
+	select {
+	case <-s.exited:
+	case <-time.After(stallLimit):
+	case <-ctx.Done():
+	}
+}
+
 // down ends the server with all its processes.
 func (s *server) down() {
 	if s.c == nil {
