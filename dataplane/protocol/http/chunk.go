@@ -21,6 +21,8 @@ type chunkScan struct {
 	state    chunkState
 	left     int64 // in chunkData: bytes of it to come
 	from     int   // of the line under way: looked at so far
+	folds    int   // of the trailer under way: bytes of its whole lines, behind which a fold may come
+	lenient  bool  // one of them ends in LF alone, in a request
 	trailers int   // bytes of trailers so far
 	count    int   // lines of the kind under way so far
 	extended int   // bytes of extensions so far
@@ -28,41 +30,64 @@ type chunkScan struct {
 	max      int // limit of trailers
 }
 
-// line takes one line of framing, which b begins with. It returns its length, 0
-// while it is not whole; done says that it ended the body.
+// line takes one line of framing, which b begins with, a trailer with the lines
+// that it is folded over. It returns the length, 0 while it is not whole; done
+// says that it ended the body.
 func (c *chunkScan) line(b []byte) (n int, done bool, f fault) {
 	if c.state == chunkEnd {
 		return c.dataEnd(b)
 	}
+	n, done, f, whole := c.scan(b)
+	if !whole {
+		return 0, false, f
+	}
+	c.from, c.folds, c.lenient = 0, 0, false
+	return n, done, f
+}
+
+// scan is line; whole is false while more must come.
+func (c *chunkScan) scan(b []byte) (n int, done bool, f fault, whole bool) {
 	limit, long := c.lineLimit(), faultChunkLong
 	if c.state == chunkTrailers {
 		limit, long = c.max-c.trailers, faultTrailersLong
 	}
-	i := bytes.IndexByte(b[c.from:], '\n')
-	if i < 0 {
-		c.from = len(b)
-		if len(b) > limit {
-			return 0, false, long
+	for {
+		if c.folds > 0 && len(b) > c.folds && !isBlank(b[c.folds]) {
+			c.trailers += c.folds
+			if c.lenient {
+				f = faultChunkLF
+			}
+			return c.folds, false, f, true
 		}
-		return 0, false, faultNone
-	}
-	n = c.from + i + 1
-	c.from = 0
-	if n > limit {
-		return 0, false, long
-	}
-	text, f := c.text(b[:n-1])
-	switch {
-	case f != faultNone && f != faultChunkLF:
-		return n, false, f
-	case c.state == chunkSize:
-		if bad := c.size(text); bad != faultNone {
-			return n, false, bad
+		i := bytes.IndexByte(b[c.from:], '\n')
+		if i < 0 {
+			c.from = len(b)
+			if len(b) > limit {
+				return 0, false, long, true
+			}
+			return 0, false, faultNone, false
 		}
-		return n, false, f
+		if n = c.from + i + 1; n > limit {
+			return 0, false, long, true
+		}
+		text, f := c.text(b[c.folds : n-1])
+		switch {
+		case f != faultNone && f != faultChunkLF:
+			return n, false, f, true
+		case c.state == chunkSize:
+			if bad := c.size(text); bad != faultNone {
+				f = bad
+			}
+			return n, false, f, true
+		case c.folds == 0 && len(text) == 0:
+			c.trailers += n
+			return n, true, f, true
+		}
+		if start, end := trim(text, 0, len(text)); start == end || c.folds == 0 && start > 0 {
+			return n, false, faultBlankLine, true
+		}
+		c.from, c.folds, c.lenient = n, n, c.lenient || f != faultNone
 	}
-	c.trailers += n
-	return n, len(text) == 0, f
 }
 
 // lineLimit bounds a chunk's first line.

@@ -91,7 +91,7 @@ func (d *Decoder) showLineOf(c *chunkScan, was chunkState, l *line) {
 
 func (d *Decoder) showTrailer(c *chunkScan, span, text protocol.Span) {
 	b := d.msg.Data
-	e := d.element(kinds[d.turn.h.dir].trailer, span, 3, place{kind: wantTrailer})
+	e := d.element(kinds[d.turn.h.dir].trailer, span, 4, place{kind: wantTrailer})
 	if e == nil {
 		return
 	}
@@ -101,8 +101,14 @@ func (d *Decoder) showTrailer(c *chunkScan, span, text protocol.Span) {
 	}
 	value.Start, value.End = trim(b, value.Start, value.End)
 	setLower(&e.Fields[0], "name", cut(b, name), name)
-	setText(&e.Fields[1], "value", cut(b, value), value)
+	v := cut(b, value)
+	folded := bytes.IndexByte(v, '\n') >= 0
+	if folded {
+		v = unfold(v)
+	}
+	setText(&e.Fields[1], "value", v, value)
 	e.Fields[2].SetInt("size", span.End-span.Start)
+	e.Fields[3].SetBool("folded", folded)
 }
 
 // lateLine shows one line of framing of a body that passes, and does what the

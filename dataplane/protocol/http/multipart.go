@@ -12,7 +12,8 @@ import (
 func (d *Decoder) showMultipart(text, boundary string, base int) {
 	h := d.turn.h
 	if h.want&wantMultipart != 0 {
-		d.showAround(text, boundary, base)
+		m := formtext.Parts(text, boundary, maxParts, func(formtext.Part) bool { return true })
+		d.showWhole(text, boundary, base, &m)
 	}
 	i := 0
 	m := formtext.Parts(text, boundary, maxParts, func(p formtext.Part) bool {
@@ -23,9 +24,8 @@ func (d *Decoder) showMultipart(text, boundary string, base int) {
 	d.unseen = d.unseen || m.More
 }
 
-// showAround adds the element of the whole.
-func (d *Decoder) showAround(text, boundary string, base int) {
-	m := formtext.Parts(text, boundary, maxParts, func(formtext.Part) bool { return true })
+// showWhole adds the element of the whole, of which text is there.
+func (d *Decoder) showWhole(text, boundary string, base int, m *formtext.Multipart) {
 	e := d.element(kinds[d.turn.h.dir].multipart, protocol.Span{Start: base, End: base + len(text)}, 5, place{kind: wantMultipart})
 	if e == nil {
 		return

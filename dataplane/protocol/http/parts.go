@@ -10,12 +10,14 @@ import (
 
 // parts follows a multipart body that is too long to be held: what stands
 // between delimiters passes, the fields of each part are shown when they are
-// there. Their length has been promised to the server, so they can be refused
-// and not changed.
+// there, and the body as a whole in front of its last byte. Its length has been
+// promised to the server, so it can be refused and not changed.
 type parts struct {
 	dash      []byte // what delimiters begin with; nil: the body is not followed
 	lineStart bool   // the next byte begins a line
 	index     int    // of the next part
+	complete  bool   // the delimiter that ends the body has come
+	told      bool   // the body was shown as a whole
 	// What is waited for begins at the first byte that has not passed; what was
 	// looked at of it is not looked at again, for it may come byte by byte.
 	blank      int // a delimiter whose line does not end yet, and blanks up to here
@@ -148,7 +150,7 @@ func (d *Decoder) stepParts() bool {
 		return more
 	}
 	p.from, p.line, p.blank = 0, 0, 0
-	return d.latePart(b[:end:end])
+	return d.latePart(b[:end:end], all && end == len(b))
 }
 
 // stepDelimiter goes to the next delimiter in b, with which the body ends if all;
@@ -160,6 +162,10 @@ func (d *Decoder) stepDelimiter(b []byte, all, more bool) bool {
 	at, behind, last, sure := p.next(b, all)
 	switch {
 	case sure && last:
+		p.complete = true
+		if all && behind == len(b) && !d.lateWhole(b) {
+			return d.going()
+		}
 		d.passPart(b[:behind]) // and on: some servers do not stop there
 		return true
 	case sure:
@@ -167,6 +173,15 @@ func (d *Decoder) stepDelimiter(b []byte, all, more bool) bool {
 		p.from, p.line = behind-at, behind-at
 		return true
 	case all:
+		if end := len(b) - len(p.dash); end > 0 { // as much as has passed where it comes in pieces
+			d.passPart(b[:end])
+			if b = b[end:]; h.framing == byChunks {
+				b = p.ahead.text // which has moved to its front
+			}
+		}
+		if !d.lateWhole(b) {
+			return d.going()
+		}
 		d.passPart(b)
 		if h.mode = inLength; h.framing == byChunks {
 			h.mode = inChunks
@@ -241,25 +256,55 @@ func (d *Decoder) passPart(b []byte) {
 }
 
 // latePart shows the fields of a part, b with the delimiter, and does what the
-// rules say.
-func (d *Decoder) latePart(b []byte) bool {
-	t := &d.turn
-	h := t.h
-	d.vars.begin(h.late.head, false)
-	d.begin(b, false)
-	d.msg.Continues, d.msg.Sent = h.late.continues, true
+// rules say; last: the body ends with them.
+func (d *Decoder) latePart(b []byte, last bool) bool {
+	p := &d.turn.h.parts
 	text := string(b)
-	if namedTwice(text, string(h.parts.dash[2:])) {
+	if namedTwice(text, string(p.dash[2:])) {
 		return d.giveUp(faultPart, b)
 	}
-	formtext.Parts(text, string(h.parts.dash[2:]), maxParts, func(p formtext.Part) bool {
-		d.showPart(text, p, h.parts.index, 0)
-		h.parts.index++
-		return !d.plan.ended()
+	passes := d.lateAsk(b, func() {
+		formtext.Parts(text, string(p.dash[2:]), maxParts, func(one formtext.Part) bool {
+			d.showPart(text, one, p.index, 0)
+			p.index++
+			return !d.plan.ended()
+		})
 	})
+	if !passes || last && !d.lateWhole(b) {
+		return d.going()
+	}
+	d.passPart(b)
+	return true
+}
+
+// going says whether the session goes on, be it to its end.
+func (d *Decoder) going() bool { return d.turn.v.End == session.Continue }
+
+// lateWhole shows the body as a whole, whose last bytes are b, and does what the
+// rules say. It says whether they pass.
+func (d *Decoder) lateWhole(b []byte) bool {
+	h := d.turn.h
+	p := &h.parts
+	if p.told || h.want&wantMultipart == 0 {
+		return true
+	}
+	p.told = true
+	return d.lateAsk(b, func() {
+		d.showWhole(string(b), string(p.dash[2:]), 0, &formtext.Multipart{Parts: p.index, Complete: p.complete})
+	})
+}
+
+// lateAsk shows something of a body that passes, which stands in b, and says
+// whether b passes, too, by what the rules say.
+func (d *Decoder) lateAsk(b []byte, show func()) (passes bool) {
+	t := &d.turn
+	d.vars.begin(t.h.late.head, false)
+	d.begin(b, false)
+	d.msg.Continues, d.msg.Sent = t.h.late.continues, true
+	show()
 	d.flush()
 	o := d.finish()
-	h.late.continues = true
+	t.h.late.continues = true
 	switch {
 	case o.kind == wasReset:
 		t.v.End = session.Reset
@@ -268,8 +313,8 @@ func (d *Decoder) latePart(b []byte) bool {
 		if o.late == protocol.LateSpoil {
 			o.late = protocol.LateClose // neither a length nor what is within a chunk can be made invalid
 		}
-		return d.lateEnd(o, 0)
+		d.lateEnd(o, 0)
+		return false
 	}
-	d.passPart(b)
 	return true
 }

@@ -100,6 +100,54 @@ func TestLongMultipart(t *testing.T) {
 	}
 }
 
+// It is shown as a whole while the server still waits for its end, so that one
+// without its last delimiter, or with many parts, can be refused.
+func TestLongMultipartAsAWhole(t *testing.T) {
+	filler := strings.Repeat("--B is no delimiter here\r\n--Bx\r\n\n--\r\n", 30)
+	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
+	broken := pickOne("request.multipart", "complete", false, protocol.Reject, refuse)
+	three := pickOne("request.multipart", "count", int64(3), protocol.Reject, refuse)
+	two := disposition("a") + filler + "\r\n" + disposition("b") + filler
+	for name, tc := range map[string]struct {
+		rules   protocol.Rules
+		body    string
+		refused bool
+	}{
+		"its end":                      {broken, two + "\r\n--B--\r\n", false},
+		"its end and no line end":      {broken, two + "\r\n--B--", false},
+		"an epilogue":                  {broken, two + "\r\n--B--\r\n" + filler, false},
+		"the end of a value":           {broken, two, true},
+		"a boundary":                   {broken, two + "\r\n--B\r\n", true},
+		"half a boundary":              {broken, two + "\r\n--B", true},
+		"fields":                       {broken, two + "\r\n--B\r\nContent-Disposition: form-data", true},
+		"fields and nothing in them":   {broken, two + "\r\n" + disposition("c"), true},
+		"two parts where three may be": {three, two + "\r\n--B--\r\n", false},
+		"the third part":               {three, two + "\r\n" + disposition("c") + "x\r\n--B--", true},
+		"the fields of the third part": {three, two + "\r\n" + disposition("c"), true},
+	} {
+		r := rand.New(rand.NewPCG(1, 3))
+		for framing, m := range map[string]string{"a length": with(mult, tc.body), "chunks": chunkedForm(r, 50, tc.body)} {
+			for split, f := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
+				w := newWire(t, tc.rules, Options{MaxBody: 300})
+				if !tc.refused {
+					play(w, []part{c(m + get)}, f)
+					if got := w.toServer(); got != m+get || w.End != session.Continue {
+						t.Errorf("%s, %s, %s: end %d, %d bytes of %d got through; evidence %+v", name, framing, split, w.End, len(got), len(m+get), w.Log)
+					}
+					continue
+				}
+				play(w, []part{c(m)}, f)
+				if got := w.toServer(); got == m || !strings.HasPrefix(m, got) || len(got) < len(m)/2 {
+					t.Errorf("%s, %s, %s: server gets %d bytes of %d; want most, and not the last", name, framing, split, len(got), len(m))
+				}
+				if got := w.toClient(); !strings.HasPrefix(got, "HTTP/1.1 400 Bad Request\r\n") || w.End != session.Close {
+					t.Errorf("%s, %s, %s: end %d, client gets %q", name, framing, split, w.End, got)
+				}
+			}
+		}
+	}
+}
+
 // What comes byte by byte is looked at once, not again with each byte.
 func TestBytesAreLookedAtOnce(t *testing.T) {
 	body := func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }

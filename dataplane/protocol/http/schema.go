@@ -148,7 +148,8 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 			"lf": truth("the line ends in LF alone"), "fault": text("code of what is wrong with the line; empty"),
 		}},
 		k.trailer: {Doc: "one field behind a chunked body", Fields: fields{
-			"name": settable(lowerName), "value": settable("field value without the blanks around it"), "size": number("octets of the line"),
+			"name": settable(lowerName), "value": settable("field value without the blanks around it; a folded one has a blank for each fold"),
+			"size": number("octets of the field with its line ends"), "folded": truth("it goes over several lines"),
 		}},
 	}
 	for name, e := range types {
