@@ -52,7 +52,7 @@ const oddEnd = "an end of the mail that servers read differently"
 // stream takes a mail, or the rest of one, as it comes. It is at the start of a
 // line when it begins.
 func (c *codec) stream(data []byte) dialogue.Step {
-	s := dialogue.Step{Verb: dialogue.Message, Silent: true, Parts: true, Later: c.begun, Committed: true, Tag: part{body}}
+	s := dialogue.Step{Verb: dialogue.Message, Silent: true, Parts: true, Later: c.begun, Committed: true, Tag: part{next: body}}
 	for i, b := range data {
 		to, end, odd := c.place.next(b)
 		switch {
@@ -62,7 +62,7 @@ func (c *codec) stream(data []byte) dialogue.Step {
 			s.Size = i // the next turn begins with what is odd
 			return s
 		case end:
-			s.Size, s.Silent, s.Parts, s.Tag = i+1, false, false, part{commands}
+			s.Size, s.Silent, s.Parts, s.Tag = i+1, false, false, part{next: commands}
 			c.place = lineStart
 			return s
 		}

@@ -54,6 +54,7 @@ type codec struct {
 	state state
 	asked string // of the state asked: the command
 	begun bool   // a part of the mail under way has been seen
+	loose bool   // in its header there was a line that is no field
 	place place  // in a mail: where what has been looked at of it leads
 	// scanned: bytes of the line or header field that comes next that have been looked at
 	scanned int
@@ -248,7 +249,7 @@ func (c *codec) Decided(_ session.Direction, s *dialogue.Step, forwarded bool) {
 		}
 	case part:
 		c.begun = s.Parts
-		if c.state = tag.next; !s.Parts {
+		if c.state, c.loose = tag.next, tag.loose; !s.Parts {
 			c.state = commands
 		}
 	}
@@ -260,7 +261,7 @@ func (c *codec) decide(d decision, forwarded bool) {
 	switch {
 	case !forwarded:
 	case d.name == "data" && d.code == 354:
-		c.state, c.begun, c.place, c.scanned = header, false, lineStart, 0
+		c.state, c.loose, c.begun, c.place, c.scanned = header, false, false, lineStart, 0
 	case d.name == "auth" && d.code == 334:
 		c.state = answering
 	case d.name == "starttls" && d.code == 220:

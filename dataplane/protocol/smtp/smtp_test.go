@@ -84,6 +84,42 @@ func TestElements(t *testing.T) {
 	}
 }
 
+// Where servers read a mail differently, rules see each reading.
+func TestReadings(t *testing.T) {
+	for name, tc := range map[string]struct{ mail, want string }{
+		"a line that is no field":      {"A: b\r\ngarbage\r\nC: d\r\n e\r\n\r\nF: g\r\n", "header a=b, line garbage, header c=d e, line C: d, line  e, line F: g"},
+		"the first line is none":       {" x\r\nA: b\r\n\r\n", "line  x, header a=b, line A: b"},
+		"a colon without a name":       {": x\r\nA: b\r\n\r\n", "line : x, header a=b, line A: b"},
+		"a line of a CR":               {"\r\r\nA: b\r\n\r\n", "line \r, header a=b, line A: b"},
+		"blanks in front of the colon": {"A \t: b\r\n\r\n", "header a=b"},
+		"a dot for the way":            {".A: b\r\n. c\r\n..D: e\r\n\r\n..\r\n", "header a=b c, header .d=e, line ."},
+		"a lone line feed":             {"A: b\nC: d\n e\nF: g\r\n\r\n", "header a=b\nC: d\n e\nF: g, header c=d\n e, header f=g"},
+		"empty lines of a text":        {"A: b\r\n\r\n\r\nc\r\n\r\n", "header a=b, line , line c, line "},
+		"no header":                    {"\r\nA: b\r\n", "line A: b"},
+	} {
+		for _, size := range []int{1, 1000} {
+			var got []string
+			w := wiretest.New(t, decoder(dialoguetest.Rules(func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+				switch e.Kind {
+				case "mail.header":
+					got = append(got, "header "+dialoguetest.Text(e, "name")+"="+dialoguetest.Text(e, "value"))
+				case "mail.line":
+					got = append(got, "line "+dialoguetest.Text(e, "text"))
+				}
+				return nil
+			})))
+			s := turns{"220 x\r\n", "DATA\r\n", "354 go\r\n", tc.mail + ".\r\n"}
+			server, _ := s.play(w, size)
+			if want, _ := s.sides(); server != want {
+				t.Errorf("%s, in pieces of %d: the server got %q; want %q", name, size, server, want)
+			}
+			if text := strings.Join(got, ", "); text != tc.want {
+				t.Errorf("%s, in pieces of %d: %q; want %q", name, size, text, tc.want)
+			}
+		}
+	}
+}
+
 // Whatever rules ask for, a session that none corrects passes as it is.
 func TestUnchanged(t *testing.T) {
 	wantServer, wantClient := sending.sides()
