@@ -26,6 +26,11 @@ func TestCommand(t *testing.T) {
 	file := filepath.Join(folder, "WP-2099-1", "patch.yaml")
 	must("ok    WP-2099-1 revision 1, 1 rules, 2 tests", "test")
 	must("ok    WP-2099-1", "check", file)
+	must("written", "new", "WP-2098-12345")
+	must("ok    WP-2098-12345", "check", filepath.Join(folder, "WP-2098-12345"))
+	if b, err := os.ReadFile(filepath.Join(folder, "WP-2098-12345", "patch.yaml")); err != nil || !strings.Contains(string(b), "[CVE-2098-12345]") {
+		t.Errorf("new WP-2098-12345 writes %s, %v; want its CVE in it", b, err)
+	}
 	if err := run([]string{"new", "WP-2099-1"}, new(strings.Builder)); err == nil {
 		t.Error("new over an existing definition succeeds; want an error")
 	}
@@ -35,6 +40,10 @@ func TestCommand(t *testing.T) {
 	must(`before "X-Example: a trigger\r\n"`, "explain", file, "--request", "req")
 
 	must(`before "X-Example: a trigger\r\n"`, "explain", filepath.Dir(file), "--request", "req")
+	if err := os.WriteFile("faulty", []byte("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must("the appliance itself: report request", "explain", file, "--request", "faulty")
 	must("usage:", "explain", "--help")
 	must("usage:", "test", "-h")
 

@@ -29,7 +29,7 @@ import (
 // definitions on, none of it changes but in how it is coded, and that only where the
 // noise says something by chance.
 func TestCompressedHarmless(t *testing.T) {
-	set := allOn(t)
+	set := allOn(t, "WP-2025-7338") // multer undoes no coding: what is noise to it ends in a file, as it is told
 	r := rand.New(rand.NewPCG(1, 2))
 	compress := map[string]func(io.Writer) io.WriteCloser{
 		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },

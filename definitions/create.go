@@ -7,11 +7,15 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"wirepatch/dataplane/patch"
 )
+
+// advisory is a CVE's number.
+var advisory = regexp.MustCompile(`^[0-9]{4}-[0-9]{4,}$`)
 
 //go:embed template.yaml
 var template string
@@ -62,6 +66,9 @@ func create(args []string, out io.Writer) error {
 		return fmt.Errorf("new: found %d arguments; want an id, for instance WP-2025-29927, and a protocol when it is not http", len(args))
 	}
 	text := strings.Replace(template, "id: ID\n", "id: "+args[0]+"\n", 1)
+	if number, is := strings.CutPrefix(args[0], "WP-"); is && advisory.MatchString(number) {
+		text = strings.Replace(text, "CVE-2099-0001", "CVE-"+number, 1)
+	}
 	if len(args) == 2 && args[1] != "http" {
 		tail, ok := templates[args[1]]
 		if !ok {

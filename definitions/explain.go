@@ -63,13 +63,17 @@ func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
 		fmt.Fprintf(out, "%s corrects nothing\n", d.ID)
 	}
 	for _, e := range r.Evidence {
-		fmt.Fprintf(out, "%s rule %d: %s %s, %s\n  before %q\n  after  %q\n", e.Definition, e.Rule, e.Action, e.Element, because(d, e.Rule), e.Before, e.After)
+		who := "the appliance itself: " + e.Action + " " + e.Element
+		if e.Definition != "" {
+			who = fmt.Sprintf("%s rule %d: %s %s, %s", e.Definition, e.Rule, e.Action, e.Element, because(d, e.Rule))
+		}
+		fmt.Fprintf(out, "%s\n  before %q\n  after  %q\n", who, e.Before, e.After)
 		if e.Note != "" {
 			fmt.Fprintf(out, "  note   %s\n", e.Note)
 		}
 	}
 	if r.Errors > 0 {
-		fmt.Fprintf(out, "%d conditions could not be evaluated, or cost too much, and so did not match\n", r.Errors)
+		fmt.Fprintf(out, "%d conditions, or values of corrections, could not be evaluated or cost too much, and so changed nothing\n", r.Errors)
 	}
 	fmt.Fprintf(out, "the server gets\n%s\nthe client gets\n%s\n", quoted(r.Server), quoted(r.Client))
 	if r.End != session.Continue {

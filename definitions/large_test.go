@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestLargeValues(t *testing.T) {
 }
 
 // allOn returns the product's definitions, all of them correcting.
-func allOn(t *testing.T) *patch.Set {
+func allOn(t *testing.T, but ...string) *patch.Set {
 	t.Helper()
 	off, errs := patch.Load(".", allDecoders(), nil)
 	if len(errs) > 0 {
@@ -57,7 +58,9 @@ func allOn(t *testing.T) *patch.Set {
 	}
 	modes := map[string]string{}
 	for _, d := range off.Definitions() {
-		modes[d.ID] = patch.Correct
+		if modes[d.ID] = patch.Correct; slices.Contains(but, d.ID) {
+			modes[d.ID] = patch.Off
+		}
 	}
 	set, errs := patch.Load(".", allDecoders(), modes)
 	if len(errs) > 0 {

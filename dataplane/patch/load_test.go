@@ -53,7 +53,7 @@ func TestTestFinds(t *testing.T) {
 		{"wrong end", "  - name: harmless", "    ends: reset\n  - name: harmless", `the session ended "open"; want "reset"`},
 		{"wrong count", "  - name: harmless", "    corrections: 2\n  - name: harmless", `1 corrections were reported; want 2`},
 		{"unknown in a test", `Host: a\r\nX-Bad`, `Host: ${host}\r\nX-Bad`, `undeclared reference to 'host'`},
-		{"message that does not end", `client: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"`, `client: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"`, `test "harmless"`},
+		{"message that does not end", `client: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"`, `client: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"`, `(told: cannot be inspected: Content-Length is not a number; the session was reset)`},
 	}
 	for _, tt := range tests {
 		d, err := patch.Parse("t.yaml", []byte(strings.Replace(good, tt.old, tt.with, 1)))

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"wirepatch/dataplane/protocol"
@@ -102,6 +104,32 @@ func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error 
 	if err != nil {
 		return err
 	}
+	return explained(t.play(v, b, f, size, rnd), f)
+}
+
+// explained adds to a test's failure what the decoder and the rules told, and how
+// the session ended.
+func explained(err error, f *feed) error {
+	if err == nil {
+		return nil
+	}
+	var notes []string
+	for i := range f.evidence {
+		if n := f.evidence[i].Note; n != "" && !slices.Contains(notes, n) && len(notes) < 3 {
+			notes = append(notes, n)
+		}
+	}
+	if f.end == session.Reset {
+		notes = append(notes, "the session was reset")
+	}
+	if len(notes) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (told: %s)", err, strings.Join(notes, "; "))
+}
+
+// play has both sides send what they do, and compares what the others get.
+func (t *tester) play(v *Vector, b *vectorBytes, f *feed, size int, rnd *rand.Rand) error {
 	if b.steps != nil {
 		return t.converse(v, b, f, size, rnd)
 	}
