@@ -7,9 +7,10 @@ net.createServer((socket) => {
   const parser = mqtt.parser();
   const send = (packet) => socket.write(mqtt.generate(packet));
   socket.on('error', () => {});
-  parser.on('error', () => socket.destroy());
+  let over = false;
+  parser.on('error', () => { over = true; socket.destroySoon(); }); // what was answered before is still sent
   parser.on('packet', (p) => {
-    if (socket.destroyed) return;
+    if (over) return;
     switch (p.cmd) {
       case 'connect': return send({cmd: 'connack', returnCode: 0, sessionPresent: false});
       case 'subscribe': return send({cmd: 'suback', messageId: p.messageId, granted: p.subscriptions.map((s) => s.qos)});
@@ -21,5 +22,5 @@ net.createServer((socket) => {
       case 'disconnect': return socket.end();
     }
   });
-  socket.on('data', (d) => parser.parse(d));
+  socket.on('data', (d) => { if (!over) parser.parse(d); });
 }).listen(Number(process.env.PORT), process.env.HOST);
