@@ -264,11 +264,12 @@ func (d *Decoder) latePart(b []byte, last bool) bool {
 		return d.giveUp(faultPart, b)
 	}
 	passes := d.lateAsk(b, func() {
-		formtext.Parts(text, string(p.dash[2:]), maxParts, func(one formtext.Part) bool {
+		m := formtext.Parts(text, string(p.dash[2:]), maxParts, func(one formtext.Part) bool {
 			d.showPart(text, one, p.index, 0)
 			p.index++
 			return !d.plan.ended()
 		})
+		p.complete = p.complete || m.Complete
 	})
 	if !passes || last && !d.lateWhole(b) {
 		return d.going()

@@ -184,7 +184,7 @@ func pieces(b string) (out []string) {
 }
 
 // FuzzParts compares a body that is followed with the same body held: the same
-// parts are shown, and every byte arrives.
+// parts are shown, the same whole, and every byte arrives.
 func FuzzParts(f *testing.F) {
 	f.Add(disposition("a")+"x\r\n"+disposition("b")+"y\r\n--B--\r\n", uint64(1))
 	f.Add("pre\r\n--B \r\n\r\n--B\r\n\r\n--B-\r\n--B--", uint64(2))
@@ -198,11 +198,13 @@ func FuzzParts(f *testing.F) {
 		if r.IntN(2) == 0 {
 			message = chunkedForm(r, 50, body)
 		}
-		shown := func(limit int, split func(string) []string) (keys []string, got string, refused bool) {
-			look := witness{kinds: []string{"request.part", "request.part.header", "request.chunk"}, seen: func(m *protocol.Message) {
+		shown := func(limit int, split func(string) []string) (keys []string, whole, got string, refused bool) {
+			look := witness{kinds: []string{"request.multipart", "request.part", "request.part.header", "request.chunk"}, seen: func(m *protocol.Message) {
 				for i := range m.Elements {
 					e := &m.Elements[i]
 					switch e.Kind {
+					case "request.multipart":
+						whole += fmt.Sprintln(e.Fields[0].Value, e.Fields[1].Value, e.Fields[2].Value)
 					case "request.part":
 						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[3].Value, e.Fields[6].Value))
 					case "request.part.header":
@@ -212,10 +214,10 @@ func FuzzParts(f *testing.F) {
 			}}
 			w := newWire(t, look, Options{MaxBody: limit})
 			play(w, []part{c(message)}, split)
-			return keys, w.toServer(), w.End != session.Continue
+			return keys, whole, w.toServer(), w.End != session.Continue
 		}
-		held, a, refused := shown(1<<20, wholly)
-		followed, b, ended := shown(10, func(s string) (out []string) {
+		held, wholeHeld, a, refused := shown(1<<20, wholly)
+		followed, wholeFollowed, b, ended := shown(10, func(s string) (out []string) {
 			for len(s) > 0 {
 				n := min(1+r.IntN(30), len(s))
 				out, s = append(out, s[:n]), s[n:]
@@ -234,6 +236,9 @@ func FuzzParts(f *testing.F) {
 		}
 		if fmt.Sprint(held) != fmt.Sprint(followed) {
 			t.Errorf("%q: held, rules see %q; followed %q", body, held, followed)
+		}
+		if wholeHeld != wholeFollowed {
+			t.Errorf("%q: held, the whole is %q; followed %q", body, wholeHeld, wholeFollowed)
 		}
 	})
 }
