@@ -245,6 +245,9 @@ func (p *plan) move(c *protocol.Correction) ([]planned, string) {
 	if c.First {
 		at = to.Span.Start
 	}
+	if e.Span.Start < at && at < e.Span.End {
+		return nil, "not done: that place is within the element itself"
+	}
 	text := slices.Clone(p.m.Data[e.Span.Start:e.Span.End])
 	out := []planned{{Edit: session.Edit{Start: at, End: at, With: text}}, {Edit: session.Edit{Start: e.Span.Start, End: e.Span.End}}}
 	slices.SortStableFunc(out, byStart)
