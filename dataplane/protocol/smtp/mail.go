@@ -107,6 +107,9 @@ func headerElements(text []byte) (es []protocol.Element, ok bool) {
 		if !begins(i) || i > 1 && text[i-2] == '\r' {
 			continue
 		}
+		if rest := text[i:]; rest[0] == '\n' || bytes.HasPrefix(rest, []byte("\r\n")) {
+			break // for them the header ends here
+		}
 		end := i + 1
 		for end < len(text) && !begins(end) {
 			end++

@@ -94,6 +94,8 @@ func TestReadings(t *testing.T) {
 		"blanks in front of the colon": {"A \t: b\r\n\r\n", "header a=b"},
 		"a dot for the way":            {".A: b\r\n. c\r\n..D: e\r\n\r\n..\r\n", "header a=b c, header .d=e, line ."},
 		"a lone line feed":             {"A: b\nC: d\n e\nF: g\r\n\r\n", "header a=b\nC: d\n e\nF: g, header c=d\n e, header f=g"},
+		"a lone empty line":            {"A: b\nC: d\n\nE: f\r\n\r\n", "header a=b\nC: d\n\nE: f, header c=d"},
+		"an LF and an empty line":      {"A: b\n\r\nC: d\r\n\r\n", "header a=b, header c=d"},
 		"empty lines of a text":        {"A: b\r\n\r\n\r\nc\r\n\r\n", "header a=b, line , line c, line "},
 		"no header":                    {"\r\nA: b\r\n", "line A: b"},
 	} {
