@@ -10,7 +10,7 @@ import (
 
 // parts follows a multipart body that is too long to be held: what stands
 // between delimiters passes, the fields of each part are shown when they are
-// there, and the body as a whole in front of its last byte. Its length has been
+// there, and the body as a whole in front of its last bytes. Its length has been
 // promised to the server, so it can be refused and not changed.
 type parts struct {
 	dash      []byte // what delimiters begin with; nil: the body is not followed

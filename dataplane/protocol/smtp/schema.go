@@ -25,7 +25,7 @@ func Schema() protocol.Schema {
 				"value": {Type: protocol.String, Settable: true, Doc: "without the blanks around it, unfolded"},
 			}},
 			"mail.line": {Doc: "one line of a mail sent with DATA, behind its header", Dir: session.ToServer, Fields: fields{
-				"text": {Type: protocol.String, Settable: true, Doc: "without its end, and without the dot that stands in front of a dot"},
+				"text": {Type: protocol.String, Settable: true, Doc: "without its end, and without the dot that is put in front of a line for the way"},
 			}},
 			"reply": {Doc: "one reply, the greeting too", Dir: session.ToClient, Fields: fields{
 				"code": {Type: protocol.Int, Settable: true, Doc: "number of the reply; can be set in a reply of one line"},
