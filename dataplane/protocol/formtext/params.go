@@ -5,54 +5,91 @@ import "strings"
 // folds are the blanks around parameters; the value of a part's field may be folded.
 const folds = " \t\r\n"
 
-// Param finds a parameter of a field value such as that of Content-Type or
-// Content-Disposition: where its value stands, without quotes. Names are
-// compared without case. The first one counts.
-func Param(value, name string) (Span, bool) {
+// Parameter is one parameter of a field value, as it is written.
+type Parameter struct {
+	All   Span // with its name
+	Name  Span // without blanks around it
+	Value Span // without quotes
+	// Sloppy: recipients differ in what they make of it, because it has blanks or
+	// quotes where they do not belong, or its quotes do not end.
+	Sloppy bool
+}
+
+// Params finds the parameters of a field value such as that of Content-Type or
+// Content-Disposition.
+func Params(value string, yield func(Parameter) bool) {
 	for at := strings.IndexByte(value, ';'); at >= 0 && at < len(value); {
 		at++ // the semicolon
-		key := Span{at, at}
-		for key.End < len(value) && value[key.End] != '=' && value[key.End] != ';' {
-			key.End++
+		end := at
+		for end < len(value) && value[end] != '=' && value[end] != ';' {
+			end++
 		}
-		at = key.End
-		if at >= len(value) || value[at] == ';' {
+		name := Span{at, end}
+		at = end
+		if at == len(value) || value[at] == ';' {
 			continue
 		}
-		val, next := paramValue(value, at+1)
-		if strings.EqualFold(strings.Trim(key.Cut(value), folds), name) {
-			return val, true
+		for name.Start < name.End && isFold(value[name.Start]) {
+			name.Start++
+		}
+		for name.Start < name.End && isFold(value[name.End-1]) {
+			name.End--
+		}
+		p, next := paramValue(value, at+1)
+		p.Name, p.All.Start = name, name.Start
+		p.Sloppy = p.Sloppy || strings.ContainsAny(name.Cut(value), folds+`"`)
+		if !yield(p) {
+			return
 		}
 		at = next
 	}
-	return Span{-1, -1}, false
+}
+
+func isFold(c byte) bool { return strings.IndexByte(folds, c) >= 0 }
+
+// Param finds a parameter by its name: where its value stands, without quotes.
+// Names are compared without case. The first one counts.
+func Param(value, name string) (Span, bool) {
+	found := Span{-1, -1}
+	Params(value, func(p Parameter) bool {
+		if strings.EqualFold(p.Name.Cut(value), name) {
+			found = p.Value
+		}
+		return found.Start < 0
+	})
+	return found, found.Start >= 0
 }
 
 // paramValue reads a token or a quoted string at from, and where the next
 // semicolon stands.
-func paramValue(value string, from int) (s Span, next int) {
-	for from < len(value) && strings.IndexByte(folds, value[from]) >= 0 {
+func paramValue(value string, from int) (p Parameter, next int) {
+	for from < len(value) && isFold(value[from]) {
 		from++
 	}
 	if from == len(value) || value[from] != '"' {
-		end := len(value)
+		next = len(value)
 		if i := strings.IndexByte(value[from:], ';'); i >= 0 {
-			end = from + i
+			next = from + i
 		}
-		return Span{from, from + len(strings.TrimRight(value[from:end], folds))}, end
+		p.Value = Span{from, from + len(strings.TrimRight(value[from:next], folds))}
+		p.All.End = p.Value.End
+		p.Sloppy = strings.ContainsAny(p.Value.Cut(value), folds+`"`)
+		return p, next
 	}
-	s = Span{from + 1, from + 1}
-	for s.End < len(value) && value[s.End] != '"' {
-		if value[s.End] == '\\' && s.End+1 < len(value) {
-			s.End++
+	p.Value = Span{from + 1, from + 1}
+	for p.Value.End < len(value) && value[p.Value.End] != '"' {
+		if value[p.Value.End] == '\\' && p.Value.End+1 < len(value) {
+			p.Value.End++
 		}
-		s.End++
+		p.Value.End++
 	}
-	next = s.End
+	p.All.End = min(p.Value.End+1, len(value))
+	next = p.All.End
 	for next < len(value) && value[next] != ';' {
 		next++
 	}
-	return s, next
+	p.Sloppy = p.Value.End == len(value) || strings.Trim(value[p.All.End:next], folds) != ""
+	return p, next
 }
 
 // Unquote takes the backslashes of a quoted string away.
@@ -109,14 +146,13 @@ func looseBoundary(contentType string) string {
 
 // Values returns the values of all parameters of that name, unquoted.
 func Values(value, name string) (out []string) {
-	for {
-		s, ok := Param(value, name)
-		if !ok {
-			return out
+	Params(value, func(p Parameter) bool {
+		if strings.EqualFold(p.Name.Cut(value), name) {
+			out = append(out, Unquote(p.Value.Cut(value)))
 		}
-		out = append(out, Unquote(s.Cut(value)))
-		value = value[s.End:]
-	}
+		return true
+	})
+	return out
 }
 
 // OneBoundary says whether a Content-Type has no boundary, or just one that all

@@ -75,14 +75,9 @@ func encodeCookie(e *protocol.Element, f *protocol.Field, value string) (string,
 	return value, f.Span, ""
 }
 
-// encodePart sets a field of a part. Its names are escaped as browsers do.
+// encodePart sets a field of a part other than its names.
 func encodePart(e *protocol.Element, f *protocol.Field, value string) (string, protocol.Span, string) {
 	switch f.Name {
-	case "key", "filename":
-		if f.Span.Start < 0 {
-			return "", none, "refused: the part has no such parameter"
-		}
-		return dispositionEscape.Replace(value), f.Span, ""
 	case "type":
 		if !clean(value) || f.Span.Start < 0 {
 			return "", none, "refused: not a media type that the part can have"
@@ -101,8 +96,6 @@ func encodePart(e *protocol.Element, f *protocol.Field, value string) (string, p
 	}
 	return "", none, notSettable
 }
-
-var dispositionEscape = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A")
 
 func partHeaders(s string) bool {
 	return s == "" || strings.HasSuffix(s, "\r\n") && !strings.HasPrefix(s, "\r\n") && !strings.Contains(s, "\r\n\r\n") &&

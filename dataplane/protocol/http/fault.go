@@ -43,7 +43,7 @@ package http
 //	Content-Types, or boundaries, that differ,      refuse   decode    first, last or joined; only where rules want the body
 //	  a boundary with a comma
 //	body in a charset that is not ASCII's           refuse   decode    UTF-16, EBCDIC: read by some, and by no rule; likewise
-//	part of a form with two names                   refuse   decode    first or last; likewise
+//	part of a form with two names                   refuse   decode    first or last, plain or extended; likewise
 //	101 that no request asked for, or to            refuse   all behind it would pass unseen
 //	  HTTP/2 (an offer of h2c and nothing else is
 //	  taken out of the request)

@@ -5,7 +5,6 @@ import (
 
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/formtext"
-	"wirepatch/dataplane/protocol/percent"
 )
 
 // showMultipart adds the parts of a multipart body, each followed by its fields.
@@ -39,42 +38,30 @@ func (d *Decoder) showWhole(text, boundary string, base int, m *formtext.Multipa
 
 // partFields are the fields of a part that its elements are made of.
 type partFields struct {
-	disposition, media       formtext.Field
-	hasDisposition, hasMedia bool
-	dispositions             int // fields of that name
-	count                    int
-}
-
-// oneName says whether recipients agree on a part's name and file name: where a
-// field or parameter is there twice some take the first, PHP the last.
-func (r *partFields) oneName(text string) bool {
-	if !r.hasDisposition {
-		return true
-	}
-	disposition := r.disposition.Value.Cut(text)
-	return r.dispositions == 1 && len(formtext.Values(disposition, "name")) <= 1 && len(formtext.Values(disposition, "filename")) <= 1
+	field, media formtext.Field // Content-Disposition, Content-Type; the zero value: missing
+	disposition  disposition
+	count        int
 }
 
 // namedTwice says whether a body has a part that recipients name differently.
 func namedTwice(text, boundary string) (twice bool) {
 	formtext.Parts(text, boundary, maxParts, func(p formtext.Part) bool {
-		r := readPart(text, p)
-		twice = !r.oneName(text)
+		twice = readPart(text, p.Headers).disposition.twice
 		return !twice
 	})
 	return twice
 }
 
-func readPart(text string, p formtext.Part) (r partFields) {
-	formtext.Fields(text, p.Headers, func(f formtext.Field) bool {
+// readPart reads the fields of a part, which stand in text at block.
+func readPart(text string, block formtext.Span) (r partFields) {
+	formtext.Fields(text, block, func(f formtext.Field) bool {
 		switch name := strings.Trim(f.Name.Cut(text), " \t"); {
+		case strings.EqualFold(name, "content-disposition") && r.field.Line.End > 0:
+			r.disposition.twice = true
 		case strings.EqualFold(name, "content-disposition"):
-			r.dispositions++
-			if !r.hasDisposition {
-				r.disposition, r.hasDisposition = f, true
-			}
-		case !r.hasMedia && strings.EqualFold(name, "content-type"):
-			r.media, r.hasMedia = f, true
+			r.field, r.disposition = f, readDisposition(f.Value.Cut(text))
+		case strings.EqualFold(name, "content-type") && r.media.Line.End == 0:
+			r.media = f
 		}
 		r.count++
 		return true
@@ -85,22 +72,19 @@ func readPart(text string, p formtext.Part) (r partFields) {
 func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 	h := d.turn.h
 	if h.want&wantPart != 0 {
-		e := d.element(kinds[h.dir].part, at(base, p.All), 9, place{kind: wantPart})
+		e := d.element(kinds[h.dir].part, at(base, p.All), 10, place{kind: wantPart})
 		if e == nil {
 			return
 		}
-		r := readPart(text, p)
-		disposition := r.disposition.Value.Cut(text)
-		name, nameSpan := dispositionParam(disposition, "name")
-		file, fileSpan := dispositionParam(disposition, "filename")
-		if wide, s := dispositionParam(disposition, "filename*"); s.Start >= 0 {
-			file, fileSpan = wideValue(wide), formtext.Span{Start: -1, End: -1}
-		}
-		from := base + r.disposition.Value.Start
+		r := readPart(text, p.Headers)
+		value := r.field.Value.Cut(text)
+		name, nameSpan := r.disposition.name.text(value)
+		file, fileSpan := r.disposition.filename.text(value)
+		from := base + r.field.Value.Start
 		e.Fields[0].SetString("key", name, at(from, nameSpan))
 		e.Fields[1].SetString("filename", file, at(from, fileSpan))
 		media := formtext.Span{Start: -1, End: -1}
-		if r.hasMedia {
+		if r.media.Line.End > 0 {
 			media = r.media.Value
 		}
 		e.Fields[2].SetString("type", media.Cut(text), at(base, media))
@@ -114,6 +98,7 @@ func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 		e.Fields[6].SetInt("index", index)
 		e.Fields[7].SetInt("count", r.count)
 		e.Fields[8].SetBool("complete", p.Whole)
+		e.Fields[9].SetBool("malformed", r.disposition.malformed)
 	}
 	if h.want&wantPartHeader == 0 {
 		return
@@ -133,22 +118,4 @@ func (d *Decoder) showPart(text string, p formtext.Part, index, base int) {
 		i++
 		return true
 	})
-}
-
-// dispositionParam reads a parameter as browsers write it: quotes are escaped
-// with a backslash or percent-encoded.
-func dispositionParam(value, name string) (string, formtext.Span) {
-	s, ok := formtext.Param(value, name)
-	if !ok {
-		return "", formtext.Span{Start: -1, End: -1}
-	}
-	return formtext.Unquote(s.Cut(value)), s
-}
-
-// wideValue reads the form of RFC 8187: charset, language, percent-encoded text.
-func wideValue(v string) string {
-	if parts := strings.SplitN(v, "'", 3); len(parts) == 3 {
-		return percent.Decode(parts[2], false)
-	}
-	return v
 }

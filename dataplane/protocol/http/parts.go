@@ -10,8 +10,8 @@ import (
 
 // parts follows a multipart body that is too long to be held: what stands
 // between delimiters passes, the fields of each part are shown when they are
-// there, and the body as a whole in front of its last bytes. Its length has been
-// promised to the server, so it can be refused and not changed.
+// there, and the body as a whole in front of its last bytes. It can be refused and
+// not changed: its length, or that of a chunk, has been promised to the server.
 type parts struct {
 	dash      []byte // what delimiters begin with; nil: the body is not followed
 	lineStart bool   // the next byte begins a line
@@ -309,6 +309,9 @@ func (d *Decoder) lateAsk(b []byte, show func()) (passes bool) {
 	switch {
 	case o.kind == wasReset:
 		t.v.End = session.Reset
+		return false
+	case o.kind == broken:
+		d.giveUp(o.fault, b)
 		return false
 	case o.kind != forwarded && o.late != protocol.LatePass:
 		if o.late == protocol.LateSpoil {

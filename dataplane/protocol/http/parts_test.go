@@ -11,7 +11,7 @@ import (
 	"wirepatch/dataplane/session"
 )
 
-func disposition(name string) string {
+func namedPart(name string) string {
 	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n"
 }
 
@@ -38,8 +38,8 @@ func TestLongMultipartInChunks(t *testing.T) {
 			filler, most, splits = strings.Repeat(filler, 100), 4*aheadAtOnce, splits[:1]
 		}
 		r := rand.New(rand.NewPCG(seed, 2))
-		good := chunkedForm(r, most, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
-		bad := chunkedForm(r, most, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
+		good := chunkedForm(r, most, "preamble\r\n"+namedPart("a")+filler+"\r\n"+namedPart("b")+filler+"\r\n--B--\r\nepilogue"+filler)
+		bad := chunkedForm(r, most, namedPart("a")+filler+"\r\n"+namedPart("evil")+filler+"\r\n--B--\r\n")
 		for name, split := range splits {
 			w := newWire(t, rules, Options{MaxBody: 300})
 			play(w, []part{c(good + get)}, split)
@@ -73,8 +73,8 @@ var chunkExtension = regexp.MustCompile("(\r\n)?[0-9a-f]+;a=b\r\n")
 // and a part can still be refused.
 func TestLongMultipart(t *testing.T) {
 	filler := strings.Repeat("--B is no delimiter here\r\n--Bx\r\n\n--\r\n", 30)
-	good := with(mult, "preamble\r\n"+disposition("a")+filler+"\r\n"+disposition("b")+filler+"\r\n--B--\r\nepilogue"+filler)
-	bad := with(mult, disposition("a")+filler+"\r\n"+disposition("evil")+filler+"\r\n--B--\r\n")
+	good := with(mult, "preamble\r\n"+namedPart("a")+filler+"\r\n"+namedPart("b")+filler+"\r\n--B--\r\nepilogue"+filler)
+	bad := with(mult, namedPart("a")+filler+"\r\n"+namedPart("evil")+filler+"\r\n--B--\r\n")
 	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
 	rules := pickOne("request.part", "key", "evil", protocol.Reject, refuse)
 	for name, split := range map[string]func(string) []string{"whole": wholly, "bytewise": bytewise, "in pieces": pieces} {
@@ -85,17 +85,25 @@ func TestLongMultipart(t *testing.T) {
 		}
 		w = newWire(t, rules, Options{MaxBody: 300})
 		play(w, []part{c(bad)}, split)
-		before, _, _ := strings.Cut(bad, disposition("evil"))
+		before, _, _ := strings.Cut(bad, namedPart("evil"))
 		if got := w.toServer(); got != before {
 			t.Errorf("%s: server gets %q; want what is before the part, %q", name, got, before)
 		}
 		if got, want := w.toClient(), "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"; got != want || w.End != session.Close {
 			t.Errorf("%s: end %d, client gets %q; want %q", name, w.End, got, want)
 		}
-		w = newWire(t, remove("request.part", "key", "evil"), Options{MaxBody: 300})
-		play(w, []part{c(bad)}, split)
-		if log := w.Log[session.ToServer]; w.toServer() != bad || len(log) != 1 || !strings.HasPrefix(log[0].Note, "refused") {
-			t.Errorf("%s: removal: %d bytes of %d got through, evidence %+v", name, len(w.toServer()), len(bad), log)
+		// A change that cannot be made any more is not got round by length.
+		for _, rules := range []protocol.Rules{remove("request.part", "key", "evil"), to("request.part", "key", "evil", "key", "good")} {
+			w = newWire(t, rules, Options{MaxBody: 300})
+			play(w, []part{c(bad)}, split)
+			if log := w.Log[session.ToServer]; w.toServer() != before || w.End != session.Reset || len(log) != 2 || !strings.HasPrefix(log[0].Note, "refused") {
+				t.Errorf("%s: change: end %d, server gets %q; want what is before the part, evidence %+v", name, w.End, w.toServer(), log)
+			}
+			w = newWire(t, rules, Options{MaxBody: 300, Exceed: protocol.ExceedPass})
+			play(w, []part{c(bad)}, split)
+			if log := w.Log[session.ToServer]; w.toServer() != bad || w.End != session.Continue || len(log) != 1 || !strings.HasPrefix(log[0].Note, "refused") {
+				t.Errorf("%s: change, passing: end %d, %d bytes of %d got through, evidence %+v", name, w.End, len(w.toServer()), len(bad), log)
+			}
 		}
 	}
 }
@@ -107,7 +115,7 @@ func TestLongMultipartAsAWhole(t *testing.T) {
 	refuse := protocol.Correction{Reply: &protocol.Reply{Status: 400, Body: "no"}}
 	broken := pickOne("request.multipart", "complete", false, protocol.Reject, refuse)
 	three := pickOne("request.multipart", "count", int64(3), protocol.Reject, refuse)
-	two := disposition("a") + filler + "\r\n" + disposition("b") + filler
+	two := namedPart("a") + filler + "\r\n" + namedPart("b") + filler
 	for name, tc := range map[string]struct {
 		rules   protocol.Rules
 		body    string
@@ -120,10 +128,10 @@ func TestLongMultipartAsAWhole(t *testing.T) {
 		"a boundary":                   {broken, two + "\r\n--B\r\n", true},
 		"half a boundary":              {broken, two + "\r\n--B", true},
 		"fields":                       {broken, two + "\r\n--B\r\nContent-Disposition: form-data", true},
-		"fields and nothing in them":   {broken, two + "\r\n" + disposition("c"), true},
+		"fields and nothing in them":   {broken, two + "\r\n" + namedPart("c"), true},
 		"two parts where three may be": {three, two + "\r\n--B--\r\n", false},
-		"the third part":               {three, two + "\r\n" + disposition("c") + "x\r\n--B--", true},
-		"the fields of the third part": {three, two + "\r\n" + disposition("c"), true},
+		"the third part":               {three, two + "\r\n" + namedPart("c") + "x\r\n--B--", true},
+		"the fields of the third part": {three, two + "\r\n" + namedPart("c"), true},
 	} {
 		r := rand.New(rand.NewPCG(1, 3))
 		for framing, m := range map[string]string{"a length": with(mult, tc.body), "chunks": chunkedForm(r, 50, tc.body)} {
@@ -186,9 +194,10 @@ func pieces(b string) (out []string) {
 // FuzzParts compares a body that is followed with the same body held: the same
 // parts are shown, the same whole, and every byte arrives.
 func FuzzParts(f *testing.F) {
-	f.Add(disposition("a")+"x\r\n"+disposition("b")+"y\r\n--B--\r\n", uint64(1))
+	f.Add(namedPart("a")+"x\r\n"+namedPart("b")+"y\r\n--B--\r\n", uint64(1))
 	f.Add("pre\r\n--B \r\n\r\n--B\r\n\r\n--B-\r\n--B--", uint64(2))
 	f.Add("--B\n\nx\n--B\nA: b", uint64(3))
+	f.Add("--B\r\nContent-Disposition: form-data; name*=utf-8''a%20b; filename=\"=?utf-8?B?w7Y=?=\"; filename*=utf-8''%C3%B6\r\n\r\nx\r\n--B--\r\n", uint64(4))
 	f.Fuzz(func(t *testing.T, body string, seed uint64) {
 		if len(body) < 20 {
 			return
@@ -206,7 +215,7 @@ func FuzzParts(f *testing.F) {
 					case "request.multipart":
 						whole += fmt.Sprintln(e.Fields[0].Value, e.Fields[1].Value, e.Fields[2].Value)
 					case "request.part":
-						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[3].Value, e.Fields[6].Value))
+						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[1].Value, e.Fields[3].Value, e.Fields[6].Value, e.Fields[9].Value))
 					case "request.part.header":
 						keys = append(keys, fmt.Sprint(e.Fields[0].Value, e.Fields[2].Value))
 					}

@@ -85,7 +85,9 @@ func (p *plan) run(cs []protocol.Correction) {
 			p.over = true
 			return
 		default:
-			p.change(c, cs[i+1:])
+			if p.change(c, cs[i+1:]); p.over {
+				return
+			}
 		}
 	}
 }
@@ -165,6 +167,10 @@ func (p *plan) answersHEAD() bool {
 
 // change plans a correction within the message.
 func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
+	if p.m.Sent && p.place(c).kind&wantParts != 0 {
+		p.late(c)
+		return
+	}
 	edits, note := p.editsFor(c)
 	switch {
 	case note != "":
@@ -187,6 +193,16 @@ func (p *plan) change(c *protocol.Correction, later []protocol.Correction) {
 	if c.Action == protocol.Remove && p.answersExpect(c) {
 		p.o.interim = append(p.o.interim, continue100...)
 		p.o.said100 = true
+	}
+}
+
+// late tells of a change within a body that has begun to pass, and keeps what is left
+// from its receiver: else a body of the right length would get round the rule.
+func (p *plan) late(c *protocol.Correction) {
+	p.tell(c, nil, "refused: the body is too long to be held, and has begun to pass")
+	if !c.Shadow && p.d.o.Exceed == protocol.ExceedReset {
+		p.told[len(p.told)-1].void = false
+		p.over, p.o = true, outcome{kind: broken, fault: faultBodyLong}
 	}
 }
 

@@ -33,7 +33,7 @@ func randomFields(r *rand.Rand) string {
 // randomBody returns framing fields and the body.
 func randomBody(r *rand.Rand) (fields, body string) {
 	content := pick(r, "", "evil", "x", "\r\n\r\n", strings.Repeat("body ", 40), "evil\r\n0\r\n\r\n", "GET /bad HTTP/1.1\r\n\r\n",
-		`{"k":1, "j":[2,{"k":"evil"}]}`, `{"k":}`, "a=1&b=2&a=3", "<a k=\"1\">evil</a>", disposition("a")+"1\r\n"+disposition("b")+"2\r\n--B--")
+		`{"k":1, "j":[2,{"k":"evil"}]}`, `{"k":}`, "a=1&b=2&a=3", "<a k=\"1\">evil</a>", namedPart("a")+"1\r\n"+namedPart("b")+"2\r\n--B--")
 	kind := pick(r, "", "", "Content-Type: application/json\r\n", "Content-Type: application/x-www-form-urlencoded\r\n", "Content-Type: multipart/form-data; boundary=B\r\n")
 	if r.IntN(2) == 0 {
 		return kind + fmt.Sprintf("Content-Length: %d\r\n", len(content)), content

@@ -16,9 +16,6 @@ func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
 	if at.kind == wantHeader && p.framing(at) && !p.onlyTells(c, at) {
 		return nil, "refused: the field frames the message"
 	}
-	if p.m.Sent && at.kind&wantParts != 0 {
-		return nil, "refused: the body is too long to be held, and its length has been sent"
-	}
 	switch c.Action {
 	case protocol.Remove:
 		return p.remove(at, e)
@@ -30,6 +27,9 @@ func (p *plan) editsFor(c *protocol.Correction) (edits []edit, note string) {
 	f := e.Field(c.Field)
 	if f == nil {
 		return nil, "refused: the element has no such field"
+	}
+	if at.kind == wantPart && (f.Name == "key" || f.Name == "filename") {
+		return p.rename(e, f.Name, c.Value)
 	}
 	text, span, note := p.encode(at, e, f, c.Value)
 	if note != "" {
