@@ -25,6 +25,9 @@ const (
 // they are compiled.
 type Schema struct {
 	Protocol string
+	// Numbered says that replies are a number and a text (Reply.Status), which can
+	// be given as octets, too; else these are the only form.
+	Numbered bool
 	Elements map[string]ElementType // by kind, for instance "request.header"
 	Vars     map[string]Var         // by dotted name, for instance "request.method"
 }
@@ -34,6 +37,8 @@ type ElementType struct {
 	Doc    string
 	Dir    session.Direction
 	Fields map[string]FieldType
+	// Holds says that a rule on it may have more of its message held (Holder).
+	Holds bool
 	// Within is the message variable that is known wherever there is such an
 	// element, since it is made from it: a rule on it that reads the variable asks
 	// for nothing more. "": none.

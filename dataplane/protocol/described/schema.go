@@ -13,7 +13,7 @@ func (d *Description) lineSchema() protocol.Schema {
 		return protocol.FieldType{Type: protocol.String, Settable: true, Doc: doc}
 	}
 	whole := func(doc string) protocol.FieldType { return protocol.FieldType{Type: protocol.Int, Doc: doc} }
-	s := protocol.Schema{Protocol: d.Name, Elements: map[string]protocol.ElementType{}}
+	s := protocol.Schema{Protocol: d.Name, Numbered: true, Elements: map[string]protocol.ElementType{}}
 	for dir, k := range kinds {
 		dir := session.Direction(dir)
 		s.Elements[k.message] = protocol.ElementType{Doc: "a line and what belongs to it", Dir: dir, Fields: fieldTypes{

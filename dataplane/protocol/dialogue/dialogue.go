@@ -60,13 +60,6 @@ type Codec interface {
 	Reply(r *protocol.Reply) (reply []byte, note string)
 }
 
-// Spoiler is what a Codec may be, too.
-type Spoiler interface {
-	// Spoil returns bytes that make what is left of the message under way invalid
-	// for its receiver; nil when there are none.
-	Spoil(dir session.Direction) []byte
-}
-
 // MaxKept bounds a text that a Tag keeps for rules on the reply, in octets: an
 // attacker chooses how many messages wait for one.
 const MaxKept = 512

@@ -114,10 +114,8 @@ func (p *plan) terminal(c *protocol.Correction) {
 		reply, note = p.d.codec.Reply(c.Reply)
 		o.kind, o.reply, o.close = rejected, reply, c.Reply.Close
 	case protocol.Spoil:
-		o = p.spoil()
-		if note = ""; o.kind == forwarded && o.edits == nil {
-			note = "not done: this protocol has no such message"
-		}
+		p.tell(c, nil, "not done: this protocol has no such message")
+		return
 	}
 	if p.m.Sent && (c.Action == protocol.Reject || c.Action == protocol.Drop) {
 		o, note = p.late(c.Late, o)
@@ -135,25 +133,8 @@ func (p *plan) late(l protocol.Late, o outcome) (outcome, string) {
 		return outcome{}, "not done: part of the message had gone"
 	case protocol.LateReset:
 		return outcome{kind: wasReset}, "part of the message had gone: reset"
-	case protocol.LateSpoil:
-		if s := p.spoil(); s.edits != nil {
-			return s, "part of the message had gone: the rest was made invalid"
-		}
 	}
 	return outcome{kind: rejected, reply: o.reply, close: true}, "part of the message had gone: closed"
-}
-
-// spoil makes what is left of the message invalid.
-func (p *plan) spoil() outcome {
-	s, ok := p.d.codec.(Spoiler)
-	if !ok {
-		return outcome{}
-	}
-	b := s.Spoil(p.m.Dir)
-	if b == nil {
-		return outcome{}
-	}
-	return outcome{edits: []session.Edit{{Start: 0, End: len(p.m.Data), With: b}}}
 }
 
 // interim has a reply sent while the message goes on.

@@ -14,6 +14,7 @@ func Schema() protocol.Schema {
 	text := protocol.FieldType{Type: protocol.String, Settable: true, Doc: "text of the reply, lines joined by a line feed; can be set in a reply of one line"}
 	return protocol.Schema{
 		Protocol: "ftp",
+		Numbered: true,
 		Elements: map[string]protocol.ElementType{
 			"command": {Doc: "one command", Dir: session.ToServer, Fields: fields{
 				"name":     {Type: protocol.String, Settable: true, Doc: "the verb, in lower case"},

@@ -17,7 +17,7 @@ func Schema() protocol.Schema {
 	for _, dir := range []session.Direction{session.ToServer, session.ToClient} {
 		maps.Copy(elements, commonTypes(dir))
 	}
-	return protocol.Schema{Protocol: "http", Elements: elements, Vars: variableTypes()}
+	return protocol.Schema{Protocol: "http", Numbered: true, Elements: elements, Vars: variableTypes()}
 }
 
 func text(doc string) protocol.FieldType {
@@ -77,13 +77,13 @@ func requestTypes() map[string]protocol.ElementType {
 			"preamble": text("what is before the first delimiter"), "epilogue": text("what is behind the last"),
 		}},
 		"request.part": {Doc: "one part of a multipart body", Fields: fields{
-			"key":      settable("name in Content-Disposition, case as it came"),
-			"filename": settable("file name in Content-Disposition, in its extended form when that is there"),
+			"key":      settable("name in Content-Disposition, case as it came; of name* where that is all there is"),
+			"filename": settable("file name in Content-Disposition, of filename* when that is there"),
 			"type":     settable("Content-Type of the part"),
 			"headers":  settable("all fields of the part as they came"),
 			"value":    settable("content of the part"),
 			"size":     number("octets of the content; -1 in a body that is too long to be held"), "index": number("its place, from 0"), "count": number("its fields"),
-			"complete": truth("a delimiter ends it"),
+			"complete": truth("a delimiter ends it"), "malformed": truth("its Content-Disposition is out of form: servers may read other names"),
 		}},
 		"request.part.header": {Doc: "one field of a part", Fields: fields{
 			"name": settable(lowerName), "value": settable("value without the blanks around it, unfolded"),
@@ -141,13 +141,13 @@ func commonTypes(dir session.Direction) map[string]protocol.ElementType {
 			"path": text("names of the elements around it and its own"), "depth": number("elements around it"),
 			"index": number("its place among the parts, from 0"),
 		}},
-		k.chunk: {Doc: "one chunk's first line", Fields: fields{
+		k.chunk: {Doc: "one chunk's first line", Holds: true, Fields: fields{
 			"line": settable("size and extensions as they came"), "extension": settable("extensions with their semicolon"),
 			"extension_size": number("octets of the extensions"), "extension_total": number("the same, of all chunks so far"),
 			"size": number("octets of the chunk's data"), "index": number("its place, from 0"),
 			"lf": truth("the line ends in LF alone"), "fault": text("code of what is wrong with the line; empty"),
 		}},
-		k.trailer: {Doc: "one field behind a chunked body", Fields: fields{
+		k.trailer: {Doc: "one field behind a chunked body", Holds: true, Fields: fields{
 			"name": settable(lowerName), "value": settable("field value without the blanks around it; a folded one has a blank for each fold"),
 			"size": number("octets of the field with its line ends"), "folded": truth("it goes over several lines"),
 		}},

@@ -22,7 +22,7 @@ func WebSocketSchema() protocol.Schema {
 			vars[name] = v
 		}
 	}
-	return protocol.Schema{Protocol: "websocket", Elements: websocket.Elements(), Vars: vars}
+	return protocol.Schema{Protocol: "websocket", Numbered: true, Elements: websocket.Elements(), Vars: vars}
 }
 
 // asksForUpgrade says whether what follows a request may be something else than

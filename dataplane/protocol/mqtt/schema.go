@@ -23,8 +23,8 @@ func Schema() protocol.Schema {
 		Elements: map[string]protocol.ElementType{
 			"client.packet":   {Doc: "any packet of the client", Dir: session.ToServer, Fields: packetFields()},
 			"server.packet":   {Doc: "any packet of the server", Dir: session.ToClient, Fields: packetFields()},
-			"client.publish":  {Doc: "PUBLISH of the client", Dir: session.ToServer, Fields: publishFields()},
-			"server.publish":  {Doc: "PUBLISH of the server", Dir: session.ToClient, Fields: publishFields()},
+			"client.publish":  {Doc: "PUBLISH of the client", Dir: session.ToServer, Holds: true, Fields: publishFields()},
+			"server.publish":  {Doc: "PUBLISH of the server", Dir: session.ToClient, Holds: true, Fields: publishFields()},
 			"client.property": {Doc: "property of a packet of the client, version 5", Dir: session.ToServer, Fields: propertyFields()},
 			"server.property": {Doc: "property of a packet of the server, version 5", Dir: session.ToClient, Fields: propertyFields()},
 			"client.connect": {Doc: "CONNECT", Dir: session.ToServer, Fields: fields{

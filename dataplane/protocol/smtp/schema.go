@@ -12,6 +12,7 @@ type fields = map[string]protocol.FieldType
 func Schema() protocol.Schema {
 	return protocol.Schema{
 		Protocol: "smtp",
+		Numbered: true,
 		Elements: map[string]protocol.ElementType{
 			"command": {Doc: "one command", Dir: session.ToServer, Fields: fields{
 				"name":     {Type: protocol.String, Settable: true, Doc: "the verb, in lower case"},
