@@ -28,6 +28,9 @@ type compiler struct {
 	held    map[string]bool // message variables of the protocol that are elements, too
 	aware   bool            // the rule reads what content coding was undone
 	back    bool            // the rule is about a response and reads what the request was
+	// Of named expressions, by their place: those that rules use, and those with faults
+	// that have been told.
+	letUsed, letFaulty map[int]bool
 }
 
 func (c *compiler) fail(p Pos, format string, args ...any) {
@@ -111,6 +114,17 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 			out.guards = out.need.guards()
 		}
 	}
+	if r.Hold > 0 && !elem.Holds {
+		kinds := slices.DeleteFunc(slices.Sorted(maps.Keys(c.schema.Elements)), func(k string) bool { return !c.schema.Elements[k].Holds })
+		want := "it left out, for this protocol has none"
+		if len(kinds) > 0 {
+			want = "it at one of " + strings.Join(kinds, ", ")
+		}
+		c.fail(r.Pos, "hold: nothing more is held for a rule at %s; want %s", c.at, want)
+	}
+	if r.Else.Value == "spoil" {
+		c.spoils("else: spoil", r.Else.Pos)
+	}
 	c.compileDo(&r.Do, elem, out)
 	out.reads, out.places, out.looksBack, out.same, out.aware, out.finds = c.reads, c.places, c.back, c.same, c.aware, c.finding
 	if len(c.errs) > before {
@@ -135,6 +149,12 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 		}
 		out.match, out.value = re, c.template(d.With)
 	case "reject", "reply":
+		if d.Reply.Status != 0 && !c.schema.Numbered {
+			c.fail(d.Pos, "%s: replies of %s are no number and text; want {raw: TEXT}", d.Kind, c.schema.Protocol)
+		}
+		if (d.Reply.Headers != nil || d.Reply.Body.Line != 0) && c.schema.Protocol != "http" {
+			c.fail(d.Pos, "%s: replies of %s have no headers and no body; want reason", d.Kind, c.schema.Protocol)
+		}
 		if d.Reply.Status > 599 && c.schema.Protocol != "websocket" {
 			c.fail(d.Pos, "status: %d is no status of %s; want at most 599", d.Reply.Status, c.schema.Protocol)
 		}
@@ -144,6 +164,12 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 			}
 		}
 		out.reply = c.reply(&d.Reply)
+	case "spoil":
+		c.spoils("spoil", d.Pos)
+	case "drop":
+		if c.schema.Protocol == "http" {
+			c.fail(d.Pos, "drop: the client would take the next answer for this one; want reject, of which {raw: \"\", close: true} says nothing and ends the session")
+		}
 	case "insert":
 		c.insert(d, elem, out)
 	case "move":
@@ -153,6 +179,13 @@ func (c *compiler) compileDo(d *Do, elem protocol.ElementType, out *rule) {
 	case "find":
 		out.slot = protocol.Name{Definition: c.def.ID, Variable: d.Name.Value}
 		out.calc, _ = c.program(d.Value, d.Value.Value, c.at, cel.StringType)
+	}
+}
+
+// spoils refuses what makes a message invalid where no decoder can.
+func (c *compiler) spoils(what string, at Pos) {
+	if c.schema.Protocol != "http" && c.schema.Protocol != "websocket" {
+		c.fail(at, "%s: nothing of %s can be made invalid; it is for protocols http and websocket", what, c.schema.Protocol)
 	}
 }
 
@@ -193,6 +226,10 @@ func (c *compiler) field(d *Do, elem protocol.ElementType, out *rule) {
 	}
 	slices.Sort(settable)
 	out.field = d.Field.Value
+	if len(settable) == 0 {
+		c.fail(d.Field.Pos, "field: nothing of %s can be changed; want another correction, or another element", c.at)
+		return
+	}
 	if !slices.Contains(settable, out.field) {
 		c.fail(d.Field.Pos, "field: %q of %s cannot be changed; want one of %s", clip(out.field), c.at, strings.Join(settable, ", "))
 	}

@@ -38,7 +38,7 @@ const (
 // of its length.
 func callCost(overload string) interpreter.FunctionTracker {
 	unit := uint64(bytesPerUnit)
-	if strings.HasPrefix(overload, "matches") || strings.HasPrefix(overload, "regex_") || overload == "wp_json_text" {
+	if strings.HasPrefix(overload, "matches") || strings.HasPrefix(overload, "regex_") || strings.HasPrefix(overload, "wp_json_t") {
 		unit = regexPerUnit
 	}
 	return func(args []ref.Val, result ref.Val) *uint64 {

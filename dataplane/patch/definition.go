@@ -90,6 +90,7 @@ type Definition struct {
 	Scope           string // ScopeProduct, or empty: every server that speaks the protocol
 	Session         []Variable
 	Parameters      []Parameter
+	Let             []Named
 	Rules           []Rule
 	Tests           []Vector
 	protocolPos     Pos

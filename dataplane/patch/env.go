@@ -2,6 +2,8 @@ package patch
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -151,10 +153,15 @@ func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Pro
 		c.fail(t.Pos, "%v", err)
 		return nil, nil
 	}
+	lets := c.letsOf(env, src, c.lets())
+	if !c.letsHold(env, kind, lets) {
+		return nil, nil
+	}
+	src, lines := c.bound(src, lets)
 	ast, issues := env.Compile(src)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
-			c.fail(t.inside(e.Location.Line(), e.Location.Column()+1), "%s", c.explain(e.Message))
+			c.fail(t.inside(e.Location.Line()-lines, e.Location.Column()+1), "%s", c.explain(e.Message))
 		}
 		return nil, nil
 	}
@@ -165,6 +172,7 @@ func (c *compiler) program(t Text, src, kind string, want ...*cel.Type) (cel.Pro
 	native := ast.NativeRep()
 	c.variables(t, native, kind)
 	c.lowerCaseNames(t, native)
+	c.constants(t, native)
 	p, err := env.Program(ast, append(costOptions(native), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		c.fail(t.Pos, "%v; want an expression that can be evaluated", err)
@@ -240,6 +248,28 @@ func (c *compiler) lowerCaseNames(t Text, a *celast.AST) {
 	}))
 }
 
+// constants refuses constant arguments with which a function fails, or never holds,
+// whatever comes.
+func (c *compiler) constants(t Text, a *celast.AST) {
+	celast.PreOrderVisit(a.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.CallKind || len(e.AsCall().Args()) < 2 || e.AsCall().Args()[1].Kind() != celast.LiteralKind {
+			return
+		}
+		text, ok := e.AsCall().Args()[1].AsLiteral().(types.String)
+		switch name := e.AsCall().FunctionName(); {
+		case !ok:
+		case name == "addressIn":
+			if types.IsError(addressIn(types.String("0.0.0.0"), text)) {
+				c.fail(t.Pos, "addressIn: found %q; want an address or a prefix, as 192.0.2.0/24", clip(string(text)))
+			}
+		case strings.HasPrefix(name, "regex."):
+			if _, err := regexp.Compile(string(text)); err != nil {
+				c.fail(t.Pos, "%s: %v; want a regular expression as RE2 has them", name, err)
+			}
+		}
+	}))
+}
+
 // explain adds to CEL's message what the author can use instead.
 func (c *compiler) explain(msg string) string {
 	if !strings.HasPrefix(msg, "undeclared reference") || c.schema == nil {
@@ -267,9 +297,13 @@ func (c *compiler) explain(msg string) string {
 			names = append(names, foundPrefix+name)
 		}
 	}
+	for i := range c.lets() {
+		names = append(names, c.def.Let[i].Name.Value)
+	}
 	slices.Sort(names)
 	msg = strings.TrimSuffix(msg, " (in container '')")
-	return fmt.Sprintf("%s; want one of %s, %s or a CEL function", msg, strings.Join(names, ", "), DateVar)
+	places := slices.Sorted(maps.Keys(placeVars))
+	return fmt.Sprintf("%s; want one of %s, %s, %s or a function of docs/definitions.md, Conditions", msg, strings.Join(names, ", "), strings.Join(places, ", "), DateVar)
 }
 
 func typeNames(ts []*cel.Type) string {

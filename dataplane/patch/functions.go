@@ -55,10 +55,9 @@ var functions = []function{
 			cel.FunctionBinding(rateOf(0))))},
 	{"jsonDepth", text1("jsonDepth", cel.IntType, func(s string) ref.Val { return types.Int(jsonDepth(s)) })},
 	{"jsonText", cel.Function("jsonText",
-		cel.Overload("wp_json_text", []*cel.Type{cel.StringType, cel.StringType}, cel.StringType,
-			cel.BinaryBinding(func(s, path ref.Val) ref.Val {
-				return types.String(jsonText(string(s.(types.String)), string(path.(types.String))))
-			})))},
+		cel.Overload("wp_json_text", []*cel.Type{cel.StringType, cel.StringType}, cel.StringType, cel.BinaryBinding(textOfTwo(jsonText))))},
+	{"jsonType", cel.Function("jsonType",
+		cel.Overload("wp_json_type", []*cel.Type{cel.StringType, cel.StringType}, cel.StringType, cel.BinaryBinding(textOfTwo(jsonType))))},
 	{"jsonQuote", text1("jsonQuote", cel.StringType, jsonQuote)},
 	{"htmlEscape", text1("htmlEscape", cel.StringType, func(s string) ref.Val { return types.String(html.EscapeString(s)) })},
 	{"urlDecode", text1("urlDecode", cel.StringType, func(s string) ref.Val { return types.String(urlDecode(s)) })},
@@ -96,6 +95,10 @@ var functions = []function{
 	{"queryValues", cel.Function("queryValues",
 		cel.Overload("wp_query_values", []*cel.Type{cel.StringType}, cel.ListType(cel.StringType),
 			cel.UnaryBinding(queryValues)))},
+}
+
+func textOfTwo(f func(a, b string) string) func(a, b ref.Val) ref.Val {
+	return func(a, b ref.Val) ref.Val { return types.String(f(string(a.(types.String)), string(b.(types.String)))) }
 }
 
 var stringMap = cel.MapType(cel.StringType, cel.ListType(cel.StringType))

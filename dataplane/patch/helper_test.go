@@ -11,17 +11,18 @@ import (
 
 // testSchema is a small protocol of this package's tests.
 var testSchema = protocol.Schema{
-	Protocol: "http",
+	Protocol: "http", Numbered: true,
 	Elements: map[string]protocol.ElementType{
 		"request.line": {Doc: "line", Fields: map[string]protocol.FieldType{
 			"method": {Type: protocol.String, Settable: true},
 			"path":   {Type: protocol.String, Settable: true},
 		}},
-		"request.header": {Doc: "header", Fields: map[string]protocol.FieldType{
+		"request.header": {Doc: "header", Holds: true, Fields: map[string]protocol.FieldType{
 			"name":  {Type: protocol.String},
 			"value": {Type: protocol.String, Settable: true},
 			"index": {Type: protocol.Int},
 		}},
+		"request.end": {Doc: "end", Fields: map[string]protocol.FieldType{"size": {Type: protocol.Int}}},
 		"response.header": {Doc: "header", Dir: session.ToClient, Fields: map[string]protocol.FieldType{
 			"name":  {Type: protocol.String},
 			"value": {Type: protocol.String, Settable: true},

@@ -75,6 +75,10 @@ func definitionProperties() map[string]any {
 			"type": "object", "minProperties": 1, "maxProperties": MaxVariables, "propertyNames": map[string]any{"pattern": reVariable.String()},
 			"additionalProperties": object(map[string]any{"default": parameterSchema, "about": text}, "default", "about"),
 		},
+		"let": map[string]any{
+			"type": "object", "minProperties": 1, "maxProperties": MaxLet, "propertyNames": map[string]any{"pattern": reVariable.String()},
+			"additionalProperties": text,
+		},
 		"rules": map[string]any{"type": "array", "minItems": 1, "maxItems": MaxRules, "items": map[string]any{"$ref": "#/$defs/rule"}},
 		"tests": map[string]any{"type": "array", "minItems": 2, "maxItems": MaxTests, "items": map[string]any{"$ref": "#/$defs/test"}},
 	}

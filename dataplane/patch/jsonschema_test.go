@@ -157,11 +157,12 @@ func TestJSONSchema(t *testing.T) {
 		}
 	}
 	for _, rules := range []string{
-		"  - {at: a, do: drop}", "  - {at: a, when: b, hold: 5, else: spoil, do: {reject: {status: 403, headers: [A: b], close: true}}}",
+		"  - {at: a, do: reset}", "  - {at: a, when: b, hold: 5, else: spoil, do: {reject: {status: 403, headers: [A: b], close: true}}}",
+		"  - {at: a, do: reset}\nlet: {b: c}", "  - {at: a, do: reset}\nlet: {}", "  - {at: a, do: reset}\nlet: {B: c}", "  - {at: a, do: reset}\nlet: [b]", "  - {at: a, do: reset}\nlet: {b: [c]}",
 		"  - {at: a, do: {reply: {raw: x}}}", "  - {at: a, do: {insert: {before: element, fields: {a: b}}}}", "  - {at: a, do: {move: last}}",
-		"  - {at: a, do: {move: middle}}", "  - {at: a, do: {reply: {raw: x, close: true}}}", "  - {at: a, do: {insert: {fields: {a: b}}}}", "  - {do: drop}",
-		"  - {at: a, do: explode}", "  - {at: a, else: b, do: drop}", "  - {at: a, do: {set: {field: b}}}", "  - {at: a, do: {remove: element, move: first}}",
-		"  - {at: a, do: {reject: {status: 403, raw: x}}}", "  - {at: a, do: {reject: {reason: x}}}", "  []", "  - {at: a, hold: 0, do: drop}",
+		"  - {at: a, do: {move: middle}}", "  - {at: a, do: {reply: {raw: x, close: true}}}", "  - {at: a, do: {insert: {fields: {a: b}}}}", "  - {do: reset}",
+		"  - {at: a, do: explode}", "  - {at: a, else: b, do: reset}", "  - {at: a, do: {set: {field: b}}}", "  - {at: a, do: {remove: element, move: first}}",
+		"  - {at: a, do: {reject: {status: 403, raw: x}}}", "  - {at: a, do: {reject: {reason: x}}}", "  []", "  - {at: a, hold: 0, do: reset}",
 	} {
 		_, err := Parse("t.yaml", []byte(head+rules))
 		if why := verdict([]byte(head + rules)); (why == "") != (err == nil) {

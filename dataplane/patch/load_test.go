@@ -47,12 +47,15 @@ func TestTestFinds(t *testing.T) {
 		{"sound", "", "", ""},
 		{"other bytes", `server: "GET / HTTP/1.1\r\nHost: a`, `server: "GET / HTTP/1.1\r\nHost: b`, `test "trigger", whole: the server got other bytes from offset 22`},
 		{"nothing corrected", `x-bad`, `x-worse`, `the server got other bytes`},
-		{"a rule that no test needs", "tests:\n", "  - {at: request.header, when: name == \"x\", do: drop}\ntests:\n", `t.yaml:14:5: rule 1 corrects nothing in any test`},
+		{"a rule that no test needs", "tests:\n", "  - {at: request.header, when: name == \"x\", do: reset}\ntests:\n", `t.yaml:14:5: rule 1 corrects nothing in any test`},
 		{"no neighbour", "  - name: harmless\n    client: \"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\"", "  - name: again\n" + line + `    server: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"`, `2 tests trigger and 0 are harmless`},
 		{"the neighbour is hurt", `name == "x-bad"`, `name in ["x-bad", "host"]`, `test "trigger"`},
 		{"wrong end", "  - name: harmless", "    ends: reset\n  - name: harmless", `the session ended "open"; want "reset"`},
 		{"wrong count", "  - name: harmless", "    corrections: 2\n  - name: harmless", `1 corrections were reported; want 2`},
 		{"unknown in a test", `Host: a\r\nX-Bad`, `Host: ${host}\r\nX-Bad`, `undeclared reference to 'host'`},
+		{"a condition that fails", `name == "x-bad"`, `name == "x-bad" && request.headers["none"][0] == "1"`, `(told: rule 0 at request.header: no such key: none)`},
+		{"all that differs", "  - name: harmless\n", "    ends: close\n    client_gets: a\n  - name: harmless\n", `the client got other bytes from offset 0 on: …""; want …"a"; the session ended "open"; want "close"`},
+		{"half a body", "  - name: harmless\n    client: \"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\"", "  - name: harmless\n    client: \"POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 9\\r\\n\\r\\nabc\"", `test "harmless": the body of a request is 6 octets shorter`},
 		{"message that does not end", `client: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"`, `client: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"`, `(told: cannot be inspected: Content-Length is not a number; the session was reset)`},
 	}
 	for _, tt := range tests {

@@ -163,6 +163,7 @@ func (s *Set) ask(r *rule, service string, sc *scratch, i int) (c protocol.Corre
 		s.onAside(r.def.ID, b.why())
 	}
 	if !ok && sc.took > s.limits.message && r.refuses(sc.act.m) {
+		r.def.unjudged.add(r, errMessageTooDear)
 		c, ok = r.refusal(i, mode == Shadow), true
 	}
 	return c, ok
@@ -206,7 +207,7 @@ func (r *rule) holds(act *activation) (bool, error) {
 	}
 	v, _, err := r.cond.Eval(act)
 	if err != nil {
-		r.def.errors.Add(1)
+		r.failed(err)
 		return false, err
 	}
 	return v == types.True, nil
@@ -246,7 +247,7 @@ func (r *rule) correction(act *activation, element int, shadow bool) (protocol.C
 		if err = do(act); err == nil {
 			return c, false
 		}
-		r.def.errors.Add(1)
+		r.failed(err)
 		if r.tooDear(err, act) || r.refuses(act.m) && errors.Is(err, errFoundTooMuch) {
 			return r.refusal(element, shadow), true
 		}
@@ -275,7 +276,7 @@ func (r *rule) correction(act *activation, element int, shadow bool) (protocol.C
 		}
 	}
 	if err != nil {
-		r.def.errors.Add(1)
+		r.failed(err)
 		if r.tooDear(err, act) {
 			return r.refusal(element, shadow), true
 		}

@@ -33,8 +33,8 @@ func TestMatch(t *testing.T) {
 				Status: 403, Reason: "No", Headers: [][2]string{{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}, {"A", "b"}}, Body: "xGET", Close: true}}}},
 		{"report on a variable", `{at: request.line, when: 'request.path == "/a"', do: report}`,
 			[]protocol.Correction{{Action: protocol.Report, Name: "report"}}},
-		{"either", `{at: request.header, when: 'name == "q" || value.contains("CDE") || value.lowerAscii().contains("cde")', do: drop}`,
-			[]protocol.Correction{{Action: protocol.Drop, Element: 2, Name: "drop"}}},
+		{"either", `{at: request.header, when: 'name == "q" || value.contains("CDE") || value.lowerAscii().contains("cde")', do: reset}`,
+			[]protocol.Correction{{Action: protocol.Reset, Element: 2, Name: "reset"}}},
 		{"absent is empty", `{at: request.line, when: 'request.headers.first("origin") == "" && request.headers.values("x-long").size() == 2', do: reset}`,
 			[]protocol.Correction{{Action: protocol.Reset, Name: "reset"}}},
 		{"count, pathClean", `{at: request.line, when: '"a-b-c".count("-") == 2 && pathClean("/a/../b//c") == "/b/c"', do: report}`,
@@ -105,7 +105,7 @@ func TestDefaultMode(t *testing.T) {
 		{"default: off\n", map[string]string{"WP-2099-1": Correct}, Correct},
 		{"", map[string]string{"WP-2099-1": Off}, Off},
 	} {
-		d := mustParse(t, "WP-2099-1", "  - {at: request.header, do: drop}\n"+tt.own)
+		d := mustParse(t, "WP-2099-1", "  - {at: request.header, do: reset}\n"+tt.own)
 		s := mustCompile(t, tt.modes, d)
 		if got := s.Definitions()[0].Mode; got != tt.want {
 			t.Errorf("mode with %q and settings %v = %q; want %q", tt.own, tt.modes, got, tt.want)
@@ -163,7 +163,7 @@ func manyDefinitions(t testing.TB, n int) []*Definition {
 			`{at: request.header, when: 'name == "x-%d" && value.size() > 100', do: {remove: element}}`,
 			`{at: request.header, when: 'name == "cookie" && value.contains("bad%d=")', do: {remove: element}}`,
 			`{at: request.header, when: 'value.startsWith("evil/%d.")', do: {remove: element}}`,
-			`{at: request.line, when: 'request.path.endsWith("/cgi-%d") && method == "POST"', do: drop}`,
+			`{at: request.line, when: 'request.path.endsWith("/cgi-%d") && method == "POST"', do: reset}`,
 		}[i%4]
 		defs = append(defs, mustParse(t, fmt.Sprintf("WP-2099-%d", i), "  - "+fmt.Sprintf(rule, i)))
 	}
@@ -187,7 +187,7 @@ func TestNoAllocationWhenNothingMatches(t *testing.T) {
 		ids = append(ids, c.Definition)
 	}
 	if got := strings.Join(ids, " "); got != "WP-2099-199" {
-		t.Errorf("Match = %s; want the drop alone", got)
+		t.Errorf("Match = %s; want the reset alone", got)
 	}
 	hit.Elements = hit.Elements[1:]
 	ids = nil

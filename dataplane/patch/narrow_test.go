@@ -27,18 +27,21 @@ func TestWantsOf(t *testing.T) {
 		kind string
 		want map[string]bool // by path
 	}{
-		{`{at: request.body, when: 'value.contains("evil")', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": true}},
-		{`{at: request.body, do: drop}`, "request.body", map[string]bool{"/a": true}},
-		{`{at: request.body, when: 'request.path == "/a" && value.contains("evil")', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": false}},
-		{`{at: request.body, when: 'value.contains("evil") && request.path.startsWith("/a")', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": false}},
-		{`{at: request.body, when: 'size > 3 || request.path == "/a"', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": true}},
-		{`{at: request.body, when: 'request.headers.first("x") == "1" && size > 3', do: drop}`, "request.body", map[string]bool{"/a": false, "/x": true}},
-		{`{at: request.body, when: 'request.headers["y"][0] == "1" && size > 3', do: drop}`, "request.body", map[string]bool{"/a": true}},
-		{`{at: request.body, when: 'request.path == "/b" && rate("n", "k", 10) > 3', do: drop}`, "request.body", map[string]bool{"/a": false, "/b": true}},
-		{`{at: request.line, when: 'request.path == "/a" && request.body == "x"', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": false}},
-		{`{at: request.body, when: 'request.path == "/a" && request.body.contains("xyz")', do: drop}`, "request.body", map[string]bool{"/a": true, "/b": false}},
-		{`{at: response.body, when: 'response.status == 301 && value != ""', do: drop}`, "response.body", map[string]bool{"/a": true, "/302": false}},
-		{`{at: response.header, when: 'response.status == 200 && request.body == ""', do: drop}`, "request.body", map[string]bool{"/a": true}},
+		{`{at: request.body, when: 'value.contains("evil")', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": true}},
+		{`{at: request.body, do: reset}`, "request.body", map[string]bool{"/a": true}},
+		{`{at: request.body, when: 'request.path == "/a" && value.contains("evil")', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'cel.bind(here, request.path == "/a", here && value.contains("evil"))', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'cel.bind(evil, value.contains("evil"), evil && request.path == "/a")', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'cel.bind(evil, value.contains("evil") && request.path == "/a", evil)', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'value.contains("evil") && request.path.startsWith("/a")', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'size > 3 || request.path == "/a"', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": true}},
+		{`{at: request.body, when: 'request.headers.first("x") == "1" && size > 3', do: reset}`, "request.body", map[string]bool{"/a": false, "/x": true}},
+		{`{at: request.body, when: 'request.headers["y"][0] == "1" && size > 3', do: reset}`, "request.body", map[string]bool{"/a": true}},
+		{`{at: request.body, when: 'request.path == "/b" && rate("n", "k", 10) > 3', do: reset}`, "request.body", map[string]bool{"/a": false, "/b": true}},
+		{`{at: request.line, when: 'request.path == "/a" && request.body == "x"', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: request.body, when: 'request.path == "/a" && request.body.contains("xyz")', do: reset}`, "request.body", map[string]bool{"/a": true, "/b": false}},
+		{`{at: response.body, when: 'response.status == 301 && value != ""', do: reset}`, "response.body", map[string]bool{"/a": true, "/302": false}},
+		{`{at: response.header, when: 'response.status == 200 && request.body == ""', do: reset}`, "request.body", map[string]bool{"/a": true}},
 	} {
 		d := mustParse(t, "WP-2099-1", "  - "+tc.rule+"\n")
 		s, errs := compileAt([]*Definition{d}, map[string]protocol.Schema{"http": bodySchema()}, nil, func() time.Time { return TestTime })

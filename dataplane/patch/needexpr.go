@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,6 +23,37 @@ func needOf(a *celast.AST, elem protocol.ElementType, s *protocol.Schema) *need 
 type needer struct {
 	elem   protocol.ElementType
 	schema *protocol.Schema
+	bound  map[string]meaning // by name: what cel.bind gives one
+}
+
+// meaning is what a bound name shows, and what it needs to be true, and false.
+type meaning struct {
+	subject subject
+	yes, no *need
+	counts  bool        // working it out does
+	stands  celast.Expr // what stands for it anywhere: a constant, or a list; nil: nothing
+}
+
+// bind is n within a cel.bind.
+func (n *needer) bind(c celast.ComprehensionExpr) *needer {
+	init := c.AccuInit()
+	in := &needer{elem: n.elem, schema: n.schema, bound: maps.Clone(n.bound)}
+	if in.bound == nil {
+		in.bound = map[string]meaning{}
+	}
+	m := meaning{subject: n.subject(init), yes: n.of(init, true), no: n.of(init, false), counts: n.counts(init)}
+	if k := init.Kind(); k == celast.LiteralKind || k == celast.ListKind {
+		m.stands = init
+	}
+	in.bound[c.AccuVar()] = m
+	return in
+}
+
+// binds says whether a comprehension is what cel.bind is made into: nothing is gone
+// through.
+func binds(c celast.ComprehensionExpr) bool {
+	over := c.IterRange()
+	return over.Kind() == celast.ListKind && over.AsList().Size() == 0
 }
 
 // of is what an expression needs to be want. An error is neither.
@@ -31,7 +63,17 @@ func (n *needer) of(e celast.Expr, want bool) *need {
 		if b, ok := e.AsLiteral().(types.Bool); ok && bool(b) != want {
 			return never()
 		}
+	case celast.ComprehensionKind:
+		if c := e.AsComprehension(); binds(c) {
+			return n.bind(c).of(c.Result(), want)
+		}
 	case celast.IdentKind, celast.SelectKind:
+		if m, ok := n.bound[dotted(e)]; ok && !m.subject.ok {
+			if want {
+				return m.yes
+			}
+			return m.no
+		}
 		if s := n.subject(e); s.ok && !s.part && s.typ == protocol.Bool {
 			return s.claim(claimTest, func(v any) bool { b, ok := v.(bool); return !ok || b == want })
 		}
@@ -51,7 +93,7 @@ func (n *needer) call(c celast.CallExpr, want bool) *need {
 	case operators.LogicalNot:
 		return n.of(args[0], !want)
 	case operators.Conditional:
-		if counts(args[0]) {
+		if n.counts(args[0]) {
 			return nil
 		}
 		return anyOf(allOf(n.of(args[0], true), n.of(args[1], want)), allOf(n.of(args[0], false), n.of(args[2], want)))
@@ -77,7 +119,7 @@ func (n *needer) call(c celast.CallExpr, want bool) *need {
 // counts is left out: that it is reached is what is counted.
 func (n *needer) both(a, b celast.Expr, want, all bool) *need {
 	x, y := n.of(a, want), n.of(b, want)
-	if counts(a) {
+	if n.counts(a) {
 		y = nil
 	}
 	if all {
@@ -87,15 +129,24 @@ func (n *needer) both(a, b celast.Expr, want, all bool) *need {
 }
 
 // counts says whether evaluating e is itself remembered.
-func counts(e celast.Expr) bool {
+func (n *needer) counts(e celast.Expr) bool {
 	found := false
 	celast.PreOrderVisit(e, celast.NewExprVisitor(func(e celast.Expr) {
-		found = found || e.Kind() == celast.CallKind && e.AsCall().FunctionName() == "rate"
+		found = found || e.Kind() == celast.CallKind && e.AsCall().FunctionName() == "rate" || e.Kind() == celast.IdentKind && n.bound[e.AsIdent()].counts
 	}))
 	return found
 }
 
+// meant is a constant or a list for the name that stands for one.
+func (n *needer) meant(e celast.Expr) celast.Expr {
+	if e.Kind() == celast.IdentKind && n.bound[e.AsIdent()].stands != nil {
+		return n.bound[e.AsIdent()].stands
+	}
+	return e
+}
+
 func (n *needer) equal(a, b celast.Expr, want bool) *need {
+	a, b = n.meant(a), n.meant(b)
 	if a.Kind() == celast.LiteralKind {
 		a, b = b, a
 	}
@@ -115,6 +166,7 @@ func (n *needer) equal(a, b celast.Expr, want bool) *need {
 }
 
 func (n *needer) in(x, list celast.Expr, want bool) *need {
+	x, list = n.meant(x), n.meant(list)
 	if list.Kind() == celast.ListKind {
 		if s := n.subject(x); s.ok {
 			return n.oneOf(s, list.AsList().Elements(), want)
@@ -179,7 +231,7 @@ var searches = map[string]func(s, part string) bool{
 
 // search is what contains, startsWith, endsWith and matches need.
 func (n *needer) search(f string, in, of celast.Expr, want bool) *need {
-	text, ok := constant(of)
+	text, ok := constant(n.meant(of))
 	s := n.subject(in)
 	if !ok || !s.ok || s.typ != protocol.String {
 		return nil
@@ -210,7 +262,7 @@ func (n *needer) search(f string, in, of celast.Expr, want bool) *need {
 
 // large is what a number needs to be larger than a constant, or as large.
 func (n *needer) large(x, than celast.Expr, strictly, want bool) *need {
-	if !want || than.Kind() != celast.LiteralKind {
+	if than = n.meant(than); !want || than.Kind() != celast.LiteralKind {
 		return nil
 	}
 	limit, ok := than.AsLiteral().(types.Int)

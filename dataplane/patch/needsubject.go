@@ -2,6 +2,7 @@ package patch
 
 import (
 	"slices"
+	"strings"
 
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -57,6 +58,14 @@ func dotted(e celast.Expr) string {
 }
 
 func (n *needer) named(name string) subject {
+	if first, _, _ := strings.Cut(name, "."); n.bound != nil {
+		if m, ok := n.bound[first]; ok {
+			if first != name {
+				return subject{}
+			}
+			return m.subject
+		}
+	}
 	if f, ok := n.elem.Fields[name]; ok {
 		return subject{ok: true, name: name, typ: f.Type}
 	}

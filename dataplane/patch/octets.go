@@ -151,18 +151,50 @@ func jsonDepth(s string) int {
 	return deepest
 }
 
-// jsonText returns the member that a path of keys and indexes leads to, with dots
-// between them: text as it is, anything else as JSON; "" when there is none.
-func jsonText(s, path string) string {
-	if jsonDepth(s) > maxJSONDepth {
-		return ""
+// jsonAt returns the member that a path of keys and indexes leads to, with dots
+// between them, "" for the whole; nil when there is none.
+func jsonAt(s, path string) json.RawMessage {
+	if jsonDepth(s) > maxJSONDepth || !json.Valid([]byte(s)) {
+		return nil
 	}
-	raw := json.RawMessage(s)
+	raw := json.RawMessage(strings.TrimSpace(s))
+	if path == "" {
+		return raw
+	}
 	for key := range strings.SplitSeq(path, ".") {
 		if raw = jsonMember(raw, key); raw == nil {
-			return ""
+			return nil
 		}
 	}
+	return raw
+}
+
+// jsonType returns the type of a member: object, array, string, number, boolean or
+// null; "" when there is none.
+func jsonType(s, path string) string {
+	raw := jsonAt(s, path)
+	if len(raw) == 0 {
+		return ""
+	}
+	switch raw[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	return "number"
+}
+
+// jsonText returns a member: text as it is, anything else as JSON; "" when there is
+// none.
+func jsonText(s, path string) string {
+	raw := jsonAt(s, path)
 	var text string
 	if json.Unmarshal(raw, &text) == nil && len(raw) > 0 && raw[0] == '"' {
 		return text
@@ -170,7 +202,7 @@ func jsonText(s, path string) string {
 	return string(raw)
 }
 
-// maxJSONDepth bounds what jsonText goes into.
+// maxJSONDepth bounds what jsonAt goes into.
 const maxJSONDepth = 100
 
 func jsonMember(raw json.RawMessage, key string) json.RawMessage {

@@ -174,8 +174,10 @@ func (c *compiler) checkGiven() {
 		t := &c.def.Tests[i]
 		for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
 			at := slices.IndexFunc(c.def.Parameters, func(p Parameter) bool { return p.Name == name })
-			if at < 0 || fmt.Sprintf("%T", c.def.Parameters[at].Default) != fmt.Sprintf("%T", t.Parameters[name]) {
-				c.fail(t.Pos, "test: parameters: %s is no parameter of the definition, or of another type; want %s", clip(name), strings.Join(c.def.parameterNames(), ", "))
+			if at < 0 {
+				c.fail(t.Pos, "test: parameters: %s is no parameter of the definition; want %s", clip(name), strings.Join(c.def.parameterNames(), ", "))
+			} else if want, got := parameterType(c.def.Parameters[at].Default), parameterType(t.Parameters[name]); !want.IsExactType(got) {
+				c.fail(t.Pos, "test: parameters: %s has the type %s; want %s, as its default", clip(name), got, want)
 			}
 		}
 	}

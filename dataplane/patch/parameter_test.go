@@ -39,12 +39,32 @@ func parameterSet(t *testing.T, scope string, opts ...Option) (*Set, []error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := protocol.Schema{Protocol: "test", Elements: map[string]protocol.ElementType{"header": {Fields: map[string]protocol.FieldType{"name": {Type: protocol.String}}}}}
-	return Compile([]*Definition{d}, map[string]protocol.Schema{"test": schema}, nil, opts...)
+	return Compile([]*Definition{d}, map[string]protocol.Schema{"test": schemaWithHeader}, nil, opts...)
 }
+
+var schemaWithHeader = protocol.Schema{Protocol: "test", Elements: map[string]protocol.ElementType{"header": {Fields: map[string]protocol.FieldType{"name": {Type: protocol.String}}}}}
 
 func header(name string) *protocol.Message {
 	return &protocol.Message{Protocol: "test", Elements: []protocol.Element{{Kind: "header", Fields: []protocol.Field{{Name: "name", Value: name}}}}}
+}
+
+// A test gives parameters that the definition has, of their type.
+func TestParametersOfTests(t *testing.T) {
+	for given, want := range map[string]string{
+		"origins: [c]": "",
+		"origin: [c]":  "test: parameters: origin is no parameter of the definition; want origins, most, strict, word",
+		"origins: c":   "test: parameters: origins has the type string; want list(string), as its default",
+		"most: a":      "test: parameters: most has the type string; want int, as its default",
+	} {
+		d, err := Parse("patch.yaml", []byte(strings.NewReplacer("SCOPE\n", "", "{name: a, client: a}", "{name: a, client: a, parameters: {"+given+"}}").Replace(withParameters)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, errs := Compile([]*Definition{d}, map[string]protocol.Schema{"test": schemaWithHeader}, nil)
+		if (want == "") != (len(errs) == 0) || want != "" && !strings.HasSuffix(errs[0].Error(), want) {
+			t.Errorf("%s: %v; want %s", given, errs, want)
+		}
+	}
 }
 
 // What the owner gives a parameter counts in the service it is given for, and

@@ -146,9 +146,9 @@ func tooDeep(b []byte) (line int, ok bool) {
 	return 0, true
 }
 
-var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "scope", "protocol", "proof", "session", "parameters", "rules", "tests"}
+var definitionKeys = []string{"id", "revision", "title", "vulnerabilities", "product", "behaviour", "sources", "limits", "default", "scope", "protocol", "proof", "session", "parameters", "let", "rules", "tests"}
 
-var optionalKeys = []string{"limits", "default", "scope", "session", "parameters"}
+var optionalKeys = []string{"limits", "default", "scope", "session", "parameters", "let"}
 
 func (r *reader) definition(d *Definition, n ast.Node) {
 	found := map[string]bool{}
@@ -183,6 +183,8 @@ func (r *reader) definition(d *Definition, n ast.Node) {
 			d.Scope = r.matching(e.node, "scope", reScope, ScopeProduct).Value
 		case "parameters":
 			d.Parameters = r.parameters(e.node)
+		case "let":
+			d.Let = r.lets(e.node)
 		case "session":
 			d.Session = r.variables(e.node)
 		case "rules":

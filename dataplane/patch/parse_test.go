@@ -7,10 +7,10 @@ import (
 
 // Every fault is told with its place and with what was expected.
 func TestParseFaults(t *testing.T) {
-	rule := `  - {at: request.header, when: name == "a", do: drop}` + "\n"
+	rule := `  - {at: request.header, when: name == "a", do: reset}` + "\n"
 	tests := []struct{ name, file, want string }{
 		{"unknown key", head + rule + "colour: red\n", `t.yaml:15:1: definition: unknown key "colour"; want one of id`},
-		{"unknown key of a rule", head + "  - at: a\n    whne: b\n    do: drop\n", `t.yaml:15:5: rule: unknown key "whne"; want one of at, when, hold, else, do`},
+		{"unknown key of a rule", head + "  - at: a\n    whne: b\n    do: reset\n", `t.yaml:15:5: rule: unknown key "whne"; want one of at, when, hold, else, do`},
 		{"missing key", strings.Replace(head, "title: t\n", "", 1) + rule, `t.yaml:1:5: definition: key "title" is missing`},
 		{"double key", head + rule + "title: u\n", `t.yaml:15:1`},
 		{"two actions", head + "  - at: a\n    do: {remove: element, set: {field: a, to: b}}\n", `t.yaml:15:9: do: found 2 actions; want exactly one of remove`},
@@ -22,7 +22,7 @@ func TestParseFaults(t *testing.T) {
 		{"framing", head + "  - at: a\n    do: {reject: {status: 403, framing: x}}\n", `reject.framing: found "x"; want one of length, chunked, close`},
 		{"framing of a reply", head + "  - at: a\n    do: {reply: {status: 100, framing: close}}\n", `reply: `},
 		{"header in quotes", head + "  - at: a\n    do: {reject: {status: 403, headers: [\"X: y\"]}}\n", `reject.headers: found text; want NAME: TEXT, without quotes`},
-		{"a colon and a blank", head + "  - at: a\n    when: value.contains(\"a: b\")\n    do: drop\n", `a value with a colon and a blank needs quotes`},
+		{"a colon and a blank", head + "  - at: a\n    when: value.contains(\"a: b\")\n    do: reset\n", `a value with a colon and a blank needs quotes`},
 		{"alias", head + rule + "limits: &a [x]\n", `limits: found an anchor, alias or tag`},
 		{"no YAML", "a: [\n", `t.yaml:1:4`},
 		{"two documents", head + rule + "---\n" + head + rule, `found 2 YAML documents; want one`},
@@ -40,16 +40,22 @@ func TestParseFaults(t *testing.T) {
 // Faults that only the schema tells carry their place within the file, too.
 func TestCompileFaults(t *testing.T) {
 	tests := []struct{ name, rules, want string }{
-		{"unknown element", "  - {at: request.foot, do: drop}", `t.yaml:14:10: at: protocol http has no element "request.foot"; want one of request.header, request.line, response.header`},
-		{"unknown variable", "  - {at: request.header, when: name == valeu, do: drop}", `t.yaml:14:40: undeclared reference to 'valeu'`},
-		{"unknown variable in a block", "  - at: request.header\n    when: |-\n      name == \"a\" &&\n      valeu == \"b\"\n    do: drop", `want one of index, name, request.headers, request.path, value, date`},
-		{"not a condition", "  - {at: request.header, when: name, do: drop}", `t.yaml:14:32: expression has type string; want bool`},
-		{"wrong types", "  - {at: request.header, when: name == 1, do: drop}", `found no matching overload`},
-		{"name with capitals", "  - {at: request.header, when: name == 'Host', do: drop}", `name is in lower case, so it is never "Host"; want "host"`},
-		{"names with capitals", "  - {at: request.header, when: 'name in [\"a\", \"B\"]', do: drop}", `never "B"; want "b"`},
-		{"too early", "  - {at: request.header, when: response.status == 1, do: drop}", `response.status is not known when request.header is decided`},
+		{"unknown element", "  - {at: request.foot, do: reset}", `t.yaml:14:10: at: protocol http has no element "request.foot"; want one of request.end, request.header, request.line, response.header`},
+		{"unknown variable", "  - {at: request.header, when: name == valeu, do: reset}", `t.yaml:14:40: undeclared reference to 'valeu'`},
+		{"unknown variable in a block", "  - at: request.header\n    when: |-\n      name == \"a\" &&\n      valeu == \"b\"\n    do: reset", `want one of index, name, request.headers, request.path, value, element.count, `},
+		{"not a condition", "  - {at: request.header, when: name, do: reset}", `t.yaml:14:32: expression has type string; want bool`},
+		{"wrong types", "  - {at: request.header, when: name == 1, do: reset}", `found no matching overload`},
+		{"name with capitals", "  - {at: request.header, when: name == 'Host', do: reset}", `name is in lower case, so it is never "Host"; want "host"`},
+		{"names with capitals", "  - {at: request.header, when: 'name in [\"a\", \"B\"]', do: reset}", `never "B"; want "b"`},
+		{"too early", "  - {at: request.header, when: response.status == 1, do: reset}", `response.status is not known when request.header is decided`},
 		{"not settable", "  - {at: request.header, do: {set: {field: name, to: x}}}", `field: "name" of request.header cannot be changed; want one of value`},
 		{"bad pattern", "  - {at: request.header, do: {replace: {field: value, pattern: '(', with: x}}}", `t.yaml:14:65: pattern: error parsing regexp`},
+		{"nothing settable", "  - {at: request.end, do: {set: {field: size, to: x}}}", `field: nothing of request.end can be changed`},
+		{"held in vain", "  - {at: request.line, hold: 9, do: reset}", `hold: nothing more is held for a rule at request.line; want it at one of request.header`},
+		{"a request without its answer", "  - {at: request.header, do: drop}", `t.yaml:14:30: drop: the client would take the next answer for this one`},
+		{"no prefix", "  - {at: request.header, when: 'addressIn(value, \"10.0.0.0/\")', do: reset}", `addressIn: found "10.0.0.0/"; want an address or a prefix`},
+		{"bad pattern of a function", "  - {at: request.header, when: 'regex.replace(value, \"(\", \"\") == \"a\"', do: reset}", `regex.replace: error parsing regexp`},
+		{"no function", "  - {at: request.header, when: 'value.split(\",\").sort() == []', do: reset}", `undeclared reference to 'sort'; want one of index, name,`},
 		{"open template", "  - {at: request.header, do: {set: {field: value, to: 'a${b'}}}", `${ has no closing brace`},
 		{"template of no text", "  - {at: request.header, do: {set: {field: value, to: '${request.headers}'}}}", `want string or int or bool`},
 	}
@@ -70,9 +76,9 @@ func TestCompileFaults(t *testing.T) {
 
 // One definition with a fault does not take the others down.
 func TestCompileSetsAside(t *testing.T) {
-	good := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == \"a\", do: drop}")
-	bad := mustParse(t, "WP-2099-2", "  - {at: request.header, when: name, do: drop}")
-	twice := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == \"b\", do: drop}")
+	good := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == \"a\", do: reset}")
+	bad := mustParse(t, "WP-2099-2", "  - {at: request.header, when: name, do: reset}")
+	twice := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == \"b\", do: reset}")
 	set, errs := Compile([]*Definition{bad, good, twice}, testSchemas, nil)
 	if len(errs) != 2 {
 		t.Errorf("Compile reports %v; want two errors", errs)

@@ -77,6 +77,12 @@ func (r *reader) do(n ast.Node) Do {
 		d.Kind = s.Value
 		return d
 	}
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		r.fail(d.Pos, "do: found %s; want %s, or a mapping with one of %s", kindOf(n), strings.Join(bareActions, ", "), strings.Join(mapActions, ", "))
+		return d
+	}
 	entries := r.mapping(n, "do", mapActions...)
 	if len(entries) != 1 {
 		r.fail(d.Pos, "do: found %d actions; want exactly one of %s, %s", len(entries), strings.Join(mapActions, ", "), strings.Join(bareActions, ", "))

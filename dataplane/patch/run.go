@@ -12,7 +12,7 @@ type Result struct {
 	Server, Client []byte // what each side got
 	End            session.End
 	Evidence       []session.Evidence
-	Errors         uint64 // evaluations that failed or cost too much
+	Failed         []string // evaluations that failed, or cost too much: of which rule, at what, and why
 }
 
 // Run plays one session with a definition in correct mode: all bytes of the
@@ -22,6 +22,8 @@ func Run(def *Definition, d Decoder, client, server []byte) (*Result, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	failed := new(unjudged)
+	set.defs[0].unjudged = failed
 	f, err := d.open("", set)
 	if err != nil {
 		return nil, err
@@ -34,6 +36,6 @@ func Run(def *Definition, d Decoder, client, server []byte) (*Result, error) {
 	}
 	return &Result{
 		Server: f.dirs[session.ToServer].out, Client: f.dirs[session.ToClient].out,
-		End: f.end, Evidence: f.evidence, Errors: set.Definitions()[0].Errors,
+		End: f.end, Evidence: f.evidence, Failed: failed.texts(),
 	}, nil
 }

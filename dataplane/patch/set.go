@@ -95,6 +95,7 @@ type loaded struct {
 	remembered  []atomic.Bool // by rule: it has remembered something
 	corrections atomic.Uint64
 	errors      atomic.Uint64
+	unjudged    *unjudged // nil: nobody asks what could not be judged
 }
 
 // Info is the state of one definition.
@@ -202,6 +203,7 @@ func (s *Set) compileDefinition(envs *environments, l *loaded, schemas map[strin
 			out = append(out, r)
 		}
 	}
+	c.checkLets()
 	return out, errors.Join(c.errs...)
 }
 

@@ -36,7 +36,7 @@ func TestSessionVariables(t *testing.T) {
   - {at: request.header, when: name == "login", do: {remember: {name: inside, value: "true"}}}
   - {at: request.header, when: name == "login", do: {remember: {name: who, value: "value + '!'"}}}
   - {at: request.header, do: {remember: {name: seen, value: session.seen + 1}}}
-  - {at: request.line, when: session.inside && session.who == "ann!" && session.seen == 2, do: drop}
+  - {at: request.line, when: session.inside && session.who == "ann!" && session.seen == 2, do: reset}
 `))
 	one, two := new(protocol.Memory), new(protocol.Memory)
 	ask := func(m *protocol.Message, mem *protocol.Memory) string {
@@ -63,7 +63,7 @@ func TestSessionFaults(t *testing.T) {
 	for _, tt := range []struct{ session, rules, want string }{
 		{"{a: 0}", "  - {at: request.line, do: {remember: {name: b, value: '1'}}}", `want a name that the definition's session lists: a`},
 		{"{a: 0}", "  - {at: request.line, do: {remember: {name: a, value: \"'x'\"}}}", `expression has type string; want int`},
-		{"{a: 0}", "  - {at: request.line, when: session.b == 1, do: drop}", `session.a`},
+		{"{a: 0}", "  - {at: request.line, when: session.b == 1, do: reset}", `session.a`},
 	} {
 		_, errs := Compile([]*Definition{withSession(t, tt.session, tt.rules)}, testSchemas, nil)
 		if len(errs) != 1 || !strings.Contains(errs[0].Error(), tt.want) {
@@ -71,7 +71,7 @@ func TestSessionFaults(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"{A: 0}", "{}", "[a]", "{a: [1]}"} {
-		if _, err := Parse("t.yaml", []byte("session: "+bad+"\n"+head+"  - {at: request.line, do: drop}")); err == nil {
+		if _, err := Parse("t.yaml", []byte("session: "+bad+"\n"+head+"  - {at: request.line, do: reset}")); err == nil {
 			t.Errorf("Parse takes session: %s", bad)
 		}
 	}
@@ -113,7 +113,7 @@ func TestPlaces(t *testing.T) {
 func TestRate(t *testing.T) {
 	now := TestTime
 	s, errs := compileAt([]*Definition{mustParse(t, "WP-2099-1", `
-  - {at: request.header, when: 'name == "try" && rate("try", value, 10) > 3', do: drop}
+  - {at: request.header, when: 'name == "try" && rate("try", value, 10) > 3', do: reset}
   - {at: request.line, when: 'rateSeen("try", "10.0.0.2", 10) == 1', do: report}
 `)}, testSchemas, nil, func() time.Time { return now })
 	if errs != nil {
@@ -187,7 +187,7 @@ func TestOtherCorrections(t *testing.T) {
 }
 
 func TestModesByService(t *testing.T) {
-	d := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == 'a', do: drop}")
+	d := mustParse(t, "WP-2099-1", "  - {at: request.header, when: name == 'a', do: reset}")
 	set, errs := compileAt([]*Definition{d}, testSchemas, map[string]string{"WP-2099-1": Off}, func() time.Time { return TestTime },
 		WithServiceModes(map[string]map[string]string{"WP-2099-1": {"web": Correct, "mail": Shadow}}))
 	if errs != nil {
@@ -240,25 +240,27 @@ func TestTooSlow(t *testing.T) {
 
 func TestOctetFunctions(t *testing.T) {
 	for expr, want := range map[string]string{
-		`${octets(unhex("ff FE"))} ${hex(unhex("ff FE"))}`:                              "2 fffe",
-		`${"abc".octet(1)} ${"abc".octet(9)}`:                                           "98 -1",
-		`${"abcdef".slice(2, 4)}${"ab".slice(5, 9)}`:                                    "cd",
-		`${bigEndian("\u0001\u0002")} ${littleEndian("\u0001\u0002")}`:                  "258 513",
-		`${hex(toBigEndian(258, 3))} ${hex(toLittleEndian(258, 3))}`:                    "000102 020100",
-		`${addressIn("10.1.2.3", "10.0.0.0/8")} ${addressIn("x", "10.0.0.1")}`:          "true false",
-		`${ftpAddress("10,0,0,1,4,210")} ${ftpPort("10,0,0,1,4,210")}`:                  "10.0.0.1 1234",
-		`${ftpAddress("Entering Passive Mode (10,0,0,1,0,21).")}`:                       "10.0.0.1",
-		`${ftpAddress("|2|fd77::1|5282|")} ${ftpPort("|2|fd77::1|5282|")}`:              "fd77::1 5282",
-		`${ftpAddress("|1|x|1|")}${ftpPort("1,2,3,4,5,256")}`:                           "0",
-		`${jsonDepth('{"a":[1,{"b":"]]]"}]}')} ${jsonDepth("[[[")}`:                     "3 3",
-		`${jsonText('{"a":[{"b":"x"}]}', "a.0.b")} ${jsonText("[1]", "0")}`:             "x 1",
-		`${jsonQuote('a"<\\')} ${htmlEscape('<a href="x">&')}`:                          `"a\"<\\" &lt;a href=&#34;x&#34;&gt;&amp;`,
-		`${urlDecode("%2e%2E/%zz%")}`:                                                   "../%zz%",
-		`${urlPath("/a/.//b/..\\c/%2E%2e/d/.")} ${urlPath("//../..//")} ${urlPath("")}`: "/a//d/ // /",
-		`${urlEncode("/a b/%?é~")}`:                                                     "/a%20b/%25%3F%C3%A9~",
-		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                               "ab? ab",
-		`${latin1Decode(unhex("61 e9 ff 80"))} ${hex(latin1Encode("aéÿ\u0080"))}`:       "aéÿ\u0080 61e9ff80",
-		`${base64Encode("ab?")} ${base64Encode("ab")} ${base64Encode("")}`:              "YWI/ YWI= ",
+		`${octets(unhex("ff FE"))} ${hex(unhex("ff FE"))}`:                                                                                   "2 fffe",
+		`${"abc".octet(1)} ${"abc".octet(9)}`:                                                                                                "98 -1",
+		`${"abcdef".slice(2, 4)}${"ab".slice(5, 9)}`:                                                                                         "cd",
+		`${bigEndian("\u0001\u0002")} ${littleEndian("\u0001\u0002")}`:                                                                       "258 513",
+		`${hex(toBigEndian(258, 3))} ${hex(toLittleEndian(258, 3))}`:                                                                         "000102 020100",
+		`${addressIn("10.1.2.3", "10.0.0.0/8")} ${addressIn("x", "10.0.0.1")}`:                                                               "true false",
+		`${ftpAddress("10,0,0,1,4,210")} ${ftpPort("10,0,0,1,4,210")}`:                                                                       "10.0.0.1 1234",
+		`${ftpAddress("Entering Passive Mode (10,0,0,1,0,21).")}`:                                                                            "10.0.0.1",
+		`${ftpAddress("|2|fd77::1|5282|")} ${ftpPort("|2|fd77::1|5282|")}`:                                                                   "fd77::1 5282",
+		`${ftpAddress("|1|x|1|")}${ftpPort("1,2,3,4,5,256")}`:                                                                                "0",
+		`${jsonDepth('{"a":[1,{"b":"]]]"}]}')} ${jsonDepth("[[[")}`:                                                                          "3 3",
+		`${jsonType('{"a":["1",2,null,true,{}]}', "a")} ${['0','1','2','3','4','5'].map(i, jsonType('["1",2, null,true,{}]', i)).join(",")}`: "array string,number,null,boolean,object,",
+		`${jsonType(' "a"', "")} ${jsonText(' [1, 2]', "")} ${jsonType("{", "")}${jsonText("[1,2", "0")}`:                                    "string [1, 2] ",
+		`${jsonText('{"a":[{"b":"x"}]}', "a.0.b")} ${jsonText("[1]", "0")}`:                                                                  "x 1",
+		`${jsonQuote('a"<\\')} ${htmlEscape('<a href="x">&')}`:                                                                               `"a\"<\\" &lt;a href=&#34;x&#34;&gt;&amp;`,
+		`${urlDecode("%2e%2E/%zz%")}`:                                                                                                        "../%zz%",
+		`${urlPath("/a/.//b/..\\c/%2E%2e/d/.")} ${urlPath("//../..//")} ${urlPath("")}`:                                                      "/a//d/ // /",
+		`${urlEncode("/a b/%?é~")}`:                                                                                                          "/a%20b/%25%3F%C3%A9~",
+		`${base64Decode("YWI_")} ${base64Decode("YWI=")}`:                                                                                    "ab? ab",
+		`${latin1Decode(unhex("61 e9 ff 80"))} ${hex(latin1Encode("aéÿ\u0080"))}`:                                                            "aéÿ\u0080 61e9ff80",
+		`${base64Encode("ab?")} ${base64Encode("ab")} ${base64Encode("")}`:                                                                   "YWI/ YWI= ",
 	} {
 		v := &Vector{Client: Text{Value: expr}}
 		b, err := fillVector(v)
@@ -323,7 +325,7 @@ func TestToldOnce(t *testing.T) {
 	schema.Vars["request.body"] = protocol.Var{Type: protocol.String}
 	set, errs := Compile([]*Definition{withSession(t, "{lines: 0, bodies: 0}", `
   - {at: request.line, do: {remember: {name: lines, value: session.lines + 1}}}
-  - {at: request.line, when: 'rate("lines", "k", 60) > 1', do: drop}
+  - {at: request.line, when: 'rate("lines", "k", 60) > 1', do: reset}
   - {at: request.line, do: report}
   - {at: request.line, when: request.body == "b", do: {set: {field: method, to: PUT}}}
   - {at: request.line, when: request.body == "b", do: report}

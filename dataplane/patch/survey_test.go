@@ -65,7 +65,7 @@ func TestFind(t *testing.T) {
 func TestFindTooMuch(t *testing.T) {
 	set := mustCompile(t, nil, mustParse(t, "WP-2099-1", `
   - {at: request.header, when: name == "a", do: {find: {name: values, value: value}}}
-  - {at: request.line, when: '"last" in found.values', do: drop}
+  - {at: request.line, when: '"last" in found.values', do: reset}
 `))
 	many := []string{"GET", "/"}
 	for range maxFound - 1 {
@@ -110,11 +110,11 @@ func TestSame(t *testing.T) {
 
 func TestSurveyFaults(t *testing.T) {
 	for _, tt := range []struct{ rules, want string }{
-		{"  - {at: request.header, when: found.a.size() > 0, do: drop}", "undeclared reference to 'found'"},
-		{"  - {at: request.header, do: {find: {name: a, value: value}}}\n  - {at: response.header, when: found.a.size() > 0, do: drop}", "in the other direction"},
+		{"  - {at: request.header, when: found.a.size() > 0, do: reset}", "undeclared reference to 'found'"},
+		{"  - {at: request.header, do: {find: {name: a, value: value}}}\n  - {at: response.header, when: found.a.size() > 0, do: reset}", "in the other direction"},
 		{"  - {at: request.header, do: {find: {name: a, value: value}}}\n  - {at: request.header, when: found.a.size() > 0, do: {find: {name: b, value: value}}}", "not known yet"},
 		{"  - {at: request.header, when: element.same_count > 1, do: {find: {name: a, value: value}}}", "not known yet"},
-		{"  - {at: request.line, when: element.same_count > 1, do: drop}", "neither key nor name"},
+		{"  - {at: request.line, when: element.same_count > 1, do: reset}", "neither key nor name"},
 		{"  - {at: request.header, do: {find: {name: a, value: '1'}}}", "type int; want string"},
 		{"  - {at: request.header, when: found.b.size() > 0, do: {find: {name: a, value: value}}}", "want one of"},
 	} {

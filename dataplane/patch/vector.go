@@ -1,9 +1,12 @@
 package patch
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +83,10 @@ func (t *tester) vector(v *Vector) {
 		t.triggers++
 	} else {
 		t.harmless++
+		if n := missing(t.def.Protocol, b.client); n > 0 {
+			t.failures = append(t.failures, Failure{Pos: v.Pos, Test: v.Name, Text: fmt.Sprintf("the body of a request is %d octets shorter than its Content-Length says; want a whole one", n)})
+			return
+		}
 	}
 	ways := cuts
 	if v.Over != overTCP && t.decoder.NewDatagram != nil {
@@ -94,22 +101,42 @@ func (t *tester) vector(v *Vector) {
 	}
 }
 
+// missing is how many octets the last of some HTTP requests lacks. What net/http does
+// not read lacks none: the decoder judges that.
+func missing(protocol, client string) int64 {
+	if protocol != "http" {
+		return 0
+	}
+	for r := bufio.NewReader(strings.NewReader(client)); ; {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return 0
+		}
+		n, err := io.Copy(io.Discard, req.Body)
+		if err != nil {
+			return max(0, req.ContentLength-n)
+		}
+	}
+}
+
 // testConn is the session of every test: addresses for documentation (RFC 5737).
 var testConn = protocol.Conn{ClientAddress: "192.0.2.1", ClientPort: 40000, ServerAddress: "198.51.100.1", ServerPort: 80}
 
 func (t *tester) run(v *Vector, b *vectorBytes, size int, rnd *rand.Rand) error {
 	t.give(v)
 	t.set.state = NewState() // each test begins with nothing counted
+	failed := new(unjudged)
+	t.set.defs[0].unjudged = failed
 	f, err := t.decoder.open(v.Over, t.set)
 	if err != nil {
 		return err
 	}
-	return explained(t.play(v, b, f, size, rnd), f)
+	return explained(t.play(v, b, f, size, rnd), f, failed)
 }
 
-// explained adds to a test's failure what the decoder and the rules told, and how
-// the session ended.
-func explained(err error, f *feed) error {
+// explained adds to a test's failure what the decoder and the rules told, what
+// could not be evaluated, and how the session ended.
+func explained(err error, f *feed, failed *unjudged) error {
 	if err == nil {
 		return nil
 	}
@@ -119,6 +146,7 @@ func explained(err error, f *feed) error {
 			notes = append(notes, n)
 		}
 	}
+	notes = append(notes, failed.texts()...)
 	if f.end == session.Reset {
 		notes = append(notes, "the session was reset")
 	}
@@ -216,19 +244,27 @@ func (t *tester) converse(v *Vector, b *vectorBytes, f *feed, size int, rnd *ran
 var gotBy = [2]string{session.ToServer: "the server got", session.ToClient: "the client got"}
 
 func (t *tester) compare(v *Vector, b *vectorBytes, f *feed, end session.End) error {
-	if got := string(f.dirs[session.ToServer].out); got != b.server {
-		return differ(gotBy[session.ToServer], got, b.server)
+	var differences []string
+	for dir, want := range [2]string{session.ToServer: b.server, session.ToClient: b.clientGets} {
+		if got := string(f.dirs[dir].out); got != want {
+			differences = append(differences, differ(gotBy[dir], got, want).Error())
+		}
 	}
-	if got := string(f.dirs[session.ToClient].out); got != b.clientGets {
-		return differ(gotBy[session.ToClient], got, b.clientGets)
+	if len(differences) > 0 {
+		if got := endName(end); got != v.Ends {
+			differences = append(differences, ended(got, v.Ends))
+		}
+		return errors.New(strings.Join(differences, "; "))
 	}
 	return t.accounts(v, b, f, end)
 }
 
+func ended(got, want string) string { return fmt.Sprintf("the session ended %q; want %q", got, want) }
+
 // accounts checks how the session ended and what was reported.
 func (t *tester) accounts(v *Vector, b *vectorBytes, f *feed, end session.End) error {
 	if got := endName(end); got != v.Ends {
-		return fmt.Errorf("the session ended %q; want %q", got, v.Ends)
+		return errors.New(ended(got, v.Ends))
 	}
 	n := 0
 	for _, e := range f.evidence {
