@@ -20,6 +20,7 @@ type entry struct {
 	steps    []step    // else
 	why      string    // why the two versions differ although it is harmless
 	once     bool      // it is not mutated
+	without  []string  // mutations that make no sense of it
 	anyway   bool      // the proof has not said that it is harmless
 }
 
@@ -49,6 +50,7 @@ type step struct {
 //	request: text | list
 //	differs: reason     the two versions differ in what is harmless
 //	once: true          no mutations
+//	without: [names]    none of these
 func (e *entry) UnmarshalYAML(unmarshal func(any) error) error {
 	var v any
 	if err := unmarshal(&v); err != nil {
@@ -82,6 +84,11 @@ func (e *entry) UnmarshalYAML(unmarshal func(any) error) error {
 			}
 		case "differs":
 			e.why = fmt.Sprint(v)
+		case "without":
+			list, _ := v.([]any)
+			for _, one := range list {
+				e.without = append(e.without, fmt.Sprint(one))
+			}
 		case "once":
 			e.once = v == true
 		default:

@@ -112,7 +112,11 @@ func (p *proof) check() error {
 	if p.Over != "" && p.Over != "tcp" && p.Over != "udp" {
 		errs = append(errs, fmt.Errorf("over: found %q; want tcp or udp", p.Over))
 	}
-	for _, w := range p.Without {
+	without := slices.Clone(p.Without)
+	for _, e := range slices.Concat(p.Triggers, p.Harmless) {
+		without = append(without, e.without...)
+	}
+	for _, w := range without {
 		if names := variantNames(p.definition.Protocol); !slices.Contains(names, w) {
 			errs = append(errs, fmt.Errorf("without: no variant %q; want one of %s", w, strings.Join(names, ", ")))
 		}

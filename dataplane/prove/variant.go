@@ -15,7 +15,7 @@ type variant struct {
 // variants are all that a protocol's mutations make of an entry.
 func (p *proof) variants(e *entry, name string) (out []variant) {
 	add := func(mutation string, f func(rng *rand.Rand) variant) {
-		if slices.Contains(p.Without, mutation) {
+		if slices.Contains(p.Without, mutation) || slices.Contains(e.without, mutation) {
 			return
 		}
 		v := f(rand.New(rand.NewPCG(seedOf(name, mutation), 1)))
