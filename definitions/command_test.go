@@ -51,6 +51,21 @@ func TestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fails := strings.Replace(string(b), "when: name", "when: request.headers['none'][0] == '1' && name", 1)
+	if err := os.WriteFile(file, []byte(fails), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must("could not be evaluated: rule 0 at request.header: no such key: none", "explain", file, "--request", "req")
+	named := strings.Replace(string(b), "when: name", "when: here && name", 1) + "let:\n  there: name != \"a\"\n  here: there\n"
+	if err := os.WriteFile(file, []byte(named), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(`, where here is there, where there is name != "a"`, "explain", file, "--request", "req")
+	dear := strings.Replace(string(b), "when: name", "when: value.split('').all(c, value.split('').exists(d, c == d)) && name", 1)
+	if err := errors.Join(os.WriteFile(file, []byte(dear), 0o600), os.WriteFile("long", []byte("GET / HTTP/1.1\r\nHost: a\r\nX-Example: "+strings.Repeat("ab", 2000)+"\r\n\r\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	must("rule 0: reset request.header, since it could not be judged", "explain", file, "--request", "long")
 	broken := strings.Replace(string(b), "when: name", "when: nam", 1)
 	if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"wirepatch/dataplane/patch"
@@ -65,15 +67,15 @@ func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
 	for _, e := range r.Evidence {
 		who := "the appliance itself: " + e.Action + " " + e.Element
 		if e.Definition != "" {
-			who = fmt.Sprintf("%s rule %d: %s %s, %s", e.Definition, e.Rule, e.Action, e.Element, because(d, e.Rule))
+			who = fmt.Sprintf("%s rule %d: %s %s, %s", e.Definition, e.Rule, e.Action, e.Element, because(d, &e))
 		}
 		fmt.Fprintf(out, "%s\n  before %q\n  after  %q\n", who, e.Before, e.After)
 		if e.Note != "" {
 			fmt.Fprintf(out, "  note   %s\n", e.Note)
 		}
 	}
-	if r.Errors > 0 {
-		fmt.Fprintf(out, "%d conditions, or values of corrections, could not be evaluated or cost too much, and so changed nothing\n", r.Errors)
+	for _, f := range r.Failed {
+		fmt.Fprintf(out, "could not be evaluated: %s\n", f)
 	}
 	fmt.Fprintf(out, "the server gets\n%s\nthe client gets\n%s\n", quoted(r.Server), quoted(r.Client))
 	if r.End != session.Continue {
@@ -82,11 +84,29 @@ func tell(out io.Writer, d *patch.Definition, r *patch.Result) {
 }
 
 // because says why a rule fired.
-func because(d *patch.Definition, rule int) string {
-	if rule < 0 || rule >= len(d.Rules) || d.Rules[rule].When.Value == "" {
+func because(d *patch.Definition, e *session.Evidence) string {
+	if e.Rule < 0 || e.Rule >= len(d.Rules) {
 		return "which always applies"
 	}
-	return "because " + strings.Join(strings.Fields(d.Rules[rule].When.Value), " ")
+	switch r := &d.Rules[e.Rule]; {
+	case e.Action == "reset" && r.Do.Kind != "reset":
+		return "since it could not be judged"
+	case r.When.Value == "":
+		return "which always applies"
+	default:
+		return "because " + spelledOut(d, r.When.Value)
+	}
+}
+
+// spelledOut is a condition in one line, with what the names in it stand for.
+func spelledOut(d *patch.Definition, condition string) string {
+	text := strings.Join(strings.Fields(condition), " ")
+	for _, l := range slices.Backward(d.Let) {
+		if regexp.MustCompile(`\b` + l.Name.Value + `\b`).MatchString(text) {
+			text += ", where " + l.Name.Value + " is " + strings.Join(strings.Fields(l.Expr.Value), " ")
+		}
+	}
+	return text
 }
 
 // quoted shows bytes line by line, with what cannot be seen written out.
