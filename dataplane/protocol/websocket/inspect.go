@@ -23,6 +23,7 @@ type half struct {
 	held             int  // bytes shown and not decided
 	under            byte // opcode of the message under way, 0: none
 	refused          bool // a message was refused: nothing goes on but Close
+	ownClose         bool // what was refused is a Close: one of ours goes on in its place
 	closed           bool // Close went on, nothing follows
 	saidClose        bool // the server has sent its own Close
 }
@@ -172,7 +173,8 @@ func (d *Decoder) stepPayload() bool {
 }
 
 // stepRefused deletes what follows a message that was refused, up to the Close
-// with which the client answers ours; that goes on.
+// with which the client answers ours; that goes on, if it is in form: no rule is
+// asked about it any more.
 func (d *Decoder) stepRefused(f header) bool {
 	t := &d.turn
 	size := int64(f.size) + min(f.length, int64(d.o.MaxMessage))
@@ -184,7 +186,12 @@ func (d *Decoder) stepRefused(f header) bool {
 		return false
 	}
 	isClose := f.opcode == opClose
-	d.consume(int(size), !isClose)
+	if isClose && (t.h.ownClose || t.h.fault(f, d.o.Deflate) != "" || f.length == 1) {
+		t.v.Edit(t.pos, t.pos+int(size), makeFrame(header{fin: true, opcode: opClose, masked: true}, nil))
+		d.consume(int(size), false)
+	} else {
+		d.consume(int(size), !isClose)
+	}
 	t.h.closed = isClose
 	return true
 }

@@ -236,6 +236,7 @@ func (d *Decoder) showFrame(f header) bool {
 		t.v.End = session.Reset
 		return false
 	case o.refused:
+		h.ownClose = f.opcode == opClose
 		d.refuse(o)
 		return false
 	}

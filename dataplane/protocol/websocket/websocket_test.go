@@ -51,6 +51,9 @@ func join(bs ...[]byte) []byte { return bytes.Join(bs, nil) }
 // fencePing asks the server whether it owes anything.
 var fencePing = makeFrame(header{fin: true, opcode: opPing, masked: true}, []byte(fenceText))
 
+// plainClose is what the server gets where a Close may not go on as it is.
+var plainClose = makeFrame(header{fin: true, opcode: opClose, masked: true}, nil)
+
 // huge says it has more payload than anybody will send (CVE-2016-10542).
 var huge = []byte("\x82\xff\x0c\x80\x00\x00\x00\x00\x00\x00\x01\x02\x03\x04")
 
@@ -84,6 +87,17 @@ var exchanges = []struct {
 		join(server(1, "a"), []byte("\x88\x02\x03\xf1")), 0},
 	{"refused, then closed by the client", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
 		join(client(1, true, "evil"), client(1, true, "more"), client(8, true, ""), client(1, true, "behind")), server(8, ""), join(fencePing, client(8, true, "")), []byte("\x88\x00"), 0},
+	{"a Close refused", rules{"client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1002}}, e.Field("kind").Value == "close"
+	}}, join(client(1, true, "1"), client(8, true, "\x03\xe8"), client(8, true, "")), join(server(1, "answer"), server(10, fenceText), server(8, "")),
+		join(client(1, true, "1"), fencePing, plainClose), join(server(1, "answer"), []byte("\x88\x02\x03\xea")), 0},
+	{"a Close refused within a message that is held", rules{"client.message": has("none", protocol.Correction{}), "client.frame": func(e *protocol.Element) (protocol.Correction, bool) {
+		return protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1002}}, e.Field("fault").Value == "control"
+	}}, join(client(1, false, "1"), client(8, false, "\x03\xe8"), client(0, true, "")), server(10, fenceText), join(fencePing, plainClose), []byte("\x88\x02\x03\xea"), 0},
+	{"refused, then a Close out of form", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
+		join(client(1, true, "evil"), server(8, ""), client(8, true, "")), server(8, ""), join(fencePing, plainClose), []byte("\x88\x00"), 0},
+	{"refused, then a Close with half a code", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Raw: "\x88\x00"}})},
+		join(client(1, true, "evil"), client(8, true, "x")), server(8, ""), join(fencePing, plainClose), []byte("\x88\x00"), 0},
 	{"refused, session closed", rules{"client.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1008, Reason: "no", Close: true}})},
 		join(client(1, true, "1"), client(1, true, "evil")), join(server(1, "answer"), server(10, fenceText)), join(client(1, true, "1"), fencePing), join(server(1, "answer"), []byte("\x88\x04\x03\xf0no")), session.Close},
 	{"answer refused", rules{"server.message": has("evil", protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 1011}})},
