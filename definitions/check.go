@@ -25,6 +25,16 @@ func check(paths []string, out io.Writer, tests bool) error {
 	var sound []*patch.Definition
 	faulty := 0
 	for _, f := range files {
+		if isDescription(f) {
+			d, err := patch.ReadProtocol(f)
+			if err != nil {
+				faulty++
+				fmt.Fprintln(out, err)
+				continue
+			}
+			fmt.Fprintf(out, "ok    protocol %s\n", d.Name)
+			continue
+		}
 		d, faults := one(f, decs, schemas, tests)
 		for _, err := range faults {
 			fmt.Fprintln(out, err)
@@ -43,10 +53,16 @@ func check(paths []string, out io.Writer, tests bool) error {
 		}
 	}
 	if faulty > 0 {
-		fmt.Fprintf(out, "%d of %d definitions have faults; an appliance would set them aside\n", faulty, len(files))
+		fmt.Fprintf(out, "%d of %d files have faults; an appliance would set them aside\n", faulty, len(files))
 		return errFound
 	}
 	return nil
+}
+
+// isDescription says whether a file describes a protocol, by where it lies.
+func isDescription(file string) bool {
+	abs, err := filepath.Abs(file)
+	return err == nil && filepath.Base(filepath.Dir(abs)) == patch.ProtocolFolder
 }
 
 func one(file string, decs map[string]patch.Decoder, schemas map[string]protocol.Schema, tests bool) (*patch.Definition, []error) {

@@ -25,7 +25,8 @@ import (
 
 const usage = `usage: go run ./definitions COMMAND
 
-  check DIR|FILE...   parse and compile definitions, say every fault with its place
+  check DIR|FILE...   parse and compile definitions, or a description of a protocol, say every
+                      fault with its place
   test DIR|FILE...    check them, then run their tests through the real decoder
   new ID [PROTOCOL]   write definitions/ID/patch.yaml, a working template to start from
   explain DIR|FILE --request FILE [--response FILE]

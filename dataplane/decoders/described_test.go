@@ -52,14 +52,14 @@ binary:
       - {name: protocol, number: 2}
       - {name: length, number: 2}
       - {name: unit, number: 1}
-      - {name: function, number: 1}
+      - {name: code, number: 1}
       - {name: address, number: 2}
-      - {name: quantity, number: 2, when: {function: [1, 3, 16]}}
-      - {name: bytes, number: 1, when: {function: [16]}}
-      - {name: register, repeat: quantity, when: {function: [16]}, fields: [{name: value, number: 2}]}
+      - {name: quantity, number: 2, when: {code: [1, 3, 16]}}
+      - {name: bytes, number: 1, when: {code: [16]}}
+      - {name: register, repeat: quantity, when: {code: [16]}, fields: [{name: value, number: 2}]}
   server:
     length: {field: length, plus: 6}
-    fields: [{name: transaction, number: 2}, {name: protocol, number: 2}, {name: length, number: 2}, {name: unit, number: 1}, {name: function, number: 1}, {name: data, rest: true}]
+    fields: [{name: transaction, number: 2}, {name: protocol, number: 2}, {name: length, number: 2}, {name: unit, number: 1}, {name: code, number: 1}, {name: data, rest: true}]
 `,
 	"long": `
 protocol: long
@@ -135,6 +135,20 @@ const resp = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$7\r\nv\r\nalue\r\n"
 
 var setRequest = unhex("80 01 0003 08 00 0000 00000010 00000007 0000000000000000 0000000000000000 6b6579 76616c7565")
 
+// What follows by itself cannot be set.
+func TestDescribedFollows(t *testing.T) {
+	d, err := patch.ParseProtocol("t.yaml", []byte(descriptions["modbus"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := d.Schema().Elements["client.message"].Fields
+	for name, want := range map[string]bool{"length": false, "quantity": false, "bytes": true, "code": true} {
+		if fields[name].Settable != want {
+			t.Errorf("%s can be set: %t; want %t", name, !want, want)
+		}
+	}
+}
+
 func TestDescribed(t *testing.T) {
 	set := func(field, value string) protocol.Correction {
 		return protocol.Correction{Action: protocol.Set, Field: field, Value: value}
@@ -186,15 +200,19 @@ func TestDescribed(t *testing.T) {
 			[]string{"opcode=1 key_length=3 extras_length=8 data_type=0 vbucket=0 body_length=16 opaque=7", "key=key value=value malformed=false"}},
 		{"a binary key longer", "memcached-binary", map[string]protocol.Correction{"client.message": set("key", "longer")}, []string{setRequest},
 			[]string{unhex("80 01 0006 08 00 0000 00000013 00000007 0000000000000000 0000000000000000") + "longervalue"}, nil},
+		{"a number that would give other fields", "modbus", map[string]protocol.Correction{"client.message": set("code", "3")},
+			[]string{unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")}, nil, nil},
+		{"a number that gives the same", "modbus", map[string]protocol.Correction{"client.message": set("code", "1")},
+			[]string{unhex("0001 0000 0006 01 03 0004 0002")}, []string{unhex("0001 0000 0006 01 01 0004 0002")}, nil},
 		{"a group removed", "modbus", map[string]protocol.Correction{"register value=2": remove},
 			[]string{unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")}, []string{unhex("0001 0000 0009 01 10 0004 0001 04 0001")},
-			[]string{"client.message transaction=1 protocol=0 length=11 unit=1 function=16 address=4 quantity=2 bytes=4 malformed=false"}},
+			[]string{"client.message transaction=1 protocol=0 length=11 unit=1 code=16 address=4 quantity=2 bytes=4 malformed=false"}},
 		{"a group inserted", "modbus", map[string]protocol.Correction{"register value=2": insert([2]string{"value", "9"})},
 			[]string{unhex("0001 0000 000b 01 10 0004 0002 04 0001 0002")}, []string{unhex("0001 0000 000d 01 10 0004 0003 04 0001 0002 0009")}, nil},
 		{"a number set, and what is missing", "modbus", map[string]protocol.Correction{"client.message": set("address", "258")},
 			[]string{unhex("0001 0000 0006 01 03 0004 0001")}, []string{unhex("0001 0000 0006 01 03 0102 0001")}, nil},
 		{"a message that is too short", "modbus", nil, []string{unhex("0001 0000 0003 01 03 00")}, nil,
-			[]string{"function=3 address=0 quantity=0 bytes=0 malformed=true fault=address reaches beyond the message"}},
+			[]string{"code=3 address=0 quantity=0 bytes=0 malformed=true fault=address reaches beyond the message"}},
 	}
 	for _, tt := range cases {
 		if tt.want == nil {

@@ -38,7 +38,7 @@ func (r *reader) lets(n ast.Node) []Named {
 func (c *compiler) checkLets() {
 	for i, l := range c.def.Let {
 		name := l.Name.Value
-		taken := slices.Contains([]string{"element", "session", "parameter", "found", DateVar}, name)
+		taken := slices.Contains(reservedNames, name)
 		for _, e := range c.schema.Elements {
 			_, is := e.Fields[name]
 			taken = taken || is
@@ -48,7 +48,7 @@ func (c *compiler) checkLets() {
 			taken = taken || first == name
 		}
 		if taken {
-			c.fail(l.Name.Pos, "let: %s is a field or variable of %s; want another name", name, c.schema.Protocol)
+			c.fail(l.Name.Pos, "let: %s is a field or variable of %s, or a word of conditions; want another name", name, c.schema.Protocol)
 		} else if !c.letUsed[i] {
 			c.fail(l.Name.Pos, "let: nothing uses %s; want a rule, or an expression behind it, that does", name)
 		}

@@ -28,6 +28,13 @@ var (
 	reField    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 )
 
+// reservedNames are those that a condition cannot read: words of CEL, and what every
+// condition has.
+var reservedNames = []string{
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+	"cel", "optional", "regex", "client", "server", "request", "element", "session", "parameter", "found", DateVar,
+}
+
 // ReadProtocols reads the descriptions under a folder of definitions. One with a
 // fault is left out, with its faults in errs.
 func ReadProtocols(dir string) (found []*described.Description, errs []error) {
@@ -359,7 +366,10 @@ func (r *reader) field(n ast.Node, what string, little bool, numbers []string, i
 		in := what + "." + e.key
 		switch e.key {
 		case "name":
-			f.Name = r.matching(e.node, in, reField, "small letters, digits and _").Value
+			name := r.matching(e.node, in, reField, "small letters, digits and _")
+			if f.Name = name.Value; slices.Contains(reservedNames, f.Name) {
+				r.fail(name.Pos, "%s: %s means something else in conditions; want another name", in, f.Name)
+			}
 		case "about":
 			f.Doc = r.text(e.node, in).Value
 		case "number":

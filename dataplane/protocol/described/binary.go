@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"wirepatch/dataplane/protocol"
@@ -165,6 +166,13 @@ func (c *binary) Encode(e *protocol.Element, field, value string) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %q is no number", field, value)
 	}
+	if was, ok := e.Field(field).Value.(int64); ok {
+		for _, other := range c.beside(e.Kind) {
+			if other.When == field && slices.Contains(other.Among, was) != slices.Contains(other.Among, n) {
+				return nil, fmt.Errorf("%s: with %d the message would have other fields (%s)", field, n, other.Name)
+			}
+		}
+	}
 	return f.write(n)
 }
 
@@ -181,19 +189,25 @@ func (f *Field) text(value string) ([]byte, error) {
 
 // find returns the description of a field of an element.
 func (c *binary) find(kind, name string) *Field {
+	fields := c.beside(kind)
+	for i := range fields {
+		if fields[i].Name == name && fields[i].Group == nil {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// beside returns the fields that an element is made of, groups among them.
+func (c *binary) beside(kind string) []Field {
 	for dir, side := range sides {
 		fields := c.layout(session.Direction(dir)).Fields
+		if kind == side+".message" {
+			return fields
+		}
 		for i := range fields {
-			g := &fields[i]
-			switch {
-			case kind == side+".message" && g.Name == name && g.Group == nil:
-				return g
-			case kind == side+"."+g.Name && g.Group != nil:
-				for j := range g.Group {
-					if g.Group[j].Name == name {
-						return &g.Group[j]
-					}
-				}
+			if g := &fields[i]; kind == side+"."+g.Name && g.Group != nil {
+				return g.Group
 			}
 		}
 	}
@@ -209,8 +223,11 @@ func (c *binary) Build(like *protocol.Element, fields [][2]string) ([]byte, erro
 	var out []byte
 	for i := range like.Fields {
 		f := c.find(like.Kind, like.Fields[i].Name)
-		if f == nil || f.When != "" {
+		if f == nil {
 			return nil, errInsert(like.Kind)
+		}
+		if f.When != "" {
+			return nil, fmt.Errorf("no %s can be inserted, for whether it has %s depends on %s", like.Kind, f.Name, f.When)
 		}
 		var b []byte
 		var err error

@@ -1,6 +1,8 @@
 package described
 
 import (
+	"slices"
+
 	"wirepatch/dataplane/protocol"
 	"wirepatch/dataplane/protocol/dialogue"
 	"wirepatch/dataplane/session"
@@ -51,15 +53,15 @@ func (d *Description) binarySchema() protocol.Schema {
 		for i := range layout.Fields {
 			f := &layout.Fields[i]
 			if f.Group == nil {
-				top[f.Name] = f.schemaType()
+				top[f.Name] = f.schemaType(f.Name == layout.Length || follows(layout.Fields, f.Name))
 				if session.Direction(dir) == session.ToServer {
-					vars["request."+f.Name] = protocol.Var{Type: f.schemaType().Type, Doc: f.Doc}
+					vars["request."+f.Name] = protocol.Var{Type: f.schemaType(false).Type, Doc: f.Doc}
 				}
 				continue
 			}
 			group := fieldTypes{}
 			for j := range f.Group {
-				group[f.Group[j].Name] = f.Group[j].schemaType()
+				group[f.Group[j].Name] = f.Group[j].schemaType(follows(f.Group, f.Group[j].Name))
 			}
 			s.Elements[side+"."+f.Name] = protocol.ElementType{Doc: f.Doc, Dir: session.Direction(dir), Fields: group}
 		}
@@ -69,9 +71,16 @@ func (d *Description) binarySchema() protocol.Schema {
 	return s
 }
 
-func (f *Field) schemaType() protocol.FieldType {
+// follows says whether a number is the size or the count of another field, and so
+// follows when that is changed.
+func follows(fields []Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool { return f.SizeOf == name || f.Count == name })
+}
+
+// schemaType is the type of a field; follows: it is worked out.
+func (f *Field) schemaType(follows bool) protocol.FieldType {
 	if f.Number > 0 {
-		return protocol.FieldType{Type: protocol.Int, Settable: true, Doc: f.Doc}
+		return protocol.FieldType{Type: protocol.Int, Settable: !follows, Doc: f.Doc}
 	}
 	return protocol.FieldType{Type: protocol.String, Settable: true, Doc: f.Doc}
 }
