@@ -27,6 +27,7 @@ type compiler struct {
 	finding bool
 	held    map[string]bool // message variables of the protocol that are elements, too
 	aware   bool            // the rule reads what content coding was undone
+	awaits  bool            // the rule is about what a client sends and reads what is remembered of answers
 	back    bool            // the rule is about a response and reads what the request was
 	// Of named expressions, by their place: those that rules use, and those with faults
 	// that have been told.
@@ -69,6 +70,7 @@ type rule struct {
 	held    map[string]bool // see compiler
 	schema  *protocol.Schema
 	dir     session.Direction
+	awaits  bool // it is about what a client sends and reads what is remembered of answers
 	// looksBack: it is about a response and reads what the request was.
 	looksBack bool
 }
@@ -102,7 +104,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.fail(r.At.Pos, "at: protocol %s has no element %q; want one of %s", c.schema.Protocol, clip(r.At.Value), strings.Join(kinds, ", "))
 		return nil
 	}
-	c.at, c.reads, c.places, c.back, c.same, c.aware, c.finding = r.At.Value, nil, false, false, false, false, r.Do.Kind == "find"
+	c.at, c.reads, c.places, c.back, c.same, c.aware, c.awaits, c.finding = r.At.Value, nil, false, false, false, false, false, r.Do.Kind == "find"
 	out := &rule{def: def, index: index, kind: c.at, elem: elem, held: c.held, action: actions[r.Do.Kind], name: r.Do.Kind, hold: r.Hold, late: lates[r.Else.Value],
 		dir: elem.Dir, schema: c.schema}
 	if r.When.Value != "" {
@@ -126,7 +128,7 @@ func (c *compiler) compileRule(r *Rule, def *loaded, index int) *rule {
 		c.spoils("else: spoil", r.Else.Pos)
 	}
 	c.compileDo(&r.Do, elem, out)
-	out.reads, out.places, out.looksBack, out.same, out.aware, out.finds = c.reads, c.places, c.back, c.same, c.aware, c.finding
+	out.reads, out.places, out.looksBack, out.same, out.aware, out.awaits, out.finds = c.reads, c.places, c.back, c.same, c.aware, c.awaits, c.finding
 	if len(c.errs) > before {
 		return nil
 	}

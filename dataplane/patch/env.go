@@ -196,6 +196,11 @@ func (c *compiler) variables(t Text, a *celast.AST, kind string) {
 			c.places = true
 		}
 		c.surveyed(t, ref.Name, kind)
+		if name, ok := strings.CutPrefix(ref.Name, sessionPrefix); ok && dir == session.ToServer && c.def != nil {
+			c.awaits = c.awaits || slices.ContainsFunc(c.def.Rules, func(r Rule) bool {
+				return r.Do.Kind == "remember" && r.Do.Name.Value == name && c.schema.Elements[r.At.Value].Dir == session.ToClient
+			})
+		}
 		v, ok := c.schema.Vars[ref.Name]
 		if !ok || ref.Name == "" {
 			continue

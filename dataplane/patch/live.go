@@ -9,7 +9,7 @@ import (
 // For returns the rules as they are for one service, in which definitions may
 // have modes of their own.
 func (s *Set) For(service string) protocol.Rules {
-	v := &view{set: s, service: service, kinds: map[string]bool{}, surveys: map[string]bool{}, holds: map[string]int{}}
+	v := &view{set: s, service: service, kinds: map[string]bool{}, surveys: map[string]bool{}, holds: map[string]int{}, awaits: map[string]bool{}}
 	for _, r := range s.rules {
 		if r.def.modeIn(service) == Off {
 			continue
@@ -20,6 +20,7 @@ func (s *Set) For(service string) protocol.Rules {
 			v.kinds[k] = true
 		}
 		v.holds[r.kind] = max(v.holds[r.kind], r.hold)
+		v.awaits[r.def.Protocol] = v.awaits[r.def.Protocol] || r.awaits
 	}
 	return v
 }
@@ -31,10 +32,12 @@ type view struct {
 	kinds   map[string]bool
 	surveys map[string]bool
 	holds   map[string]int
+	awaits  map[string]bool
 }
 
 func (v *view) Wants(kind string) bool { return v.kinds[kind] }
 func (v *view) Hold(kind string) int   { return v.holds[kind] }
+func (v *view) Awaits(p string) bool   { return v.awaits[p] }
 func (v *view) Watch(m *protocol.Message, kind string, fields []protocol.Written) (protocol.Search, bool) {
 	return v.set.watch(m, kind, fields, v.service)
 }
@@ -89,6 +92,16 @@ func (l *Live) Hold(kind string) int {
 		}
 	}
 	return 0
+}
+
+// Awaits implements protocol.Awaiter.
+func (l *Live) Awaits(name string) bool {
+	if r := l.now.Load(); r != nil {
+		if a, ok := (*r).(protocol.Awaiter); ok {
+			return a.Awaits(name)
+		}
+	}
+	return false
 }
 
 // SurveyOf implements protocol.Surveyor.

@@ -26,6 +26,9 @@ func (s *Set) Wants(kind string) bool { return s.kinds[kind] }
 // for a decoder makes one edit of a field, and the others are there as reports.
 func (s *Set) Match(m *protocol.Message) []protocol.Correction { return s.match(m, "") }
 
+// Awaits implements protocol.Awaiter.
+func (s *Set) Awaits(name string) bool { return s.awaits[name] }
+
 // Hold implements protocol.Holder.
 func (s *Set) Hold(kind string) int { return s.holds[kind] }
 

@@ -33,6 +33,7 @@ type Set struct {
 	surveyed  map[string]bool                  // protocols
 	kinds     map[string]bool                  // of all protocols
 	holds     map[string]int                   // by kind
+	awaits    map[string]bool                  // by protocol: see protocol.Awaiter
 	pool      sync.Pool
 	now       func() time.Time
 	state     *State
@@ -126,7 +127,7 @@ func compileAt(defs []*Definition, schemas map[string]protocol.Schema, modes map
 	if err != nil {
 		return &Set{}, []error{err}
 	}
-	s := &Set{now: now, kinds: map[string]bool{}, holds: map[string]int{}, protocols: map[string]map[string]*kindIndex{}, limits: defaultLimits}
+	s := &Set{now: now, kinds: map[string]bool{}, holds: map[string]int{}, awaits: map[string]bool{}, protocols: map[string]map[string]*kindIndex{}, limits: defaultLimits}
 	for _, o := range opts {
 		o(s)
 	}
@@ -240,6 +241,7 @@ func (s *Set) index() {
 	}
 	for _, r := range s.rules {
 		s.holds[r.kind] = max(s.holds[r.kind], r.hold)
+		s.awaits[r.def.Protocol] = s.awaits[r.def.Protocol] || r.awaits
 		if r.places {
 			in[r.finds][r.def.Protocol][r.kind].places = true
 		}

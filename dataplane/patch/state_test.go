@@ -357,3 +357,23 @@ func TestToldOnce(t *testing.T) {
 		t.Errorf("once more, Match = %q; want %q", got, want)
 	}
 }
+
+// Rules on what a client sends that read what is remembered of answers await them,
+// in the services where they are on.
+func TestAwaits(t *testing.T) {
+	const both = `  - {at: response.header, when: name == "a", do: {remember: {name: n, value: session.n + 1}}}
+  - {at: request.header, when: %s, do: {remember: {name: m, value: session.m + 1}}}
+session: {n: 0, m: 0}
+`
+	for condition, want := range map[string]bool{"session.n > 3": true, "session.m > 3": false, `name == "b"`: false} {
+		d := mustParse(t, "WP-2099-1", fmt.Sprintf(both, condition))
+		s, errs := Compile([]*Definition{d}, testSchemas, nil, WithServiceModes(map[string]map[string]string{d.ID: {"off": Off}}))
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		on, off := s.For("on").(protocol.Awaiter), s.For("off").(protocol.Awaiter)
+		if s.Awaits("http") != want || on.Awaits("http") != want || off.Awaits("http") || s.Awaits("ftp") {
+			t.Errorf("%s: awaits %t, where it is on %t, where it is off %t; want %t, %t, false", condition, s.Awaits("http"), on.Awaits("http"), off.Awaits("http"), want, want)
+		}
+	}
+}

@@ -22,14 +22,16 @@ type stepBytes struct {
 	gets  [2]string // by direction: what comes out there
 }
 
-// changes says whether either side is to get other bytes than were sent to it.
+// changes says whether either side is to get other bytes than were sent to it, at
+// whatever step.
 func (b *vectorBytes) changes() bool {
+	var sent, got [2]string
 	for _, s := range b.steps {
-		if s.gets[s.from] != s.sends || s.gets[s.from.Other()] != "" {
-			return true
-		}
+		sent[s.from] += s.sends
+		got[session.ToServer] += s.gets[session.ToServer]
+		got[session.ToClient] += s.gets[session.ToClient]
 	}
-	return b.client != b.server || b.response != b.clientGets
+	return sent != got || b.client != b.server || b.response != b.clientGets
 }
 
 func fillVector(v *Vector) (*vectorBytes, error) {

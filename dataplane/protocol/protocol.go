@@ -170,6 +170,15 @@ type Holder interface {
 	Hold(kind string) int
 }
 
+// Awaiter is what Rules may be, too: what they say of a client's message depends on
+// what the server has answered to those before it.
+type Awaiter interface {
+	// Awaits says whether rules on the client's messages of a protocol read what
+	// rules on the server's remember. A decoder that knows which reply belongs to
+	// which message then shows it none before those in front of it are answered.
+	Awaits(protocol string) bool
+}
+
 // Surveyor is what Rules may be, too: they want to see all elements of some kinds
 // before they are asked about the first. A decoder that shows a message in batches
 // shows it twice then. To those that show all at once it makes no difference.

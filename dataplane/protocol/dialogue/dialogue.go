@@ -97,6 +97,7 @@ type Step struct {
 	Tag      any      // to server: kept for Next until the reply has come; see Kept
 	Silent   bool     // to server: nobody answers this message
 	Ends     bool     // to client: with this the oldest message has its reply
+	Begins   bool     // to client: a preliminary reply to it, behind which more may be asked
 	Parts    bool     // more parts of the same message follow
 	Later    bool     // this is a part behind the first
 	// Committed: the server waits for this message, so that keeping it away leaves

@@ -23,6 +23,7 @@ type entry struct {
 	tag   any
 	reply []byte
 	ours  bool
+	begun bool // a preliminary reply has come
 	close bool // end the session behind the reply
 }
 
@@ -85,6 +86,12 @@ func (d *Decoder) step() bool {
 	if len(t.rest()) == 0 {
 		return false
 	}
+	if h.dir == session.ToServer && !h.within && d.owed() && d.awaits() {
+		if t.eof {
+			return d.giveUp("the stream ends before the server has answered what rules have to know")
+		}
+		return false
+	}
 	s := d.codec.Next(h.dir, t.rest(), t.eof, d.oldest())
 	switch s.Verb {
 	case Message:
@@ -106,12 +113,28 @@ func (d *Decoder) step() bool {
 	return false
 }
 
-// oldest is the tag of the oldest message that waits for its reply.
+// owed says whether the server has not begun to answer the oldest message.
+func (d *Decoder) owed() bool {
+	i := d.first()
+	return i >= 0 && !d.queue[i].begun
+}
+
+// awaits says whether rules on a message have to know what those before it were
+// answered.
+func (d *Decoder) awaits() bool {
+	a, ok := d.rules.(protocol.Awaiter)
+	return ok && a.Awaits(d.name)
+}
+
+// first is the place of the oldest message that waits for its reply, -1 if none does.
+func (d *Decoder) first() int {
+	return slices.IndexFunc(d.queue, func(e entry) bool { return !e.ours })
+}
+
+// oldest is its tag.
 func (d *Decoder) oldest() any {
-	for i := range d.queue {
-		if !d.queue[i].ours {
-			return d.queue[i].tag
-		}
+	if i := d.first(); i >= 0 {
+		return d.queue[i].tag
 	}
 	return nil
 }
@@ -167,8 +190,12 @@ func (d *Decoder) message(s *Step) bool {
 	h.rest, h.within = s.Rest, s.Parts
 	h.discard = (s.Rest > 0 || s.Parts) && o.kind != forwarded
 	h.sent = (s.Rest > 0 || s.Parts) && (h.sent || o.kind == forwarded)
-	if ends {
-		d.answered()
+	if ends || h.dir == session.ToClient && s.Begins {
+		if ends {
+			d.answered()
+		} else if i := d.first(); i >= 0 {
+			d.queue[i].begun = true
+		}
 		if d.halves[session.ToServer].held > 0 && !t.eof {
 			return false // what waits for this answer goes on first, as if the next one had come by itself
 		}
@@ -222,11 +249,8 @@ func (d *Decoder) pushOurs(reply []byte, end bool) {
 
 // answered takes the oldest message off the queue.
 func (d *Decoder) answered() {
-	for i := range d.queue {
-		if !d.queue[i].ours {
-			d.unqueue(i)
-			return
-		}
+	if i := d.first(); i >= 0 {
+		d.unqueue(i)
 	}
 }
 

@@ -134,7 +134,7 @@ func (c *codec) reply(data []byte, eof bool, oldest any) dialogue.Step {
 		return dialogue.Step{Verb: dialogue.Fault, Why: bad}
 	}
 	cmd, _ := oldest.(command)
-	s := dialogue.Step{Verb: dialogue.Message, Size: a.Size, Ends: a.Code >= 200, Elements: dialogue.AnswerElements(data, &a, c.wants)}
+	s := dialogue.Step{Verb: dialogue.Message, Size: a.Size, Ends: a.Code >= 200, Begins: a.Code < 200, Elements: dialogue.AnswerElements(data, &a, c.wants)}
 	text := string(data[a.Lines[0].Start:a.Lines[0].End])
 	s.Lookup = func(name string) (any, bool) {
 		switch name {

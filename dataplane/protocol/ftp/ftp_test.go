@@ -55,6 +55,40 @@ func TestReject(t *testing.T) {
 	}
 }
 
+// What comes at once is judged one after the other then, and a transfer under way
+// can be ended all the same.
+func TestAwaits(t *testing.T) {
+	failed := false
+	rules := dialoguetest.Awaiting{Rules: func(_ *protocol.Message, e *protocol.Element) *protocol.Correction {
+		failed = failed || dialoguetest.Number(e, "code") == 530
+		if dialoguetest.Text(e, "name") == "pass" && failed {
+			return &protocol.Correction{Action: protocol.Reject, Reply: &protocol.Reply{Status: 421, Reason: "no more"}}
+		}
+		return nil
+	}}
+	w := wiretest.New(t, decoder(rules))
+	step := func(from func(string), sends, server, client string) {
+		t.Helper()
+		from(sends)
+		if s, c := w.ToServer(), w.ToClient(); s != server || c != client {
+			t.Errorf("behind %q the server got %q, the client %q; want %q and %q", sends, s, c, server, client)
+		}
+	}
+	toServer, toClient := func(s string) { w.Client(s) }, func(s string) { w.Server(s) }
+	step(toServer, "PASS a\r\nPASS b\r\nRETR x\r\n", "", "")
+	step(toClient, "220 ready\r\n", "PASS a\r\n", "220 ready\r\n")
+	step(toClient, "530 no\r\n", "RETR x\r\n", "530 no\r\n421 no more\r\n")
+	step(toServer, "ABOR\r\n", "", "")
+	step(toClient, "150 here it is\r\n", "ABOR\r\n", "150 here it is\r\n")
+	step(toServer, "NOOP\r\n", "NOOP\r\n", "")
+	step(toClient, "426 cut\r\n226 done\r\n200 ok\r\n", "", "426 cut\r\n226 done\r\n200 ok\r\n")
+	w.Client("NOOP\r\nQUIT\r\n")
+	w.Feed(session.ToServer, nil, true)
+	if got := w.ToServer(); got != "NOOP\r\n" || w.End != session.Reset {
+		t.Errorf("at the end of the stream the server got %q, end %d; want the first command, and a reset", got, w.End)
+	}
+}
+
 // A reject with nothing to say ends the session without a reply, behind the
 // replies that are owed.
 func TestRejectSilently(t *testing.T) {

@@ -55,16 +55,28 @@ func Number(e *protocol.Element, field string) int64 {
 	return 0
 }
 
+// Awaiting are rules that have to know what earlier messages were answered.
+type Awaiting struct{ Rules }
+
+// Awaits implements protocol.Awaiter.
+func (Awaiting) Awaits(string) bool { return true }
+
 // Unchanged plays a script of bytes of both sides (split at each Turn, the
 // client first) through decoders of rules that change nothing: whole and byte by
 // byte. What arrives must be what was sent, as far as the decoder has let it go,
-// and must be the same in both cases.
+// and must be the same in both cases; so with rules that await answers.
 func Unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector) {
+	t.Helper()
+	unchanged(t, script, decoder, Rules(checked(t)))
+	unchanged(t, script, decoder, Awaiting{Rules(checked(t))})
+}
+
+func unchanged(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector, rules protocol.Rules) {
 	t.Helper()
 	var sent [2][]byte
 	var wires []*wiretest.Wire
 	for _, bytewise := range []bool{false, true} {
-		w := wiretest.New(t, decoder(Rules(checked(t))))
+		w := wiretest.New(t, decoder(rules))
 		sent = [2][]byte{}
 		dir := session.ToServer
 		for part := range bytes.SplitSeq(script, []byte(Turn)) {
@@ -115,14 +127,16 @@ func checked(t testing.TB) func(*protocol.Message, *protocol.Element) *protocol.
 // only the contract is checked.
 func Changed(t *testing.T, script []byte, decoder func(protocol.Rules) session.Inspector, how Rules) {
 	t.Helper()
-	w := wiretest.New(t, decoder(how))
-	dir := session.ToServer
-	for part := range bytes.SplitSeq(script, []byte(Turn)) {
-		w.Feed(dir, part, false)
-		dir = dir.Other()
+	for _, rules := range []protocol.Rules{how, Awaiting{how}} {
+		w := wiretest.New(t, decoder(rules))
+		dir := session.ToServer
+		for part := range bytes.SplitSeq(script, []byte(Turn)) {
+			w.Feed(dir, part, false)
+			dir = dir.Other()
+		}
+		w.Feed(session.ToServer, nil, true)
+		w.Feed(session.ToClient, nil, true)
 	}
-	w.Feed(session.ToServer, nil, true)
-	w.Feed(session.ToClient, nil, true)
 }
 
 // Everything is a rule that asks for one correction after the other, chosen by a
