@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,31 @@ func TestFTPCorrections(t *testing.T) {
 		t.Errorf("the corrected MKD: %v", err)
 	}
 	b.event(t, "correction", "WP-2026-ftp")
+}
+
+// Commands that come at once are judged by what the server has answered to those in
+// front of them, and nothing of a harmless session is lost for it.
+func TestFTPAtOnce(t *testing.T) {
+	b := withProtocol(t, "ftp", 21)
+	startFTP(t, b.Server)
+	atOnce := func(commands string) string {
+		t.Helper()
+		out, ok := output(t, b.Client, "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/%s/21; printf '%s' >&3; cat <&3", netns.Server4, commands))
+		if !ok {
+			t.Errorf("%s: %s", commands, out)
+		}
+		return out
+	}
+	codes := func(replies string) string {
+		return strings.Join(regexp.MustCompile(`(?m)^[0-9]{3} `).FindAllString(replies, -1), "")
+	}
+	if got := atOnce(`USER a\r\nUSER b\r\nUSER c\r\nUSER d\r\n`); codes(got) != "220 530 530 421 " {
+		t.Errorf("four logins at once are answered %q; want the third refused", got)
+	}
+	b.event(t, "correction", "WP-2026-ftp-logins")
+	if got := atOnce(`USER anonymous\r\nPASS x\r\nPWD\r\nNOOP\r\nQUIT\r\n`); codes(got) != "220 230 230 257 200 221 " {
+		t.Errorf("a session at once is answered %q", got)
+	}
 }
 
 // startSMTP starts exim4, which keeps what it takes in its queue, and returns the
