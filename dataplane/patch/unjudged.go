@@ -3,7 +3,6 @@ package patch
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"cel.dev/cel-go/interpreter"
 )
@@ -47,7 +46,7 @@ func (u *unjudged) texts() (out []string) {
 		if n := u.times[s]; n > 1 {
 			s += fmt.Sprintf(" (%d times)", n)
 		}
-		out = append(out, strings.TrimSpace(s))
+		out = append(out, s)
 	}
 	return out
 }
