@@ -30,12 +30,18 @@ func withProtocol(t *testing.T, protocol string, port int, off ...string) *box {
 	if err := b.control.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	b.sound(t)
+	return b
+}
+
+// sound checks that no definition is set aside.
+func (b *box) sound(t *testing.T) {
+	t.Helper()
 	for _, d := range b.status(t).Definitions {
 		if d.Error != "" {
 			t.Fatalf("definition %s is set aside: %s", d.ID, d.Error)
 		}
 	}
-	return b
 }
 
 // exact has both ends send as they would on a wire, so that frames can be
